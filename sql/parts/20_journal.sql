@@ -1,0 +1,176 @@
+-- The journal and its companions: written by the library only, append-mostly.
+--
+-- The library writes these tables through the table access method, not
+-- through SQL: triggers on them would not fire and foreign keys would not be
+-- checked, so both are refused.  Every lead pays for one btree, the current
+-- key; the rest is BRIN.
+
+CREATE TABLE leadroute.journal (
+	id				bigint NOT NULL,
+	assigned_at		timestamptz NOT NULL,
+	router			integer NOT NULL,
+	routed_table	integer NOT NULL,
+	rule			integer,
+	rule_version	integer,
+	team			integer,
+	member			integer,
+	load			integer NOT NULL,
+	share			smallint NOT NULL,
+	hop				smallint NOT NULL,
+	kind			"char" NOT NULL,
+	method			"char",
+	turn			boolean NOT NULL,
+	superseded		boolean NOT NULL,
+	lead_key		text COLLATE "C" NOT NULL,
+	role_name		text COLLATE "C" NOT NULL,
+	team_version	bigint,
+	measure			double precision,
+	candidates		bytea,
+	passed_over		bigint[],
+	passed_over_count integer,
+	reason			text COLLATE "C",
+	detail			text,
+	actor			text,
+	ended_at		timestamptz,
+	closed_at		timestamptz
+);
+COMMENT ON TABLE leadroute.journal IS 'One row is a decision about a lead, in ids and codes; read it through the view leadroute.assignment. Appended by the library; only superseded, ended_at, closed_at and (when a key changes) lead_key change later.';
+COMMENT ON COLUMN leadroute.journal.id IS 'Number of the decision; rises in the order in which decisions were made.';
+COMMENT ON COLUMN leadroute.journal.assigned_at IS 'When it was decided.';
+COMMENT ON COLUMN leadroute.journal.router IS 'router.id';
+COMMENT ON COLUMN leadroute.journal.routed_table IS 'routed_table.id';
+COMMENT ON COLUMN leadroute.journal.rule IS 'rule.id. NULL: no rule was concerned.';
+COMMENT ON COLUMN leadroute.journal.rule_version IS 'rule.version at the time.';
+COMMENT ON COLUMN leadroute.journal.team IS 'team.id. 0: every member of the router. NULL: no team was concerned.';
+COMMENT ON COLUMN leadroute.journal.member IS 'member.id of the owner. NULL: nobody, or an owner that is no member.';
+COMMENT ON COLUMN leadroute.journal.load IS 'What it added to the member''s load.';
+COMMENT ON COLUMN leadroute.journal.share IS '1: the lead has one owner.';
+COMMENT ON COLUMN leadroute.journal.hop IS 'Number of earlier owners of the lead.';
+COMMENT ON COLUMN leadroute.journal.kind IS 'Code of the kind, see leadroute.kind_name.';
+COMMENT ON COLUMN leadroute.journal.method IS 'Code of the method, see leadroute.method_name. NULL: no method was used.';
+COMMENT ON COLUMN leadroute.journal.turn IS 'true: it moved the credits of the team''s rotation.';
+COMMENT ON COLUMN leadroute.journal.superseded IS 'true: a later row about the same lead is current, or the lead is gone.';
+COMMENT ON COLUMN leadroute.journal.lead_key IS 'Key of the lead as text; of several columns in the form of a row: (17,4711).';
+COMMENT ON COLUMN leadroute.journal.role_name IS 'Role that inserted or changed the lead.';
+COMMENT ON COLUMN leadroute.journal.team_version IS 'team_version.id: who was in the team, with which weights. NULL: no method was used.';
+COMMENT ON COLUMN leadroute.journal.measure IS 'What the method compared, for the chosen member: round_robin: its credit in leads before the decision; least_loaded: its load ratio; longest_idle: decisions since its last lead (NULL: never had one); random: the draw in [0, 1).';
+COMMENT ON COLUMN leadroute.journal.candidates IS 'Who could take it: bit i (least significant first) is the i-th member of team_version. NULL: all of them.';
+COMMENT ON COLUMN leadroute.journal.passed_over IS 'Four numbers each member that was due before the chosen one: member id, code of the reason (leadroute.passed_name), and two figures that belong to it. NULL: nobody.';
+COMMENT ON COLUMN leadroute.journal.passed_over_count IS 'How many were passed over; more than passed_over holds when it exceeds leadroute.passed_over_limit. NULL: none.';
+COMMENT ON COLUMN leadroute.journal.reason IS 'Code of the reason. NULL: the method chose.';
+COMMENT ON COLUMN leadroute.journal.detail IS 'The reason in prose, and what went wrong in rules. NULL: nothing to add.';
+COMMENT ON COLUMN leadroute.journal.actor IS 'Who acted behind the role (setting leadroute.actor). NULL: not said.';
+COMMENT ON COLUMN leadroute.journal.ended_at IS 'When the assignment ended. NULL: it lasts.';
+COMMENT ON COLUMN leadroute.journal.closed_at IS 'When the lead was closed. NULL: it is open.';
+CREATE UNIQUE INDEX journal_current ON leadroute.journal (routed_table, lead_key, share) WHERE NOT superseded;
+CREATE INDEX journal_order ON leadroute.journal USING brin (id, assigned_at) WITH (pages_per_range = 64);
+
+CREATE TABLE leadroute.event (
+	id				bigint NOT NULL,
+	at				timestamptz NOT NULL,
+	kind			text COLLATE "C" NOT NULL,
+	router			integer NOT NULL,
+	routed_table	integer,
+	assignment		bigint,
+	member			integer,
+	load			integer NOT NULL,
+	lead_key		text COLLATE "C",
+	role_name		text COLLATE "C" NOT NULL,
+	actor			text,
+	payload			jsonb
+);
+COMMENT ON TABLE leadroute.event IS 'One row is something that happened to a lead after its decision, or to a rule. Appended by the library.';
+COMMENT ON COLUMN leadroute.event.id IS 'Number, from the same counter as the journal''s.';
+COMMENT ON COLUMN leadroute.event.at IS 'When.';
+COMMENT ON COLUMN leadroute.event.kind IS 'closed, reopened, released (the owner lost it), deleted, rekeyed, rule_error.';
+COMMENT ON COLUMN leadroute.event.router IS 'router.id';
+COMMENT ON COLUMN leadroute.event.routed_table IS 'routed_table.id. NULL: none concerned.';
+COMMENT ON COLUMN leadroute.event.assignment IS 'journal.id concerned. NULL: none.';
+COMMENT ON COLUMN leadroute.event.member IS 'member.id concerned. NULL: none.';
+COMMENT ON COLUMN leadroute.event.load IS 'What it added to the member''s load; negative: given back.';
+COMMENT ON COLUMN leadroute.event.lead_key IS 'Key of the lead as text. NULL: none concerned.';
+COMMENT ON COLUMN leadroute.event.role_name IS 'Role that did it.';
+COMMENT ON COLUMN leadroute.event.actor IS 'Who acted behind the role. NULL: not said.';
+COMMENT ON COLUMN leadroute.event.payload IS 'Whatever else belongs to the kind: rekeyed: {"key": new key}; rule_error: {"rule": id, "error": message}.';
+CREATE INDEX event_order ON leadroute.event USING brin (id, at) WITH (pages_per_range = 64);
+
+CREATE TABLE leadroute.pool_entry (
+	routed_table	integer NOT NULL,
+	lead_key		text COLLATE "C" NOT NULL,
+	router			integer NOT NULL,
+	rule			integer,
+	team			integer,
+	state			text NOT NULL DEFAULT 'held',
+	assignment		bigint NOT NULL,
+	entered_at		timestamptz NOT NULL,
+	PRIMARY KEY (routed_table, lead_key)
+);
+COMMENT ON TABLE leadroute.pool_entry IS 'One row is a lead that waits. Held leads wait for somebody to become eligible; the worker decides them again.';
+COMMENT ON COLUMN leadroute.pool_entry.routed_table IS 'routed_table.id';
+COMMENT ON COLUMN leadroute.pool_entry.lead_key IS 'Key of the lead as text.';
+COMMENT ON COLUMN leadroute.pool_entry.router IS 'router.id';
+COMMENT ON COLUMN leadroute.pool_entry.rule IS 'rule.id of the first rule that would have had it. NULL: no rule matched.';
+COMMENT ON COLUMN leadroute.pool_entry.team IS 'team.id of that rule. 0: every member. NULL: no rule matched.';
+COMMENT ON COLUMN leadroute.pool_entry.state IS 'held';
+COMMENT ON COLUMN leadroute.pool_entry.assignment IS 'journal.id of the decision to hold it; the order of arrival.';
+COMMENT ON COLUMN leadroute.pool_entry.entered_at IS 'When it entered this state.';
+
+CREATE TABLE leadroute.team_version (
+	id		bigint NOT NULL,
+	router	integer NOT NULL,
+	team	integer NOT NULL,
+	hash	bigint NOT NULL,
+	member	integer[] NOT NULL,
+	weight	double precision[] NOT NULL
+);
+COMMENT ON TABLE leadroute.team_version IS 'One row is a composition of a team that decisions have used. Appended by the library.';
+COMMENT ON COLUMN leadroute.team_version.id IS 'Number, from the same counter as the journal''s.';
+COMMENT ON COLUMN leadroute.team_version.router IS 'router.id';
+COMMENT ON COLUMN leadroute.team_version.team IS 'team.id. 0: every member of the router.';
+COMMENT ON COLUMN leadroute.team_version.hash IS 'Hash of member and weight, to find it again.';
+COMMENT ON COLUMN leadroute.team_version.member IS 'member.id, in the published order of the team.';
+COMMENT ON COLUMN leadroute.team_version.weight IS 'Weight of each.';
+CREATE INDEX team_version_find ON leadroute.team_version (router, team, hash);
+CREATE INDEX team_version_id ON leadroute.team_version (id);
+
+CREATE TABLE leadroute.checkpoint (
+	cut			bigint NOT NULL PRIMARY KEY,
+	taken_at	timestamptz NOT NULL DEFAULT clock_timestamp(),
+	member		integer[] NOT NULL,
+	load		bigint[] NOT NULL,
+	last_turn	bigint[] NOT NULL,
+	seat_router	integer[] NOT NULL,
+	seat_team	integer[] NOT NULL,
+	seat_member	integer[] NOT NULL,
+	seat_credit	bigint[] NOT NULL
+);
+COMMENT ON TABLE leadroute.checkpoint IS 'One row is the state of all counters after every decision and event with id <= cut. Written by the worker; spares a restart the reading of the whole journal. Not dumped.';
+COMMENT ON COLUMN leadroute.checkpoint.cut IS 'Every decision and event up to this id is contained.';
+COMMENT ON COLUMN leadroute.checkpoint.taken_at IS 'When it was written.';
+COMMENT ON COLUMN leadroute.checkpoint.member IS 'member.id of each load and last_turn.';
+COMMENT ON COLUMN leadroute.checkpoint.load IS 'Open load of each member.';
+COMMENT ON COLUMN leadroute.checkpoint.last_turn IS 'journal.id of the last lead each member received by a method; 0: none.';
+COMMENT ON COLUMN leadroute.checkpoint.seat_router IS 'router.id of each seat in a rotation.';
+COMMENT ON COLUMN leadroute.checkpoint.seat_team IS 'team.id of each seat; 0: every member of the router.';
+COMMENT ON COLUMN leadroute.checkpoint.seat_member IS 'member.id of each seat.';
+COMMENT ON COLUMN leadroute.checkpoint.seat_credit IS 'Credit of each seat, in 2^-40 leads.';
+
+-- Not dumped: a restored or copied extension is another incarnation.
+CREATE TABLE leadroute.incarnation (
+	only_row	boolean NOT NULL DEFAULT true PRIMARY KEY CHECK (only_row),
+	id			bigint NOT NULL
+);
+COMMENT ON TABLE leadroute.incarnation IS 'A random number made by CREATE EXTENSION, so that shared memory never mistakes one installation for another.';
+COMMENT ON COLUMN leadroute.incarnation.only_row IS 'There is one row.';
+COMMENT ON COLUMN leadroute.incarnation.id IS 'The number.';
+INSERT INTO leadroute.incarnation (id)
+	SELECT ('x' || substr(replace(gen_random_uuid()::text, '-', ''), 17))::bit(64)::bigint;
+
+CREATE FUNCTION leadroute.refuse_triggers() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'lr_refuse_dml';
+COMMENT ON FUNCTION leadroute.refuse_triggers() IS 'Trigger: refuses SQL that would change the journal behind the library''s back, except in a restore.';
+
+SELECT pg_extension_config_dump('leadroute.journal', '');
+SELECT pg_extension_config_dump('leadroute.event', '');
+SELECT pg_extension_config_dump('leadroute.pool_entry', '');
+SELECT pg_extension_config_dump('leadroute.team_version', '');
