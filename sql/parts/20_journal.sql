@@ -166,10 +166,6 @@ COMMENT ON COLUMN leadroute.incarnation.id IS 'The number.';
 INSERT INTO leadroute.incarnation (id)
 	SELECT ('x' || substr(replace(gen_random_uuid()::text, '-', ''), 17))::bit(64)::bigint;
 
-CREATE FUNCTION leadroute.refuse_triggers() RETURNS trigger
-LANGUAGE c AS 'MODULE_PATHNAME', 'lr_refuse_dml';
-COMMENT ON FUNCTION leadroute.refuse_triggers() IS 'Trigger: refuses SQL that would change the journal behind the library''s back, except in a restore.';
-
 SELECT pg_extension_config_dump('leadroute.journal', '');
 SELECT pg_extension_config_dump('leadroute.event', '');
 SELECT pg_extension_config_dump('leadroute.pool_entry', '');

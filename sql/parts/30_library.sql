@@ -1,0 +1,104 @@
+-- Functions of the library, public ones first.
+
+CREATE FUNCTION leadroute.version(OUT library text, OUT sql text) RETURNS record
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'lr_version';
+COMMENT ON FUNCTION leadroute.version() IS 'Version of the loaded library and of the SQL objects.';
+
+CREATE FUNCTION leadroute.route(lead_table text, key text) RETURNS text
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_route';
+COMMENT ON FUNCTION leadroute.route(text, text) IS 'Decides a lead without owner that is in the table already. Returns the owner''s name; NULL: it has no owner (held, nobody, or not routed). A lead that has an owner keeps it. Error: unknown table or key.';
+CREATE FUNCTION leadroute.route(lead_table text, key anyelement) RETURNS text
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_route';
+COMMENT ON FUNCTION leadroute.route(text, anyelement) IS 'The same with a key of any type; ROW(17, 4711) for a key of several columns.';
+
+CREATE FUNCTION leadroute.assign(lead_table text, key text, member text, reason text DEFAULT NULL, ignore_limits boolean DEFAULT false) RETURNS text
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_assign';
+COMMENT ON FUNCTION leadroute.assign(text, text, text, text, boolean) IS 'Gives a lead to a member by hand, through the same journal (kind manual); moves the load, not the shares. Returns the member''s name. Error: unknown table, key or member; the member is inactive, or (without ignore_limits) at its capacity.';
+CREATE FUNCTION leadroute.assign(lead_table text, key anyelement, member text, reason text DEFAULT NULL, ignore_limits boolean DEFAULT false) RETURNS text
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_assign';
+COMMENT ON FUNCTION leadroute.assign(text, anyelement, text, text, boolean) IS 'The same with a key of any type.';
+
+CREATE FUNCTION leadroute.explain(lead_table text, key text, format text DEFAULT 'text') RETURNS SETOF text
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_explain';
+COMMENT ON FUNCTION leadroute.explain(text, text, text) IS 'What would be decided now for a lead of the table, without any effect: each rule tried, each member with the reason why or why not. format: text (one row a line) or json (one row).';
+CREATE FUNCTION leadroute.explain(lead_table text, key anyelement, format text DEFAULT 'text') RETURNS SETOF text
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_explain';
+COMMENT ON FUNCTION leadroute.explain(text, anyelement, text) IS 'The same with a key of any type.';
+
+CREATE FUNCTION leadroute.check_condition(lead_table text, condition text) RETURNS text
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_check_condition';
+COMMENT ON FUNCTION leadroute.check_condition(text, text) IS 'NULL when the condition is valid for the table, else the error, without raising it. Error: unknown table.';
+
+CREATE FUNCTION leadroute.verify(OUT what text, OUT router text, OUT subject text, OUT expected text, OUT found text) RETURNS SETOF record
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_verify';
+COMMENT ON FUNCTION leadroute.verify() IS 'A row for each disagreement of lead tables, journal, and shared memory; none: all agrees. Shared memory is compared when no transaction with routed leads is open, else a NOTICE says so; LOCK TABLE leadroute.journal IN SHARE MODE first waits for that.';
+
+CREATE FUNCTION leadroute.rebuild() RETURNS bigint
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_rebuild';
+COMMENT ON FUNCTION leadroute.rebuild() IS 'Reloads all counters from the whole journal; routing waits meanwhile. Returns the number of rows read. Error while prepared transactions hold reservations.';
+
+-- Machinery: what the triggers on lead tables, the worker and the functions in
+-- SQL call.  Each checks by itself who may.
+
+CREATE FUNCTION leadroute.lead_trigger() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'lr_lead_trigger';
+COMMENT ON FUNCTION leadroute.lead_trigger() IS 'Trigger function of attached tables, for every event; leadroute.attach installs it.';
+
+CREATE FUNCTION leadroute.row_stored() RETURNS boolean
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_row_stored';
+COMMENT ON FUNCTION leadroute.row_stored() IS 'Condition of the AFTER ROW trigger of attached tables: the server evaluates it right after it has stored the row, which confirms the reservation. Always false; does nothing when called anywhere else.';
+GRANT EXECUTE ON FUNCTION leadroute.row_stored() TO PUBLIC;
+
+CREATE FUNCTION leadroute.adopt(lead_table text) RETURNS bigint
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_adopt';
+COMMENT ON FUNCTION leadroute.adopt(text) IS 'Journals the open leads of an attached table that are owned by a member and not in the journal yet (kind adopted). Returns how many. attach and saving a member call it.';
+
+CREATE FUNCTION leadroute.release_table(lead_table text) RETURNS bigint
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_release_table';
+COMMENT ON FUNCTION leadroute.release_table(text) IS 'Ends all current assignments of a table (event released) and gives their load back. Returns how many. detach calls it.';
+
+CREATE FUNCTION leadroute.member_counter(OUT member integer, OUT load bigint, OUT last_turn bigint) RETURNS SETOF record
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_member_counter';
+COMMENT ON FUNCTION leadroute.member_counter() IS 'Counters of each member in shared memory: open load (open reservations included) and the decision of its last lead (0: none).';
+
+CREATE FUNCTION leadroute.seat_counter(OUT router integer, OUT team integer, OUT member integer, OUT credit double precision) RETURNS SETOF record
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_seat_counter';
+COMMENT ON FUNCTION leadroute.seat_counter() IS 'Credit of each seat of each rotation in shared memory, in leads: exact share minus received. team 0: every member of the router.';
+
+CREATE FUNCTION leadroute.is_preloaded() RETURNS boolean
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'lr_is_preloaded';
+COMMENT ON FUNCTION leadroute.is_preloaded() IS 'Whether the server loaded the library at its start (shared_preload_libraries).';
+
+CREATE FUNCTION leadroute.require_preload() RETURNS void
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_require_preload_sql';
+COMMENT ON FUNCTION leadroute.require_preload() IS 'Error with the hint when the server did not load the library at its start.';
+
+CREATE FUNCTION leadroute.share_of(candidates bytea, member_index integer, weight double precision[]) RETURNS double precision
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'lr_share_of';
+COMMENT ON FUNCTION leadroute.share_of(bytea, integer, double precision[]) IS 'Exact share of one lead that the member at member_index (from 1) of a team composition was due: weight over the sum of the weights of the candidates; 0 when it was not a candidate. candidates NULL: all.';
+
+CREATE FUNCTION leadroute.checkpoint_now() RETURNS bigint
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_checkpoint_now';
+COMMENT ON FUNCTION leadroute.checkpoint_now() IS 'Writes a checkpoint of the counters, as the worker does by itself. Returns its cut.';
+
+-- Codes.  The words are the public ones; the codes save space in the journal.
+
+CREATE FUNCTION leadroute.kind_name(kind "char") RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE kind
+	WHEN 'a' THEN 'assigned' WHEN 'g' THEN 'given' WHEN 'd' THEN 'adopted'
+	WHEN 'r' THEN 'reassigned' WHEN 'm' THEN 'manual' WHEN 'h' THEN 'held'
+	WHEN 'l' THEN 'released' WHEN 'n' THEN 'none' END;
+COMMENT ON FUNCTION leadroute.kind_name("char") IS 'Word for a code of journal.kind: a assigned, g given, d adopted, r reassigned, m manual, h held, l released, n none.';
+
+CREATE FUNCTION leadroute.method_name(method "char") RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE method
+	WHEN 'r' THEN 'round_robin' WHEN 'l' THEN 'least_loaded'
+	WHEN 'i' THEN 'longest_idle' WHEN 'x' THEN 'random' END;
+COMMENT ON FUNCTION leadroute.method_name("char") IS 'Word for a code of journal.method: r round_robin, l least_loaded, i longest_idle, x random.';
+
+CREATE FUNCTION leadroute.passed_name(code bigint) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE code WHEN 1 THEN 'inactive' WHEN 2 THEN 'away' WHEN 3 THEN 'full' WHEN 4 THEN 'no_slot' END;
+COMMENT ON FUNCTION leadroute.passed_name(bigint) IS 'Word for a code in journal.passed_over: 1 inactive, 2 away (first figure: until, microseconds since 1970, 9223372036854775807: until resumed), 3 full (load, capacity), 4 no_slot (leadroute.max_members is used up).';
