@@ -33,6 +33,9 @@ dist:
 
 ifneq ($(filter-out $(SCRIPTS_ONLY),$(or $(MAKECMDGOALS),all)),)
 
+# A rule for these would find them in VPATH and never make them here.
+$(shell mkdir -p src sql)
+
 EXTENSION = leadroute
 MODULE_big = leadroute
 LR_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" '$(LR_DIR)/leadroute.control')
@@ -79,11 +82,9 @@ include $(PGXS)
 # -MMD wrote which headers each object was made from.
 -include $(wildcard $(OBJS:.o=.d))
 
-$(OBJS): $(LR_DIR)/Makefile | src
-src sql:
-	mkdir -p $@
+$(OBJS): $(LR_DIR)/Makefile
 
-$(LR_SQL): $(LR_PARTS) $(LR_DIR)/Makefile $(LR_DIR)/leadroute.control | sql
+$(LR_SQL): $(LR_PARTS) $(LR_DIR)/Makefile $(LR_DIR)/leadroute.control
 	cat $(LR_PARTS) >$@.new
 	mv $@.new $@
 
