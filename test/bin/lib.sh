@@ -112,7 +112,8 @@ lr_stop_all() {
 	done < <(find "$LR_WORK" -name postmaster.pid -print0 2>/dev/null)
 }
 
-# EXIT trap.
+# EXIT trap.  A script that has something to do or to say at its end, however
+# it ends, defines lr_at_end; it is given the exit code.
 lr_end() {
 	local rc=$?
 
@@ -121,6 +122,7 @@ lr_end() {
 	set +e
 	cd /
 	[ -z "${LR_BINDIR:-}" ] || lr_stop_all
+	! declare -F lr_at_end >/dev/null || lr_at_end "$rc"
 	if [ -n "${KEEP_WORK:-}" ]; then
 		lr_say "work directory kept: $LR_WORK"
 	else
@@ -184,7 +186,7 @@ lr_find_postgres() {
 	LR_PG_CONFIG=$found
 	LR_BINDIR=$("$found" --bindir)
 	LR_PKGLIBDIR=$("$found" --pkglibdir)
-	LR_PGXS=$(cd "$(dirname "$("$found" --pgxs)")/../.." && pwd -P)
+	LR_PGXS=$(cd "$(dirname "$("$found" --pgxs)")/.." && pwd -P)
 	LR_VERSION=$("$found" --version | sed 's/^PostgreSQL \([^ ]*\).*/\1/')
 	LR_MAJOR=${LR_VERSION%%[!0-9]*}
 }
