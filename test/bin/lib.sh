@@ -154,13 +154,14 @@ lr_mkdir() {
 # Packages
 # ---------------------------------------------------------------------------
 
+# Runs a command as root; fails where that is not possible.
 lr_root() {
 	if [ "$(id -u)" -eq 0 ]; then
 		"$@"
 	elif sudo -n true 2>/dev/null || { [ -t 0 ] && command -v sudo >/dev/null; }; then
 		sudo "$@"
 	else
-		lr_die "missing: ${LR_MISSING[*]:-PostgreSQL}; install them, or run this as root or with sudo"
+		return 1
 	fi
 }
 
@@ -242,6 +243,8 @@ lr_need() {
 	lr_find_missing "$@" && return
 	command -v apt-get >/dev/null ||
 		lr_die "missing: ${LR_MISSING[*]} (names of Debian's packages); install them by hand"
+	lr_root true ||
+		lr_die "missing: ${LR_MISSING[*]}; install them, or run this as root or where sudo works"
 	if [ -z "$(lr_major_to_install)" ]; then
 		lr_root "$LR_TOP/test/bin/install-packages"
 		[ -n "$(lr_major_to_install)" ] || lr_die "apt knows no package postgresql"
