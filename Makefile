@@ -66,7 +66,7 @@ endif
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
-ifeq ($(wildcard $(PGXS)),)
+ifeq ($(wildcard $(shell $(PG_CONFIG) --includedir-server)/postgres.h),)
 $(error $(PG_CONFIG) leads to no server headers: install postgresql-server-dev-15, or set PG_CONFIG)
 endif
 

@@ -165,6 +165,12 @@ lr_root() {
 	fi
 }
 
+# Does this pg_config lead to the server's headers?  That pgxs.mk is there does
+# not say so: Debian has it in the package of the clients.
+lr_has_headers() {
+	[ -x "$1" ] && [ -f "$("$1" --includedir-server 2>/dev/null)/postgres.h" ]
+}
+
 # Sets LR_PG_CONFIG and what follows from it; false when no PostgreSQL with its
 # server headers is there.
 lr_find_postgres() {
@@ -177,12 +183,12 @@ lr_find_postgres() {
 	else
 		for candidate in pg_config $(printf '%s\n' /usr/lib/postgresql/*/bin/pg_config | sort -rV); do
 			candidate=$(command -v "$candidate") || continue
-			[ -f "$("$candidate" --pgxs 2>/dev/null)" ] || continue
+			lr_has_headers "$candidate" || continue
 			found=$candidate
 			break
 		done
 	fi
-	[ -n "$found" ] && [ -x "$found" ] && [ -f "$("$found" --pgxs)" ] || return 1
+	lr_has_headers "$found" || return 1
 
 	LR_PG_CONFIG=$found
 	LR_BINDIR=$("$found" --bindir)
@@ -204,6 +210,14 @@ lr_major_to_install() {
 	printf '%s' "$major"
 }
 
+lr_sharedir() {
+	if [ -n "$LR_BINDIR" ]; then
+		"$LR_PG_CONFIG" --sharedir
+	else
+		printf '/usr/share/postgresql/%s' "$1"
+	fi
+}
+
 # Fills LR_MISSING with the Debian packages that the parts named ask for and
 # that are not there.  Looks for what is used, not for packages: other systems
 # name them differently.
@@ -214,8 +228,8 @@ lr_find_missing() {
 	lr_find_postgres || LR_BINDIR=
 	major=$(lr_major_to_install)
 	[ -n "$LR_BINDIR" ] || LR_MISSING+=("postgresql-server-dev-$major")
-	[ -n "$LR_BINDIR" ] && [ -x "$LR_BINDIR/initdb" ] || LR_MISSING+=("postgresql-$major")
-	[ -n "$LR_BINDIR" ] && [ -x "$LR_BINDIR/psql" ] || LR_MISSING+=("postgresql-client-$major")
+	[ -x "${LR_BINDIR:-/usr/lib/postgresql/$major/bin}/initdb" ] || LR_MISSING+=("postgresql-$major")
+	[ -x "${LR_BINDIR:-/usr/lib/postgresql/$major/bin}/psql" ] || LR_MISSING+=("postgresql-client-$major")
 	command -v make >/dev/null || LR_MISSING+=(make)
 	command -v "${CC:-gcc}" >/dev/null || LR_MISSING+=(gcc)
 	[ -f /usr/include/stdio.h ] || LR_MISSING+=(libc6-dev)
@@ -223,7 +237,7 @@ lr_find_missing() {
 		case $part in
 			server) ;;
 			pgtap)
-				[ -n "$LR_BINDIR" ] && [ -f "$("$LR_PG_CONFIG" --sharedir)/extension/pgtap.control" ] ||
+				[ -f "$(lr_sharedir "$major")/extension/pgtap.control" ] ||
 					LR_MISSING+=("postgresql-$major-pgtap")
 				command -v pg_prove >/dev/null || LR_MISSING+=(libtap-parser-sourcehandler-pgtap-perl)
 				;;
