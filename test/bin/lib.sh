@@ -307,9 +307,9 @@ lr_build() {
 	exec {lock}>>"$dir/lock"
 	flock "$lock"
 	lr_sync "$dir"
-	if ! make -C "$dir" -j "$(nproc)" PG_CONFIG="$LR_PG_CONFIG" WERROR="$werror" all >"$dir/make.log" 2>&1 ||
-		! make -C "$dir" PG_CONFIG="$LR_PG_CONFIG" WERROR="$werror" DESTDIR="$LR_STAGE" install >>"$dir/make.log" 2>&1; then
-		grep -E -A 12 '(error|warning|undefined)|\*\*\*|No such' "$dir/make.log" | head -n 100 >&2 || true
+	if ! make -s -C "$dir" -j "$(nproc)" PG_CONFIG="$LR_PG_CONFIG" WERROR="$werror" all >"$dir/make.log" 2>&1 ||
+		! make -s -C "$dir" PG_CONFIG="$LR_PG_CONFIG" WERROR="$werror" DESTDIR="$LR_STAGE" install >>"$dir/make.log" 2>&1; then
+		head -n 100 "$dir/make.log" >&2
 		lr_die "the build failed; everything it said is in $dir/make.log"
 	fi
 	exec {lock}>&-
