@@ -232,6 +232,13 @@ BEGIN
 END
 $$;
 
+-- Adoption: ordinary, so that a restore adopts nothing.
+CREATE FUNCTION leadroute.members_saved() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'lr_members_saved';
+COMMENT ON FUNCTION leadroute.members_saved() IS 'Trigger: journals the open leads that a saved member owns already (kind adopted).';
+CREATE TRIGGER members_saved AFTER INSERT OR UPDATE ON leadroute.member
+	FOR EACH STATEMENT EXECUTE FUNCTION leadroute.members_saved();
+
 -- One call a statement: two in one SELECT fail.
 SELECT pg_extension_config_dump('leadroute.router', '');
 SELECT pg_extension_config_dump('leadroute.router_id_seq', '');

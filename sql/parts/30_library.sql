@@ -100,5 +100,6 @@ COMMENT ON FUNCTION leadroute.method_name("char") IS 'Word for a code of journal
 
 CREATE FUNCTION leadroute.passed_name(code bigint) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN CASE code WHEN 1 THEN 'inactive' WHEN 2 THEN 'away' WHEN 3 THEN 'full' WHEN 4 THEN 'no_slot' END;
-COMMENT ON FUNCTION leadroute.passed_name(bigint) IS 'Word for a code in journal.passed_over: 1 inactive, 2 away (first figure: until, microseconds since 1970, 9223372036854775807: until resumed), 3 full (load, capacity), 4 no_slot (leadroute.max_members is used up).';
+RETURN CASE code WHEN 1 THEN 'inactive' WHEN 2 THEN 'away' WHEN 3 THEN 'full' WHEN 4 THEN 'no_slot'
+	WHEN 5 THEN 'bad_owner' END;
+COMMENT ON FUNCTION leadroute.passed_name(bigint) IS 'Word for a code in journal.passed_over: 1 inactive, 2 away (first figure: until, microseconds since 1970, 9223372036854775807: until resumed), 3 full (load, capacity), 4 no_slot (leadroute.max_members or max_seats is used up), 5 bad_owner (the owner column cannot hold its owner_value any more).';

@@ -1,0 +1,231 @@
+/*
+ * append.c
+ *	  Writing leadroute's own tables through table and index access methods.
+ *
+ * BRIN: rows of one batch land on neighbouring pages, so it is enough to
+ * summarise the rows with the extreme values of each page; that spares nearly
+ * all BRIN calls, each of which would read the metapage.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/index.h"
+#include "catalog/pg_am.h"
+#include "executor/executor.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "append.h"
+#include "compat.h"
+#include "config.h"
+
+/* Rows passed to the table access method at once. */
+#define APPEND_CHUNK	1000
+
+/* One index entry for a row.  Returns false if a unique key may be taken. */
+static bool
+insert_entry(Relation rel, Relation index, IndexInfo *info, HeapTuple row)
+{
+	Datum		values[INDEX_MAX_KEYS];
+	bool		nulls[INDEX_MAX_KEYS];
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		unique = index->rd_index->indisunique;
+	int			i;
+
+	/* our indexes have plain columns only */
+	for (i = 0; i < info->ii_NumIndexAttrs; i++)
+		values[i] = heap_getattr(row, info->ii_IndexAttrNumbers[i], desc,
+								 &nulls[i]);
+	return index_insert(index, values, nulls, &row->t_self, rel,
+						unique ? UNIQUE_CHECK_PARTIAL : UNIQUE_CHECK_NO,
+						false, info) || !unique;
+}
+
+static void
+insert_or_resolve(Relation rel, Relation index, IndexInfo *info, HeapTuple row,
+				  LrConflictFn on_conflict)
+{
+	if (insert_entry(rel, index, info, row))
+		return;
+	if (on_conflict == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("duplicate key in leadroute's table \"%s\"",
+						RelationGetRelationName(rel))));
+	on_conflict(rel, row);
+}
+
+/*
+ * The rows from first to before last, all on one heap page, hold no value of
+ * a column that lies outside those of the two rows found here.
+ */
+static void
+extremes(TupleDesc desc, AttrNumber column, HeapTuple *rows, int first,
+		 int last, int *lowest, int *highest)
+{
+	int64		low = PG_INT64_MAX;
+	int64		high = PG_INT64_MIN;
+	int			i;
+
+	*lowest = *highest = first;
+	for (i = first; i < last; i++)
+	{
+		bool		isnull;
+		int64		value = DatumGetInt64(heap_getattr(rows[i], column, desc,
+													   &isnull));
+
+		if (value < low)
+		{
+			low = value;
+			*lowest = i;
+		}
+		if (value > high)
+		{
+			high = value;
+			*highest = i;
+		}
+	}
+}
+
+/* Summarises rows in a BRIN index over bigint and timestamp columns. */
+static void
+summarize(Relation rel, Relation index, IndexInfo *info, HeapTuple *rows, int n)
+{
+	int			first;
+	int			last;
+	int			c;
+
+	for (first = 0; first < n; first = last)
+	{
+		BlockNumber block = ItemPointerGetBlockNumber(&rows[first]->t_self);
+
+		for (last = first; last < n &&
+			 ItemPointerGetBlockNumber(&rows[last]->t_self) == block; last++)
+			;
+		for (c = 0; c < info->ii_NumIndexAttrs; c++)
+		{
+			int			lowest;
+			int			highest;
+
+			extremes(RelationGetDescr(rel), info->ii_IndexAttrNumbers[c],
+					 rows, first, last, &lowest, &highest);
+			(void) insert_entry(rel, index, info, rows[lowest]);
+			if (highest != lowest)
+				(void) insert_entry(rel, index, info, rows[highest]);
+		}
+	}
+}
+
+static void
+insert_into_index(Relation rel, Oid indexoid, HeapTuple *rows, int n,
+				  LrConflictFn on_conflict)
+{
+	Relation	index = index_open(indexoid, RowExclusiveLock);
+	IndexInfo  *info = BuildIndexInfo(index);
+	int			i;
+
+	if (index->rd_rel->relam == BRIN_AM_OID)
+		summarize(rel, index, info, rows, n);
+	else
+		for (i = 0; i < n; i++)
+			insert_or_resolve(rel, index, info, rows[i], on_conflict);
+	lr_index_insert_cleanup(index, info);
+	index_close(index, NoLock);
+}
+
+static void
+append_chunk(Relation rel, HeapTuple *rows, int n, LrConflictFn on_conflict)
+{
+	CommandId	cid = GetCurrentCommandId(true);
+	ListCell   *lc;
+	List	   *indexes;
+	int			i;
+
+	if (n == 1)
+		heap_insert(rel, rows[0], cid, 0, NULL);
+	else
+	{
+		TupleTableSlot **slots = (TupleTableSlot **) palloc(n * sizeof(TupleTableSlot *));
+
+		for (i = 0; i < n; i++)
+		{
+			slots[i] = MakeSingleTupleTableSlot(RelationGetDescr(rel),
+												&TTSOpsHeapTuple);
+			ExecStoreHeapTuple(rows[i], slots[i], false);
+		}
+		heap_multi_insert(rel, slots, n, cid, 0, NULL);
+		for (i = 0; i < n; i++)
+		{
+			rows[i]->t_self = slots[i]->tts_tid;
+			ExecDropSingleTupleTableSlot(slots[i]);
+		}
+		pfree(slots);
+	}
+
+	indexes = RelationGetIndexList(rel);
+	foreach(lc, indexes)
+		insert_into_index(rel, lfirst_oid(lc), rows, n, on_conflict);
+	list_free(indexes);
+}
+
+void
+lr_append(const char *table, HeapTuple *rows, int n, LrConflictFn on_conflict)
+{
+	Relation	rel = table_open(lr_relid(table), RowExclusiveLock);
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "leadroute append",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	int			done;
+
+	for (done = 0; done < n; done += APPEND_CHUNK)
+	{
+		append_chunk(rel, rows + done, Min(APPEND_CHUNK, n - done),
+					 on_conflict);
+		MemoryContextReset(context);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	table_close(rel, NoLock);
+}
+
+void
+lr_append_values(const char *table, Datum *values, bool *nulls)
+{
+	Relation	rel = table_open(lr_relid(table), RowExclusiveLock);
+	HeapTuple	row = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+
+	table_close(rel, NoLock);
+	lr_append(table, &row, 1, NULL);
+	heap_freetuple(row);
+}
+
+void
+lr_replace(Relation rel, ItemPointer tid, HeapTuple row)
+{
+	EState	   *estate = CreateExecutorState();
+	ResultRelInfo *rri = makeNode(ResultRelInfo);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel),
+													&TTSOpsHeapTuple);
+	LrUpdateIndexes update = LR_NO_INDEX_UPDATE;
+
+	InitResultRelInfo(rri, rel, 1, NULL, 0);
+	ExecOpenIndices(rri, false);
+	ExecStoreHeapTuple(row, slot, false);
+	simple_table_tuple_update(rel, tid, slot, InvalidSnapshot, &update);
+	if (rri->ri_NumIndices > 0 && update != LR_NO_INDEX_UPDATE)
+		list_free(lr_insert_index_tuples(rri, slot, estate, update));
+	ExecCloseIndices(rri);
+	ExecDropSingleTupleTableSlot(slot);
+	FreeExecutorState(estate);
+}
+
+void
+lr_remove(Relation rel, ItemPointer tid)
+{
+	simple_table_tuple_delete(rel, tid, InvalidSnapshot);
+}

@@ -1,0 +1,485 @@
+/*
+ * calls.c
+ *	  route, assign, adopt, release_table: decisions about stored leads.
+ *
+ * Order, always: lock the lead's row, decide and reserve, update the lead,
+ * write the journal.  The row lock serialises everybody who touches a lead.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "adopt.h"
+#include "decide.h"
+#include "journal.h"
+#include "lead.h"
+#include "leadroute.h"
+#include "outcome.h"
+#include "owner_rights.h"
+#include "reserve.h"
+#include "scan.h"
+
+PG_FUNCTION_INFO_V1(lr_route);
+PG_FUNCTION_INFO_V1(lr_assign);
+PG_FUNCTION_INFO_V1(lr_adopt);
+PG_FUNCTION_INFO_V1(lr_release_table);
+
+/* Leads read at once when adopting. */
+#define ADOPT_CHUNK	1000
+
+static void
+no_such_lead(LrTable *table, const char *key)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NO_DATA_FOUND),
+			 errmsg("lead table \"%s\" has no lead %s", table->name, key)));
+}
+
+/* Writes the owner of a decided lead and what the journal says of it. */
+static void
+settle(LrTable *table, LrBinding *b, const char *key, LrMember *member,
+	   LrEntry *e)
+{
+	LrCurrent	current;
+
+	if (member != NULL)
+		lr_lead_set_owner(table, key, lr_binding_owner(table, b, member));
+	if (lr_journal_current(table->id, key, &current))
+	{
+		/* a lead that is held again stays where it is, in its order */
+		if (member == NULL && current.kind == e->kind)
+			return;
+		e->hop = current.hop + (current.member != 0);
+		if (current.member != 0)
+			(void) lr_outcome_end(table, key, &current, LR_EVENT_RELEASED);
+		else
+			lr_journal_end(table->id, key, &current, e->at);
+		if (e->kind == LR_KIND_ASSIGNED && e->hop > 0)
+			e->kind = LR_KIND_REASSIGNED;
+	}
+	lr_journal_add(e);
+	lr_journal_flush();
+}
+
+/* Decides a stored lead without owner; returns the owner's name or NULL. */
+static char *
+route_lead(LrTable *table, const char *key)
+{
+	TupleTableSlot *row = lr_lead_fetch(table, key, true);
+	LrDecideRequest request = {0};
+	LrDecision	decision;
+	LrFacts		facts;
+	LrBinding  *b;
+	char	   *name = NULL;
+
+	if (row == NULL)
+		no_such_lead(table, key);
+	lr_facts(table, row, &facts);
+	b = facts.router != NULL ? lr_table_bind(table, facts.router) : NULL;
+	if (b == NULL)
+		return NULL;
+	if (facts.owner != NULL)
+	{
+		LrMember   *m = lr_binding_member(table, b, facts.owner);
+
+		name = m != NULL ? m->name : facts.owner;
+	}
+	else if (b->router->enabled)
+	{
+		request.table = table;
+		request.binding = b;
+		request.row = row;
+		request.key = facts.key;
+		request.load = facts.closed ? 0 : LR_LEAD_LOAD;
+		request.now = lr_now();
+		lr_decide(&request, &decision);
+		decision.entry.closed = facts.closed;
+		settle(table, b, facts.key, decision.member, &decision.entry);
+		name = decision.member != NULL ? decision.member->name : NULL;
+	}
+	lr_binding_unpin(b);
+	return name;
+}
+
+Datum
+lr_route(PG_FUNCTION_ARGS)
+{
+	LrTable    *table;
+	LrRights	rights;
+	char	   *key;
+	char	   *name;
+	text	   *result = NULL;
+	MemoryContext caller = CurrentMemoryContext;
+
+	lr_require_preload();
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	lr_config_accept();
+	table = lr_table_require(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	key = lr_key_argument(fcinfo, 1);
+	lr_journal_act_as(GetUserId());
+	lr_become(lr_lead_rights(table), &rights);
+	SPI_connect();
+	lr_settle_prepared(lr_database());
+	name = route_lead(table, key);
+	if (name != NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(caller);
+
+		result = cstring_to_text(name);
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	lr_resign(&rights);
+	lr_journal_act_as(InvalidOid);
+	lr_table_unpin(table);
+	if (result == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(result);
+}
+
+/* ---------- assign ---------- */
+
+/* Reserves one lead's load for a member; error when it is at its capacity. */
+static void
+take_by_hand(LrMember *m, int load, bool ignore_limits, LrReservation *r)
+{
+	LrDatabase *db = lr_database();
+	int64		open = 0;
+	bool		full = false;
+
+	lr_settle_prepared(db);
+	memset(r, 0, sizeof(*r));
+	r->member_slot = m->slot;
+	r->load = load;
+	r->last_turn = -1;
+	lr_reserve_prepare(NULL);
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	if (m->slot != LR_NO_SLOT)
+	{
+		open = lr_member_slots[m->slot].load;
+		full = !ignore_limits && m->capacity >= 0 && load > 0 &&
+			open + load > m->capacity;
+		r->last_turn = lr_member_slots[m->slot].last_turn;
+	}
+	if (!full)
+	{
+		r->id = lr_next_id(db);
+		lr_reserve_apply(r, 1);
+	}
+	LWLockRelease(db->lock);
+	if (full)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("member \"%s\" is at its capacity", m->name),
+				 errdetail("It has %lld open leads of at most %d.",
+						   (long long) open, m->capacity),
+				 errhint("Pass ignore_limits => true to assign the lead all the same.")));
+}
+
+static LrMember *
+member_for_assign(LrBinding *b, const char *name)
+{
+	LrMember   *m = lr_member_by_name(b->router, name);
+
+	if (m == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("router \"%s\" has no member \"%s\"", b->router->name,
+						name)));
+	lr_people_accept(b->router);
+	if (!m->active)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("member \"%s\" is inactive", name),
+				 errhint("UPDATE leadroute.member SET active = true, or choose another member.")));
+	if (b->usable && !b->usable[m->index])
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the owner column cannot hold the owner value of member \"%s\"",
+						name)));
+	return m;
+}
+
+static void
+assign_lead(LrTable *table, const char *key, const char *member,
+			const char *reason, bool ignore_limits)
+{
+	TupleTableSlot *row = lr_lead_fetch(table, key, true);
+	LrReservation r;
+	LrEntry		e = {0};
+	LrFacts		facts;
+	LrBinding  *b;
+	LrMember   *m;
+
+	if (row == NULL)
+		no_such_lead(table, key);
+	lr_facts(table, row, &facts);
+	b = facts.router != NULL ? lr_table_bind(table, facts.router) : NULL;
+	if (b == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("lead %s of \"%s\" belongs to no router", key,
+						table->name)));
+	m = member_for_assign(b, member);
+	if (facts.owner == NULL || strcmp(facts.owner, b->owner_text[m->index]) != 0)
+	{
+		take_by_hand(m, facts.closed ? 0 : LR_LEAD_LOAD, ignore_limits, &r);
+		e.id = r.id;
+		e.at = lr_now();
+		e.router = b->router->id;
+		e.routed_table = table->id;
+		e.lead_key = facts.key;
+		e.kind = LR_KIND_MANUAL;
+		e.team = -1;
+		e.member = m->id;
+		e.load = r.load;
+		e.closed = facts.closed;
+		e.reason = "assigned_by_hand";
+		e.detail = reason;
+		settle(table, b, facts.key, m, &e);
+	}
+	lr_binding_unpin(b);
+}
+
+Datum
+lr_assign(PG_FUNCTION_ARGS)
+{
+	LrTable    *table;
+	LrRights	rights;
+	char	   *key;
+	char	   *member;
+	char	   *reason;
+
+	lr_require_preload();
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("lead_table, key and member must not be null")));
+	lr_config_accept();
+	table = lr_table_require(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	key = lr_key_argument(fcinfo, 1);
+	member = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	reason = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
+	lr_journal_act_as(GetUserId());
+	lr_become(lr_lead_rights(table), &rights);
+	SPI_connect();
+	assign_lead(table, key, member, reason,
+				!PG_ARGISNULL(4) && PG_GETARG_BOOL(4));
+	SPI_finish();
+	lr_resign(&rights);
+	lr_journal_act_as(InvalidOid);
+	lr_table_unpin(table);
+	PG_RETURN_TEXT_P(cstring_to_text(member));
+}
+
+/* ---------- adopt ---------- */
+
+/* Journals one lead that its owner has had all along. */
+static bool
+adopt_lead(LrTable *table, TupleTableSlot *row)
+{
+	LrReservation r;
+	LrEntry		e = {0};
+	LrFacts		facts;
+	LrBinding  *b;
+	LrMember   *m;
+	bool		adopted = false;
+
+	lr_facts(table, row, &facts);
+	if (facts.owner == NULL || facts.closed || facts.router == NULL)
+		return false;
+	b = lr_table_bind(table, facts.router);
+	if (b == NULL)
+		return false;
+	m = lr_binding_member(table, b, facts.owner);
+	if (m != NULL && !lr_journal_known(table->id, facts.key))
+	{
+		lr_take(m, LR_LEAD_LOAD, false, &r);
+		e.id = r.id;
+		e.at = lr_now();
+		e.router = b->router->id;
+		e.routed_table = table->id;
+		e.lead_key = facts.key;
+		e.kind = LR_KIND_ADOPTED;
+		e.team = -1;
+		e.member = m->id;
+		e.load = r.load;
+		lr_journal_add(&e);
+		adopted = true;
+	}
+	lr_binding_unpin(b);
+	return adopted;
+}
+
+/* Owner values of these members, as the table's owner column has them. */
+static ArrayType *
+owner_values(LrTable *table, List *member_ids)
+{
+	LrScan		scan;
+	Datum	   *values;
+	int			n = 0;
+	int16		len;
+	bool		byval;
+	char		align;
+	char	   *router = table->router;
+
+	values = (Datum *) palloc(list_length(member_ids) * sizeof(Datum));
+	lr_scan_begin(&scan, "member", "member_pkey", "router", router);
+	while (lr_scan_next(&scan))
+		if (list_member_int(member_ids, lr_scan_int(&scan, "id", 0)))
+			values[n++] = lr_owner_datum(table,
+										 lr_scan_text(&scan, "owner_value"));
+	lr_scan_end(&scan);
+	get_typlenbyvalalign(table->owner_type, &len, &byval, &align);
+	return n == 0 ? NULL :
+		construct_array(values, n, table->owner_type, len, byval, align);
+}
+
+/* member_ids NIL: of all members.  Returns how many leads were adopted. */
+static int64
+adopt_table(LrTable *table, List *member_ids)
+{
+	char	   *owner = pstrdup(quote_identifier(NameStr(TupleDescAttr(table->desc, table->owner - 1)->attname)));
+	char	   *query;
+	Oid			types[1];
+	Datum		values[1];
+	int			nargs = 0;
+	Portal		portal;
+	int64		adopted = 0;
+	LrRights	rights;
+	MemoryContext context;
+
+	query = psprintf("SELECT lr_lead FROM %s AS lr_lead WHERE %s IS NOT NULL",
+					 lr_lead_relation(table), owner);
+	if (member_ids != NIL)
+	{
+		ArrayType  *array = owner_values(table, member_ids);
+
+		if (array == NULL)
+			return 0;
+		types[0] = get_array_type(getBaseType(table->owner_type));
+		values[0] = PointerGetDatum(array);
+		nargs = 1;
+		query = psprintf("%s AND %s = ANY ($1)", query, owner);
+	}
+	context = AllocSetContextCreate(CurrentMemoryContext, "leadroute adopt",
+									ALLOCSET_DEFAULT_SIZES);
+	lr_journal_act_as(GetUserId());
+	lr_become(lr_lead_rights(table), &rights);
+	SPI_connect();
+	portal = SPI_cursor_open_with_args(NULL, query, nargs, types, values, NULL,
+									   true, 0);
+	for (;;)
+	{
+		uint64		i;
+
+		SPI_cursor_fetch(portal, true, ADOPT_CHUNK);
+		if (SPI_processed == 0)
+			break;
+		for (i = 0; i < SPI_processed; i++)
+		{
+			MemoryContext old = MemoryContextSwitchTo(context);
+			bool		isnull;
+			Datum		row = SPI_getbinval(SPI_tuptable->vals[i],
+											SPI_tuptable->tupdesc, 1, &isnull);
+
+			adopted += adopt_lead(table, lr_lead_slot(table, row));
+			MemoryContextSwitchTo(old);
+			MemoryContextReset(context);
+		}
+		SPI_freetuptable(SPI_tuptable);
+		CHECK_FOR_INTERRUPTS();
+	}
+	SPI_cursor_close(portal);
+	lr_journal_flush();
+	SPI_finish();
+	lr_resign(&rights);
+	lr_journal_act_as(InvalidOid);
+	MemoryContextDelete(context);
+	return adopted;
+}
+
+Datum
+lr_adopt(PG_FUNCTION_ARGS)
+{
+	LrTable    *table;
+	int64		adopted;
+
+	lr_require_preload();
+	lr_config_accept();
+	table = lr_table_require(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	adopted = adopt_table(table, NIL);
+	lr_table_unpin(table);
+	PG_RETURN_INT64(adopted);
+}
+
+/* Names of attached tables whose relation carries the triggers. */
+static List *
+tables_with_triggers(void)
+{
+	List	   *names = NIL;
+	LrScan		scan;
+
+	lr_scan_begin(&scan, "routed_table", NULL, NULL, NULL);
+	while (lr_scan_next(&scan))
+	{
+		bool		isnull;
+
+		if (lr_has_triggers(DatumGetObjectId(lr_scan_datum(&scan, "relation",
+														   &isnull))))
+			names = lappend(names, lr_scan_text(&scan, "name"));
+	}
+	lr_scan_end(&scan);
+	return names;
+}
+
+void
+lr_adopt_members(List *member_ids)
+{
+	ListCell   *lc;
+
+	lr_config_accept();
+	foreach(lc, tables_with_triggers())
+	{
+		LrTable    *table = lr_table_pin((char *) lfirst(lc));
+
+		if (table == NULL)
+			continue;
+		/* the router of a lead shows only in its row */
+		(void) adopt_table(table, table->router != NULL ? member_ids : NIL);
+		lr_table_unpin(table);
+	}
+}
+
+/* ---------- detach ---------- */
+
+Datum
+lr_release_table(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	LrScan		scan;
+	int32		id = 0;
+
+	lr_require_preload();
+	/* the relation may have been dropped: only its row is needed */
+	lr_scan_begin(&scan, "routed_table", "routed_table_pkey", "name", name);
+	if (lr_scan_next(&scan))
+		id = lr_scan_int(&scan, "id", 0);
+	lr_scan_end(&scan);
+	if (id == 0)
+		(void) lr_table_require(name);
+	PG_RETURN_INT64(lr_outcome_end_all(id, LR_EVENT_RELEASED));
+}

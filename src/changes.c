@@ -1,0 +1,261 @@
+/*
+ * changes.c
+ *	  What a configuration change sets off: version, messages, history,
+ *	  adoption.
+ *
+ * The version of a router rises once a transaction (by the row lock in
+ * config_state, editors of one router queue); a rolled back subtransaction
+ * forgets that it raised it.  The messages are sent for every row, and the
+ * server drops doubles.  The trigger is ENABLE ALWAYS and FOR EACH ROW, since
+ * a logical replication apply worker fires nothing else.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "adopt.h"
+#include "append.h"
+#include "changes.h"
+#include "config.h"
+#include "leadroute.h"
+#include "owner_rights.h"
+#include "reserve.h"
+
+PG_FUNCTION_INFO_V1(lr_config_changed);
+PG_FUNCTION_INFO_V1(lr_members_saved);
+
+/* A router whose version this transaction has raised. */
+typedef struct Raised
+{
+	struct Raised *next;
+	int			nest;
+	char	   *router;
+} Raised;
+
+static Raised *raised = NULL;
+
+/* Members saved by the running statements, to be adopted at their end. */
+static List *saved_members = NIL;
+
+void
+lr_changes_end(void)
+{
+	raised = NULL;
+	saved_members = NIL;
+}
+
+void
+lr_changes_commit_sub(int nest)
+{
+	Raised	   *r;
+
+	for (r = raised; r != NULL && r->nest >= nest; r = r->next)
+		r->nest = nest - 1;
+}
+
+void
+lr_changes_abort_sub(int nest)
+{
+	while (raised != NULL && raised->nest >= nest)
+		raised = raised->next;
+	saved_members = NIL;
+}
+
+/* ---------- version ---------- */
+
+static void
+raise_version(const char *router)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1];
+	LrRights	rights;
+	Raised	   *r;
+
+	for (r = raised; r != NULL; r = r->next)
+		if (strcmp(r->router, router) == 0)
+			return;
+
+	lr_become(lr_extension_owner(), &rights);
+	SPI_connect();
+	values[0] = CStringGetTextDatum(router);
+	if (SPI_execute_with_args("INSERT INTO leadroute.config_state AS s (router)"
+							  " SELECT name FROM leadroute.router WHERE name = $1"
+							  " ON CONFLICT (router) DO UPDATE SET version = s.version + 1",
+							  1, types, values, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not raise the configuration version");
+	SPI_finish();
+	lr_resign(&rights);
+
+	r = (Raised *) MemoryContextAlloc(TopTransactionContext, sizeof(Raised));
+	r->router = MemoryContextStrdup(TopTransactionContext, router);
+	r->nest = GetCurrentTransactionNestLevel();
+	r->next = raised;
+	raised = r;
+}
+
+/* A text column of a configuration row; NULL if the table has none. */
+static char *
+text_column(TriggerData *td, HeapTuple tuple, const char *column)
+{
+	TupleDesc	desc = RelationGetDescr(td->tg_relation);
+	int			attno = SPI_fnumber(desc, column);
+
+	return tuple == NULL || attno <= 0 ? NULL : SPI_getvalue(tuple, desc, attno);
+}
+
+static int32
+int_column(TriggerData *td, HeapTuple tuple, const char *column)
+{
+	TupleDesc	desc = RelationGetDescr(td->tg_relation);
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, SPI_fnumber(desc, column), desc,
+									 &isnull);
+
+	return isnull ? 0 : DatumGetInt32(value);
+}
+
+/* ---------- history ---------- */
+
+static Datum
+row_as_jsonb(TriggerData *td, HeapTuple tuple)
+{
+	Datum		row = heap_copy_tuple_as_datum(tuple,
+											   RelationGetDescr(td->tg_relation));
+	text	   *json = DatumGetTextPP(DirectFunctionCall1(row_to_json, row));
+
+	return DirectFunctionCall1(jsonb_in,
+							   CStringGetDatum(text_to_cstring(json)));
+}
+
+/* Keeps the state before an UPDATE or DELETE; never copies of a restore. */
+static void
+keep_history(TriggerData *td, HeapTuple old, HeapTuple new)
+{
+	Datum		values[7];
+	bool		nulls[7] = {false};
+	char	   *router = text_column(td, old, "router");
+
+	if (strcmp(RelationGetRelationName(td->tg_relation), "router") == 0)
+		router = text_column(td, old, "name");
+	values[0] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[1] = CStringGetTextDatum(GetUserNameFromId(GetUserId(), false));
+	nulls[2] = lr_actor == NULL || lr_actor[0] == '\0';
+	if (!nulls[2])
+		values[2] = CStringGetTextDatum(lr_actor);
+	nulls[3] = router == NULL;
+	if (router)
+		values[3] = CStringGetTextDatum(router);
+	values[4] = CStringGetTextDatum(RelationGetRelationName(td->tg_relation));
+	values[5] = row_as_jsonb(td, old);
+	nulls[6] = new == NULL;
+	if (new)
+		values[6] = row_as_jsonb(td, new);
+	lr_append_values("config_history", values, nulls);
+}
+
+/* ---------- the triggers ---------- */
+
+static void
+raise_versions(TriggerData *td, HeapTuple old, HeapTuple new)
+{
+	bool		is_router = strcmp(RelationGetRelationName(td->tg_relation),
+								   "router") == 0;
+	const char *column = is_router ? "name" : "router";
+	char	   *old_router = text_column(td, old, column);
+	char	   *new_router = text_column(td, new, column);
+
+	if (new_router != NULL)
+		raise_version(new_router);
+	if (old_router != NULL && !is_router &&
+		(new_router == NULL || strcmp(old_router, new_router) != 0))
+		raise_version(old_router);
+}
+
+/* TRUNCATE says nothing about rows: every router has changed. */
+static void
+raise_all(void)
+{
+	LrRights	rights;
+
+	lr_become(lr_extension_owner(), &rights);
+	SPI_connect();
+	SPI_execute("UPDATE leadroute.config_state SET version = version + 1",
+				false, 0);
+	SPI_finish();
+	lr_resign(&rights);
+}
+
+Datum
+lr_config_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *td = (TriggerData *) fcinfo->context;
+	const char *table;
+	HeapTuple	old = NULL;
+	HeapTuple	new = NULL;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("leadroute.config_changed is a trigger function")));
+	table = RelationGetRelationName(td->tg_relation);
+	CacheInvalidateRelcacheByRelid(lr_relid("absence"));
+	if (strcmp(table, "absence") != 0)
+		CacheInvalidateRelcacheByRelid(lr_relid("config_state"));
+
+	if (TRIGGER_FIRED_BY_TRUNCATE(td->tg_event))
+	{
+		raise_all();
+		PG_RETURN_POINTER(NULL);
+	}
+	if (TRIGGER_FIRED_BY_INSERT(td->tg_event))
+		new = td->tg_trigtuple;
+	else
+		old = td->tg_trigtuple;
+	if (TRIGGER_FIRED_BY_UPDATE(td->tg_event))
+		new = td->tg_newtuple;
+
+	/* absences are looked at lead by lead; no rule is read again for them */
+	if (strcmp(table, "absence") != 0)
+		raise_versions(td, old, new);
+	if (old != NULL)
+		keep_history(td, old, new);
+	if (lr_preloaded())
+	{
+		(void) lr_database_slot();
+		lr_eligibility_changed();
+	}
+	if (new != NULL && strcmp(table, "member") == 0)
+	{
+		MemoryContext context = MemoryContextSwitchTo(TopTransactionContext);
+
+		saved_members = lappend_int(saved_members,
+									int_column(td, new, "id"));
+		MemoryContextSwitchTo(context);
+	}
+	PG_RETURN_POINTER(NULL);
+}
+
+/*
+ * AFTER STATEMENT on member: leads that such a member owns already are
+ * adopted.  An ordinary trigger; a restore and routing = off adopt nothing.
+ */
+Datum
+lr_members_saved(PG_FUNCTION_ARGS)
+{
+	List	   *members = saved_members;
+
+	saved_members = NIL;
+	if (members != NIL && lr_preloaded() && lr_routing)
+		lr_adopt_members(members);
+	PG_RETURN_POINTER(NULL);
+}

@@ -1,0 +1,13 @@
+/*
+ * changes.h
+ *	  Configuration as it is written: checks, versions, history.
+ */
+#ifndef LR_CHANGES_H
+#define LR_CHANGES_H
+
+/* Transaction callbacks: which routers' versions this transaction raised. */
+extern void lr_changes_end(void);
+extern void lr_changes_commit_sub(int nest);
+extern void lr_changes_abort_sub(int nest);
+
+#endif							/* LR_CHANGES_H */

@@ -1,0 +1,467 @@
+/*
+ * check.c
+ *	  Refusing a configuration row that cannot work, when it is saved.
+ *
+ * BEFORE ROW triggers, run with the rights of whoever writes: that role is
+ * the one whose rights an expression gets, so a name given for another is
+ * accepted only from who may SET ROLE to it.  Expressions are checked against
+ * tables that carry the triggers now: during a restore none does, and one bad
+ * rule must not lose all.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "config.h"
+#include "expr.h"
+#include "guard.h"
+#include "leadroute.h"
+#include "roster.h"
+#include "owner_rights.h"
+#include "scan.h"
+#include "table.h"
+
+PG_FUNCTION_INFO_V1(lr_check_config);
+PG_FUNCTION_INFO_V1(lr_check_condition);
+
+/* The row being checked, and what is to be changed in it. */
+typedef struct Row
+{
+	TriggerData *td;
+	TupleDesc	desc;
+	HeapTuple	old;			/* NULL: INSERT */
+	HeapTuple	new;			/* NULL: DELETE */
+} Row;
+
+static Datum
+column(Row *row, HeapTuple tuple, const char *name, bool *isnull)
+{
+	int			attno = SPI_fnumber(row->desc, name);
+
+	if (attno <= 0)
+		elog(ERROR, "column \"%s\" of a leadroute table is missing", name);
+	return heap_getattr(tuple, attno, row->desc, isnull);
+}
+
+static char *
+text_of(Row *row, HeapTuple tuple, const char *name)
+{
+	bool		isnull;
+	Datum		value = column(row, tuple, name, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+static void
+set_text(Row *row, const char *name, const char *text)
+{
+	int			attno = SPI_fnumber(row->desc, name);
+	Datum		value = CStringGetTextDatum(text);
+	bool		isnull = false;
+
+	row->new = heap_modify_tuple_by_cols(row->new, row->desc, 1, &attno,
+										 &value, &isnull);
+}
+
+static bool
+differs(Row *row, const char *name)
+{
+	char	   *a = text_of(row, row->old, name);
+	char	   *b = text_of(row, row->new, name);
+
+	return (a == NULL) != (b == NULL) || (a != NULL && strcmp(a, b) != 0);
+}
+
+/* ---------- who wrote an expression ---------- */
+
+/* Refuses to write in the name of a role that one may not become. */
+static void
+check_writer(const char *writer)
+{
+	Oid			role = get_role_oid(writer, true);
+
+	if (superuser() || (OidIsValid(role) && lr_can_set_role(GetUserId(), role)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("cannot write an expression in the name of role \"%s\"",
+					writer),
+			 errdetail("An expression runs with the rights of the role that wrote it."),
+			 errhint("Leave written_by out, or SET ROLE to that role first.")));
+}
+
+/* Fills written_by and search_path when an expression is new or changed. */
+static void
+fill_writer(Row *row, bool expression_changed)
+{
+	char	   *given = text_of(row, row->new, "written_by");
+	bool		writer_changed = row->old == NULL ? given != NULL :
+		given != NULL && differs(row, "written_by");
+
+	if (writer_changed)
+		check_writer(given);
+	else if (expression_changed || given == NULL)
+	{
+		set_text(row, "written_by", GetUserNameFromId(GetUserId(), false));
+		if (row->old != NULL && !differs(row, "search_path"))
+			set_text(row, "search_path",
+					 GetConfigOption("search_path", false, false));
+	}
+	if (text_of(row, row->new, "search_path") == NULL)
+		set_text(row, "search_path",
+				 GetConfigOption("search_path", false, false));
+}
+
+/* ---------- tables a row concerns ---------- */
+
+/* One attached table. */
+typedef struct Attached
+{
+	char	   *name;
+	Oid			relid;
+	char	   *owner_column;
+} Attached;
+
+/* Tables with triggers whose leads this router may decide; name: that one. */
+static List *
+tables_of(const char *router, const char *name)
+{
+	List	   *tables = NIL;
+	LrScan		scan;
+
+	lr_scan_begin(&scan, "routed_table", NULL, NULL, NULL);
+	while (lr_scan_next(&scan))
+	{
+		char	   *its = lr_scan_text(&scan, "router");
+		Attached   *t = (Attached *) palloc(sizeof(Attached));
+		bool		isnull;
+
+		t->name = lr_scan_text(&scan, "name");
+		t->relid = DatumGetObjectId(lr_scan_datum(&scan, "relation", &isnull));
+		t->owner_column = lr_scan_text(&scan, "owner_column");
+		if ((its == NULL || router == NULL || strcmp(its, router) == 0) &&
+			(name == NULL || strcmp(name, t->name) == 0) &&
+			lr_has_triggers(t->relid))
+			tables = lappend(tables, t);
+	}
+	lr_scan_end(&scan);
+	return tables;
+}
+
+static void
+check_expression(Oid relid, const char *text, LrExprKind kind, Row *row,
+				 const char *what)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	char	   *writer = text_of(row, row->new, "written_by");
+	Oid			role = get_role_oid(writer, true);
+
+	/* restored before its role: disabled until somebody takes it over */
+	if (OidIsValid(role))
+		(void) lr_expr_compile(rel, text, kind, role,
+							   text_of(row, row->new, "search_path"), what);
+	table_close(rel, AccessShareLock);
+}
+
+/* ---------- rule ---------- */
+
+static void
+check_word(const char *column_name, const char *word, const char *const *words)
+{
+	StringInfoData list;
+	int			i;
+
+	for (i = 0; words[i] != NULL; i++)
+		if (strcmp(word, words[i]) == 0)
+			return;
+	initStringInfo(&list);
+	for (i = 0; words[i] != NULL; i++)
+		appendStringInfo(&list, "%s%s", i > 0 ? ", " : "", words[i]);
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("invalid %s \"%s\"", column_name, word),
+			 errhint("Valid words: %s.", list.data)));
+}
+
+static void
+check_rule(Row *row)
+{
+	static const char *const methods[] = {
+		"round_robin", "least_loaded", "longest_idle", "random", NULL
+	};
+	static const char *const overflows[] = {
+		"next_rule", "ignore_limits", "none", NULL
+	};
+	char	   *condition = text_of(row, row->new, "condition");
+	char	   *name = text_of(row, row->new, "name");
+	bool		changed = row->old == NULL || differs(row, "condition");
+	ListCell   *lc;
+
+	check_word("method", text_of(row, row->new, "method"), methods);
+	check_word("overflow", text_of(row, row->new, "overflow"), overflows);
+	fill_writer(row, changed);
+	if (row->old != NULL)
+	{
+		bool		isnull;
+		int			attno = SPI_fnumber(row->desc, "version");
+		Datum		value = Int32GetDatum(1 + DatumGetInt32(column(row, row->old,
+																   "version",
+																   &isnull)));
+
+		isnull = false;
+		row->new = heap_modify_tuple_by_cols(row->new, row->desc, 1, &attno,
+											 &value, &isnull);
+	}
+	if (condition == NULL)
+		return;
+	foreach(lc, tables_of(text_of(row, row->new, "router"),
+						  text_of(row, row->new, "routed_table")))
+		check_expression(((Attached *) lfirst(lc))->relid, condition,
+						 LR_EXPR_BOOL, row,
+						 psprintf("condition of rule \"%s\"", name));
+}
+
+/* ---------- member, team_member, absence ---------- */
+
+typedef struct Input
+{
+	Oid			type;
+	int32		typmod;
+	char	   *value;
+} Input;
+
+static void
+try_input(void *arg)
+{
+	Input	   *in = (Input *) arg;
+	Oid			function;
+	Oid			param;
+
+	getTypeInputInfo(in->type, &function, &param);
+	(void) OidInputFunctionCall(function, in->value, param, in->typmod);
+}
+
+/* A member's owner value must fit the owner column of each of its tables. */
+static void
+check_owner_value(const char *member, char *owner_value, Attached *t)
+{
+	Relation	rel = table_open(t->relid, AccessShareLock);
+	int			attno = SPI_fnumber(RelationGetDescr(rel), t->owner_column);
+	Input		in;
+	char	   *error = NULL;
+
+	in.value = owner_value;
+	if (attno > 0)
+	{
+		in.type = TupleDescAttr(RelationGetDescr(rel), attno - 1)->atttypid;
+		in.typmod = TupleDescAttr(RelationGetDescr(rel), attno - 1)->atttypmod;
+		error = lr_guarded(try_input, &in);
+	}
+	table_close(rel, AccessShareLock);
+	if (error != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("owner value \"%s\" of member \"%s\" does not fit column \"%s\" of lead table \"%s\"",
+						owner_value, member, t->owner_column, t->name),
+				 errdetail("The column says: %s.", error),
+				 errhint("Set owner_value to what your application writes into \"%s\" for this person, for example its user id.",
+						 t->owner_column)));
+}
+
+/* A member that decisions refer to stays: its leads would lose their owner. */
+static void
+refuse_delete_with_history(Row *row)
+{
+	char	   *name = text_of(row, row->old, "name");
+	bool		isnull;
+	Oid			types[1] = {INT4OID};
+	Datum		values[1];
+	LrRights	rights;
+	bool		found;
+
+	values[0] = column(row, row->old, "id", &isnull);
+	lr_become(lr_extension_owner(), &rights);
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT FROM leadroute.journal WHERE member = $1 LIMIT 1",
+							  1, types, values, NULL, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not look into the journal");
+	found = SPI_processed > 0;
+	SPI_finish();
+	lr_resign(&rights);
+	if (found)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("member \"%s\" has a history and cannot be deleted", name),
+				 errdetail("Decisions in the journal refer to it."),
+				 errhint("UPDATE leadroute.member SET active = false WHERE name = %s: it never receives a lead again.",
+						 quote_literal_cstr(name))));
+}
+
+static void
+check_member(Row *row)
+{
+	char	   *name;
+	char	   *owner_value;
+	ListCell   *lc;
+
+	if (row->new == NULL)
+	{
+		refuse_delete_with_history(row);
+		return;
+	}
+	name = text_of(row, row->new, "name");
+	if (text_of(row, row->new, "owner_value") == NULL)
+		set_text(row, "owner_value", name);
+	owner_value = text_of(row, row->new, "owner_value");
+	if (row->old != NULL && !differs(row, "owner_value"))
+		return;
+	foreach(lc, tables_of(text_of(row, row->new, "router"), NULL))
+		check_owner_value(name, owner_value, (Attached *) lfirst(lc));
+}
+
+static void
+check_team_member(Row *row)
+{
+	bool		isnull;
+	Datum		value = column(row, row->new, "weight", &isnull);
+	double		weight;
+
+	if (isnull)
+		return;					/* NOT NULL says so */
+	weight = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+												value));
+	if (!(weight >= 1e-6 && weight <= 1e6))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("weight %s of member \"%s\" in team \"%s\" is out of range",
+						DatumGetCString(DirectFunctionCall1(numeric_out, value)),
+						text_of(row, row->new, "member"),
+						text_of(row, row->new, "team")),
+				 errdetail("A weight is greater than 0 (at least 0.000001) and at most 1000000."),
+				 errhint("Delete the row to take the member out of the team, or pause it: SELECT leadroute.pause(%s).",
+						 quote_literal_cstr(text_of(row, row->new, "member")))));
+}
+
+static void
+check_absence(Row *row)
+{
+	char	   *writer = text_of(row, row->new, "written_by");
+
+	if (strcmp(writer, GetUserNameFromId(GetUserId(), false)) != 0 &&
+		(row->old == NULL || differs(row, "written_by")))
+		check_writer(writer);
+}
+
+/* ---------- routed_table ---------- */
+
+static void
+check_routed_table(Row *row)
+{
+	char	   *router_expr = text_of(row, row->new, "router_expr");
+	char	   *closed_when = text_of(row, row->new, "closed_when");
+	bool		isnull;
+	Oid			relid = DatumGetObjectId(column(row, row->new, "relation",
+												&isnull));
+	Relation	rel;
+
+	if (row->old != NULL && differs(row, "name"))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the name of an attached table does not change"),
+				 errhint("leadroute.detach it and attach it under the other name.")));
+	fill_writer(row, row->old == NULL || differs(row, "router_expr") ||
+				differs(row, "closed_when"));
+	rel = try_relation_open(relid, AccessShareLock);
+	if (rel == NULL)
+		return;					/* restored before its table */
+	relation_close(rel, AccessShareLock);
+	if (router_expr != NULL)
+		check_expression(relid, router_expr, LR_EXPR_TEXT, row, "router_expr");
+	if (closed_when != NULL)
+		check_expression(relid, closed_when, LR_EXPR_BOOL, row, "closed_when");
+}
+
+Datum
+lr_check_config(PG_FUNCTION_ARGS)
+{
+	TriggerData *td = (TriggerData *) fcinfo->context;
+	const char *table;
+	Row			row;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("leadroute.check_config is a trigger function")));
+	table = RelationGetRelationName(td->tg_relation);
+	row.td = td;
+	row.desc = RelationGetDescr(td->tg_relation);
+	row.old = TRIGGER_FIRED_BY_INSERT(td->tg_event) ? NULL : td->tg_trigtuple;
+	row.new = TRIGGER_FIRED_BY_INSERT(td->tg_event) ? td->tg_trigtuple :
+		TRIGGER_FIRED_BY_UPDATE(td->tg_event) ? td->tg_newtuple : NULL;
+
+	if (strcmp(table, "rule") == 0)
+		check_rule(&row);
+	else if (strcmp(table, "member") == 0)
+		check_member(&row);
+	else if (strcmp(table, "team_member") == 0)
+		check_team_member(&row);
+	else if (strcmp(table, "absence") == 0)
+		check_absence(&row);
+	else if (strcmp(table, "routed_table") == 0)
+		check_routed_table(&row);
+	PG_RETURN_POINTER(row.new != NULL ? row.new : row.old);
+}
+
+/* ---------- check_condition ---------- */
+
+typedef struct ConditionCheck
+{
+	Oid			relid;
+	const char *text;
+} ConditionCheck;
+
+static void
+try_condition(void *arg)
+{
+	ConditionCheck *c = (ConditionCheck *) arg;
+	Relation	rel = table_open(c->relid, AccessShareLock);
+
+	(void) lr_expr_compile(rel, c->text, LR_EXPR_BOOL, GetUserId(),
+						   GetConfigOption("search_path", false, false),
+						   "condition");
+	table_close(rel, AccessShareLock);
+}
+
+Datum
+lr_check_condition(PG_FUNCTION_ARGS)
+{
+	LrTable    *table;
+	ConditionCheck c;
+	char	   *error;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	table = lr_table_require(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	c.relid = table->relid;
+	c.text = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	lr_table_unpin(table);
+	error = lr_guarded(try_condition, &c);
+	if (error == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(error));
+}

@@ -1,0 +1,137 @@
+/*
+ * config.h
+ *	  Configuration as a backend sees it: routers with their members, teams
+ *	  and rules.
+ *
+ * A router is read as a whole, with SnapshotSelf: the latest committed state
+ * plus what the own transaction has changed, whatever its isolation level,
+ * and without leaving predicate locks.  It stays until the version in
+ * config_state says otherwise.  Frames pin it, so one statement sees one state.
+ */
+#ifndef LR_CONFIG_H
+#define LR_CONFIG_H
+
+#include "nodes/pg_list.h"
+#include "utils/palloc.h"
+#include "utils/timestamp.h"
+
+#include "leadroute.h"
+#include "roster.h"
+
+typedef struct LrAbsence
+{
+	TimestampTz since;
+	TimestampTz until;			/* exclusive */
+	int32		team;			/* team.id; -1: all */
+} LrAbsence;
+
+typedef struct LrMember
+{
+	int32		id;
+	int			index;			/* in router->member */
+	char	   *name;
+	char	   *owner_value;
+	bool		active;
+	int32		capacity;		/* -1: none */
+	int			slot;			/* LR_NO_SLOT: shared memory is full */
+	int			nabsence;
+	LrAbsence  *absence;
+} LrMember;
+
+typedef struct LrTeam
+{
+	int32		id;				/* 0: every member of the router */
+	int32		router;
+	char	   *name;			/* NULL: every member */
+	uint64		serial;			/* identity of this composition, this backend */
+	int			n;
+	LrMember  **member;			/* in the published order: position, name */
+	double	   *weight;
+	double		total_weight;
+	int		   *seat;			/* slots; LR_NO_SLOT: shared memory is full */
+	int			rotation;		/* slot of the rotation */
+	int64	   *share;			/* of a lead for which all are candidates */
+	int64		share_sum;
+	int64		version;		/* team_version.id; 0: not known yet */
+	uint64		version_epoch;	/* see lr_team_version */
+	/* scratch of a decision */
+	uint8	   *why;			/* LrPassed of each member */
+	int64	   *lead_share;
+} LrTeam;
+
+typedef struct LrRule
+{
+	int32		id;
+	int32		version;
+	int32		priority;
+	char	   *name;
+	char	   *condition;		/* NULL: every lead */
+	char	   *routed_table;	/* NULL: all */
+	LrTeam	   *team;
+	char		method;			/* LR_METHOD_… */
+	char		overflow;		/* LR_OVERFLOW_… */
+	char	   *written_by;
+	char	   *search_path;
+} LrRule;
+
+typedef struct LrRouter
+{
+	MemoryContext context;		/* everything below lives here */
+	int			pins;
+	bool		dropped;		/* replaced: freed with the last pin */
+	int32		id;
+	char	   *name;
+	bool		enabled;
+	int64		version;		/* of config_state */
+	uint64		checked;		/* config generation at the last check */
+	uint64		people_seen;	/* people generation last read */
+	int			nmembers;
+	LrMember  **member;			/* by name */
+	bool		any_absence;
+	List	   *teams;			/* of LrTeam */
+	LrTeam	   *everyone;
+	int			nrules;
+	LrRule	  **rule;			/* enabled ones, in the order they are tried */
+} LrRouter;
+
+extern void lr_config_init(void);
+
+/*
+ * Takes in what other sessions have committed.  lr_config_accept is for the
+ * first lead of a statement; lr_people_accept (absence, active, capacity) for
+ * each lead.
+ */
+extern void lr_config_accept(void);
+extern void lr_people_accept(LrRouter *router);
+
+/* The router of that name, pinned; NULL: there is none. */
+extern LrRouter *lr_router_pin(const char *name);
+extern void lr_router_unpin(LrRouter *router);
+
+/* The router meant where none is written; raises an error if unclear. */
+extern char *lr_default_router_name(void);
+
+extern LrMember *lr_member_by_id(LrRouter *router, int32 id);
+extern LrMember *lr_member_by_name(LrRouter *router, const char *name);
+extern LrMember *lr_member_by_owner(LrRouter *router, const char *owner_value);
+
+/* id of team_version for this composition; appends the row when missing. */
+extern int64 lr_team_version(LrTeam *team);
+
+/* A (sub)transaction that may have appended a team_version was rolled back. */
+extern void lr_team_version_abort(void);
+
+/* Counts invalidations of lead tables and functions, see table.c. */
+extern uint64 lr_relation_generation(void);
+
+/* Counts invalidations of config_state; changes when anything may have. */
+extern uint64 lr_config_generation(void);
+
+extern int64 lr_incarnation(void);
+extern char *lr_extension_version(void);
+extern Oid	lr_extension_owner(void);
+
+/* OID of a table or index of the schema; error when missing. */
+extern Oid	lr_relid(const char *name);
+
+#endif							/* LR_CONFIG_H */

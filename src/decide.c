@@ -1,0 +1,430 @@
+/*
+ * decide.c
+ *	  From a lead's row to its owner: rule, candidates, pick, reservation.
+ *
+ * Errors in expressions cost the rule, not the lead.  Expressions that cannot
+ * raise are evaluated as they are; from the first one that can, all run
+ * inside one internal subtransaction, and only an error makes a new one.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "common/hashfn.h"
+#include "executor/executor.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "decide.h"
+
+/* Least time between two events about the same error of a rule. */
+#define REPORT_INTERVAL		(60 * USECS_PER_SEC)
+
+/* Evaluation of expressions over one lead. */
+typedef struct Evaluation
+{
+	ExprContext *econtext;
+	MemoryContext context;
+	ResourceOwner owner;
+	bool		open;			/* the subtransaction */
+	char	   *error;			/* of the last expression; NULL: none */
+} Evaluation;
+
+static void
+begin_evaluation(Evaluation *ev, LrTable *table, TupleTableSlot *row)
+{
+	ev->econtext = table->econtext;
+	ev->econtext->ecxt_scantuple = row;
+	ResetExprContext(ev->econtext);
+	ev->context = CurrentMemoryContext;
+	ev->owner = CurrentResourceOwner;
+	ev->open = false;
+	ev->error = NULL;
+}
+
+static void
+end_evaluation(Evaluation *ev)
+{
+	if (!ev->open)
+		return;
+	ReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(ev->context);
+	CurrentResourceOwner = ev->owner;
+	ev->open = false;
+}
+
+static Datum
+evaluate_guarded(Evaluation *ev, LrExpr *expr, bool *isnull)
+{
+	volatile Datum value = (Datum) 0;
+	volatile bool null = true;
+
+	if (!ev->open)
+	{
+		BeginInternalSubTransaction(NULL);
+		MemoryContextSwitchTo(ev->context);
+		ev->open = true;
+	}
+	PG_TRY();
+	{
+		bool		result_null;
+
+		value = lr_expr_eval(expr, ev->econtext, &result_null);
+		null = result_null;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(ev->context);
+		error = CopyErrorData();
+		if (lr_error_is_fatal(error->sqlerrcode))
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(ev->context);
+		CurrentResourceOwner = ev->owner;
+		ev->open = false;
+		ev->error = pstrdup(error->message);
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	*isnull = null;
+	return value;
+}
+
+/* The value of an expression; NULL, and ev->error, where it raises. */
+static Datum
+evaluate(Evaluation *ev, LrExpr *expr, bool *isnull)
+{
+	ev->error = NULL;
+	if (!expr->can_raise)
+		return lr_expr_eval(expr, ev->econtext, isnull);
+	return evaluate_guarded(ev, expr, isnull);
+}
+
+static void
+add_detail(char **detail, const char *what, const char *error)
+{
+	char	   *add = psprintf("%s: %s", what, error);
+
+	*detail = *detail == NULL ? add : psprintf("%s; %s", *detail, add);
+}
+
+bool
+lr_lead_closed(LrTable *table, TupleTableSlot *row, char **detail)
+{
+	Evaluation	ev;
+	bool		isnull;
+	Datum		value;
+
+	if (table->closed_when == NULL)
+	{
+		if (table->closed_broken)
+			add_detail(detail, "closed_when", table->closed_broken);
+		return false;
+	}
+	begin_evaluation(&ev, table, row);
+	value = evaluate(&ev, table->closed_when, &isnull);
+	end_evaluation(&ev);
+	if (ev.error)
+		add_detail(detail, "closed_when", ev.error);
+	return !isnull && DatumGetBool(value);
+}
+
+char *
+lr_lead_router(LrTable *table, TupleTableSlot *row, char **detail)
+{
+	Evaluation	ev;
+	bool		isnull;
+	Datum		value;
+	char	   *name = NULL;
+
+	if (table->router != NULL)
+		return table->router;
+	if (table->router_expr == NULL)
+		return NULL;
+	begin_evaluation(&ev, table, row);
+	value = evaluate(&ev, table->router_expr, &isnull);
+	if (!isnull)
+		name = TextDatumGetCString(value);
+	end_evaluation(&ev);
+	if (ev.error)
+		add_detail(detail, "router_expr", ev.error);
+	return name;
+}
+
+/* ---------- trying rules ---------- */
+
+/* Tells the event feed about an error of a rule, now and then. */
+static void
+report_error(const LrDecideRequest *request, LrBoundRule *bound,
+			 const char *error)
+{
+	StringInfoData payload;
+
+	if (request->dry_run ||
+		(bound->reported_at != 0 &&
+		 request->now - bound->reported_at < REPORT_INTERVAL))
+		return;
+	bound->reported_at = request->now;
+	initStringInfo(&payload);
+	appendStringInfo(&payload, "{\"rule\": %d, \"version\": %d, \"error\": ",
+					 bound->rule->id, bound->rule->version);
+	escape_json(&payload, error);
+	appendStringInfoChar(&payload, '}');
+	lr_event_add(LR_EVENT_RULE_ERROR, request->binding->router->id,
+				 request->table->id, request->key, 0, 0, 0, payload.data);
+}
+
+static LrTrial *
+add_trial(LrDecision *decision, LrRule *rule, LrTried tried)
+{
+	LrTrial    *trial = (LrTrial *) palloc0(sizeof(LrTrial));
+
+	trial->rule = rule;
+	trial->tried = tried;
+	decision->trials = lappend(decision->trials, trial);
+	return trial;
+}
+
+/* Whether a rule's condition is true for the lead. */
+static bool
+matches(const LrDecideRequest *request, Evaluation *ev, LrBoundRule *bound,
+		LrDecision *decision)
+{
+	bool		isnull = false;
+	Datum		value = BoolGetDatum(true);
+	char	   *error = bound->broken;
+
+	if (bound->condition != NULL)
+	{
+		value = evaluate(ev, bound->condition, &isnull);
+		error = ev->error;
+	}
+	if (error == NULL && !isnull && DatumGetBool(value))
+		return true;
+	if (error != NULL)
+	{
+		char	   *detail = unconstify(char *, decision->entry.detail);
+
+		add_detail(&detail, psprintf("rule \"%s\"", bound->rule->name), error);
+		decision->entry.detail = detail;
+		report_error(request, bound, error);
+	}
+	if (request->dry_run)
+		add_trial(decision, bound->rule, error ? LR_TRIED_ERROR :
+				  LR_TRIED_NO_MATCH)->error = error;
+	return false;
+}
+
+static void
+pick_from(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
+		  LrPick *pick)
+{
+	LrPickRequest r = {0};
+
+	r.db = lr_database();
+	r.team = rule->team;
+	r.method = rule->method;
+	r.ignore_limits = ignore_limits;
+	r.dry_run = request->dry_run;
+	r.load = request->load;
+	r.usable = request->binding->usable;
+	r.now = request->now;
+	r.seed = hash_bytes_extended((const unsigned char *) request->key,
+								 strlen(request->key), request->table->id);
+	if (!request->dry_run)
+		(void) lr_team_version(rule->team);
+	lr_pick(&r, pick);
+}
+
+/* Fills the journal entry from a rule and what its team said. */
+static void
+note_pick(const LrDecideRequest *request, LrRule *rule, LrPick *pick,
+		  LrDecision *decision)
+{
+	LrEntry    *e = &decision->entry;
+	int			i;
+
+	e->rule = rule->id;
+	e->rule_version = rule->version;
+	e->team = rule->team->id;
+	e->method = rule->method;
+	e->team_version = rule->team->version;
+	e->npassed = pick->npassed;
+	e->passed_count = pick->passed_count;
+	e->passed_over = (int64 *) palloc((4 * pick->npassed + 1) * sizeof(int64));
+	for (i = 0; i < pick->npassed; i++)
+	{
+		e->passed_over[4 * i] = pick->passed[i].member->id;
+		e->passed_over[4 * i + 1] = pick->passed[i].why;
+		e->passed_over[4 * i + 2] = pick->passed[i].a;
+		e->passed_over[4 * i + 3] = pick->passed[i].b;
+	}
+	e->candidates = pick->candidates == rule->team->n ? NULL :
+		pick->reservation.candidates;
+	e->candidate_bytes = (rule->team->n + 7) / 8;
+	if (pick->candidates == 0)
+	{
+		/* an empty bitmap: nobody */
+		e->candidates = (uint8 *) palloc0(1);
+		e->candidate_bytes = 0;
+	}
+}
+
+static void
+note_chosen(const LrDecideRequest *request, LrRule *rule, LrPick *pick,
+			LrDecision *decision)
+{
+	LrEntry    *e = &decision->entry;
+
+	note_pick(request, rule, pick, decision);
+	decision->member = rule->team->member[pick->chosen];
+	decision->reservation = pick->reservation;
+	e->kind = LR_KIND_ASSIGNED;
+	e->member = decision->member->id;
+	e->load = request->load;
+	e->id = pick->reservation.id;
+	e->turn = pick->reservation.turn;
+	e->has_measure = pick->has_measure;
+	e->measure = pick->measure;
+}
+
+/* Offers the lead to a rule that matches; true: the lead is settled. */
+static bool
+try_rule(const LrDecideRequest *request, LrRule *rule, LrDecision *decision)
+{
+	LrEntry    *e = &decision->entry;
+	LrPick	   *pick = (LrPick *) palloc(sizeof(LrPick));
+	LrTrial    *trial = NULL;
+
+	pick_from(request, rule, false, pick);
+	if (request->dry_run)
+	{
+		trial = add_trial(decision, rule, pick->chosen >= 0 ? LR_TRIED_CHOSEN :
+						  pick->fits == 0 ? LR_TRIED_NO_MEMBER :
+						  LR_TRIED_NOBODY);
+		trial->pick = pick;
+	}
+	if (pick->fits == 0)
+	{
+		if (e->reason == NULL)
+			e->reason = "no_member";
+		return false;
+	}
+	if (pick->chosen >= 0)
+	{
+		e->reason = NULL;
+		note_chosen(request, rule, pick, decision);
+		return true;
+	}
+
+	/* members fit, none can take it now */
+	if (e->rule == 0)
+		note_pick(request, rule, pick, decision);
+	e->reason = "nobody_available";
+	if (rule->overflow == LR_OVERFLOW_NONE)
+	{
+		note_pick(request, rule, pick, decision);
+		e->kind = LR_KIND_NONE;
+		return true;
+	}
+	if (rule->overflow == LR_OVERFLOW_IGNORE_LIMITS)
+	{
+		pick = (LrPick *) palloc(sizeof(LrPick));
+		pick_from(request, rule, true, pick);
+		if (pick->chosen >= 0)
+		{
+			note_chosen(request, rule, pick, decision);
+			e->reason = "ignore_limits";
+			if (trial)
+			{
+				trial->tried = LR_TRIED_CHOSEN;
+				trial->pick = pick;
+			}
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The lead has no owner: it is held, or the rule wants it so. */
+static void
+settle_without_owner(const LrDecideRequest *request, LrDecision *decision)
+{
+	LrEntry    *e = &decision->entry;
+
+	if (e->kind == '\0')
+		e->kind = LR_KIND_HELD;
+	if (e->reason == NULL)
+		e->reason = "no_rule";
+	decision->reservation.member_slot = LR_NO_SLOT;
+	decision->reservation.turn = false;
+	if (!request->dry_run)
+		e->id = decision->reservation.id = lr_reserve_id();
+}
+
+/*
+ * The next rule to try after the last one, in order.  A dry run goes through
+ * all, so that explain can say of each why it did not match.
+ */
+static int
+next_rule(const LrDecideRequest *request, LrRuleSearch *search, int last)
+{
+	if (!request->dry_run)
+		return lr_rule_search_next(search);
+	return last + 1 < request->binding->nrules ? last + 1 : -1;
+}
+
+void
+lr_decide(const LrDecideRequest *request, LrDecision *decision)
+{
+	LrBinding  *b = request->binding;
+	LrEntry    *e = &decision->entry;
+	Evaluation	ev;
+	LrRuleSearch search;
+	int			i = -1;
+
+	memset(decision, 0, sizeof(*decision));
+	e->at = request->now;
+	e->router = b->router->id;
+	e->routed_table = request->table->id;
+	e->lead_key = request->key;
+	e->team = -1;
+
+	lr_people_accept(b->router);
+	begin_evaluation(&ev, request->table, request->row);
+	lr_rule_search_begin(&search, b->index, request->row);
+	while ((i = next_rule(request, &search, i)) >= 0)
+	{
+		if (!matches(request, &ev, &b->rule[i], decision))
+			continue;
+		/* reservations belong to the lead's own (sub)transaction */
+		end_evaluation(&ev);
+		if (try_rule(request, b->rule[i].rule, decision))
+			break;
+	}
+	end_evaluation(&ev);
+	if (decision->member == NULL)
+		settle_without_owner(request, decision);
+}
+
+void
+lr_take(LrMember *member, int load, bool touch_turn, LrReservation *r)
+{
+	LrDatabase *db = lr_database();
+
+	memset(r, 0, sizeof(*r));
+	r->member_slot = member != NULL ? member->slot : LR_NO_SLOT;
+	r->load = load;
+	r->last_turn = -1;
+	lr_reserve_prepare(NULL);
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	r->id = lr_next_id(db);
+	if (touch_turn && r->member_slot != LR_NO_SLOT)
+		r->last_turn = lr_member_slots[r->member_slot].last_turn;
+	lr_reserve_apply(r, 1);
+	LWLockRelease(db->lock);
+}

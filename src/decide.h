@@ -1,0 +1,73 @@
+/*
+ * decide.h
+ *	  The one decision core: trigger, route and explain are thin callers.
+ *
+ * Takes the clock as an argument; the seed of random methods is made from the
+ * lead's key, so that explain, replay and the insert agree.
+ */
+#ifndef LR_DECIDE_H
+#define LR_DECIDE_H
+
+#include "executor/tuptable.h"
+
+#include "journal.h"
+#include "method.h"
+#include "table.h"
+
+typedef struct LrDecideRequest
+{
+	LrTable    *table;
+	LrBinding  *binding;
+	TupleTableSlot *row;		/* in the root's layout */
+	const char *key;
+	int			load;
+	TimestampTz now;
+	bool		dry_run;
+} LrDecideRequest;
+
+/* What became of one rule, for explain. */
+typedef enum LrTried
+{
+	LR_TRIED_NO_MATCH,
+	LR_TRIED_ERROR,				/* error: its message */
+	LR_TRIED_NO_MEMBER,			/* its team has nobody */
+	LR_TRIED_NOBODY,			/* members fit, none can take it now */
+	LR_TRIED_CHOSEN
+} LrTried;
+
+typedef struct LrTrial
+{
+	LrRule	   *rule;
+	LrTried		tried;
+	char	   *error;
+	LrPick	   *pick;			/* NULL: no match */
+} LrTrial;
+
+typedef struct LrDecision
+{
+	LrMember   *member;			/* NULL: no owner */
+	LrEntry		entry;			/* what the journal will say */
+	LrReservation reservation;
+	List	   *trials;			/* of LrTrial, dry runs only */
+} LrDecision;
+
+/*
+ * Decides a lead and, unless dry_run, reserves turn and load.  Results live
+ * in the current memory context.
+ */
+extern void lr_decide(const LrDecideRequest *request, LrDecision *decision);
+
+/* The lead's own SQL: closed? errors go to *detail and count as not true. */
+extern bool lr_lead_closed(LrTable *table, TupleTableSlot *row, char **detail);
+
+/* The lead's router; NULL: none.  The same for errors. */
+extern char *lr_lead_router(LrTable *table, TupleTableSlot *row, char **detail);
+
+/*
+ * Reserves load for a member without a method: given, by hand, adopted.
+ * member may be NULL.  Gives out the id of the journal row.
+ */
+extern void lr_take(LrMember *member, int load, bool touch_turn,
+					LrReservation *reservation);
+
+#endif							/* LR_DECIDE_H */

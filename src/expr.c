@@ -1,0 +1,471 @@
+/*
+ * expr.c
+ *	  Stored SQL expressions: parsed and analysed by PostgreSQL as the WHERE
+ *	  clause of a query on the lead table would be, evaluated by its executor.
+ *
+ * Rights: an expression is analysed and evaluated as the role that wrote it,
+ * under SECURITY_RESTRICTED_OPERATION and the search_path of its writer; who
+ * inserts the lead, who owns the extension and the worker play no part.  The
+ * switch of user is left out for expressions whose value cannot depend on it,
+ * that of search_path for those that call nothing outside pg_catalog.
+ *
+ * Errors: "cannot raise" is decided by a list of our own beside leakproof
+ * functions, since not leakproof does not mean unsafe.  Everything else must
+ * be evaluated by the caller inside a subtransaction.
+ *
+ * Generated columns are replaced by the expression that generates them: they
+ * are computed only after BEFORE triggers.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_relation.h"
+#include "parser/parser.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/pg_locale.h"
+#include "utils/regproc.h"
+#include "utils/rel.h"
+
+#include "expr.h"
+
+/* For the error context callback: which expression, which text. */
+typedef struct ExprContextArg
+{
+	const char *what;
+	const char *text;
+} ExprContextArg;
+
+/* What a walk over a tree found out. */
+typedef struct ExprTraits
+{
+	bool		outside_catalog;	/* calls something not in pg_catalog */
+	bool		user_matters;
+	bool		can_raise;
+	Oid			volatile_func;
+} ExprTraits;
+
+/*
+ * Built-in functions that are not marked leakproof, yet raise no error for
+ * any value of their argument types.
+ */
+static const Oid cannot_raise[] = {
+	F_NUMERIC_EQ, F_NUMERIC_NE, F_NUMERIC_LT, F_NUMERIC_LE, F_NUMERIC_GT,
+	F_NUMERIC_GE, F_NUMERIC_CMP,
+	F_ENUM_EQ, F_ENUM_NE, F_ENUM_LT, F_ENUM_LE, F_ENUM_GT, F_ENUM_GE,
+	F_TEXTLIKE, F_TEXTNLIKE, F_BPCHARLIKE, F_BPCHARNLIKE,
+	F_TEXTICLIKE, F_TEXTICNLIKE,
+	F_LOWER_TEXT, F_UPPER_TEXT, F_LENGTH_TEXT, F_BTRIM_TEXT, F_LTRIM_TEXT,
+	F_RTRIM_TEXT, F_STARTS_WITH,
+	F_TEXT_LT, F_TEXT_LE, F_TEXT_GT, F_TEXT_GE,
+	F_NOW, F_STATEMENT_TIMESTAMP,
+	F_INT4_INT2, F_INT8_INT4, F_INT8_INT2,
+	F_NUMERIC_INT4, F_NUMERIC_INT8, F_NUMERIC_INT2,
+	F_FLOAT8_INT4, F_FLOAT8_INT2, F_FLOAT8_INT8, F_FLOAT8_FLOAT4,
+	F_TEXT_BPCHAR, F_TEXT_NAME,
+	F_JSONB_OBJECT_FIELD, F_JSONB_OBJECT_FIELD_TEXT, F_JSONB_EXISTS,
+	F_JSONB_CONTAINS, F_JSONB_EQ,
+};
+
+/*
+ * LIKE raises for a pattern that ends in its escape character, which only a
+ * constant pattern can rule out.
+ */
+static bool
+is_like(Oid func)
+{
+	return func == F_TEXTLIKE || func == F_TEXTNLIKE ||
+		func == F_BPCHARLIKE || func == F_BPCHARNLIKE ||
+		func == F_TEXTICLIKE || func == F_TEXTICNLIKE;
+}
+
+static bool
+like_pattern_is_sound(List *args)
+{
+	Node	   *pattern = (Node *) lsecond(args);
+	char	   *str;
+	int			backslashes = 0;
+	int			i;
+
+	if (!IsA(pattern, Const) || exprType(pattern) != TEXTOID)
+		return false;
+	if (((Const *) pattern)->constisnull)
+		return true;
+	str = TextDatumGetCString(((Const *) pattern)->constvalue);
+	for (i = strlen(str) - 1; i >= 0 && str[i] == '\\'; i--)
+		backslashes++;
+	return backslashes % 2 == 0;
+}
+
+/*
+ * A call of func with args under collation raises no error, whatever the
+ * values.  Text functions raise when the collation could not be determined,
+ * LIKE when it is nondeterministic.
+ */
+static bool
+call_cannot_raise(Oid func, List *args, Oid collation)
+{
+	ListCell   *lc;
+	int			i;
+
+	if (!OidIsValid(collation))
+	{
+		foreach(lc, args)
+			if (type_is_collatable(exprType((Node *) lfirst(lc))))
+				return false;
+	}
+	if (get_func_leakproof(func))
+		return true;
+	if (is_like(func) &&
+		(!like_pattern_is_sound(args) ||
+		 !get_collation_isdeterministic(collation)))
+		return false;
+	for (i = 0; i < lengthof(cannot_raise); i++)
+		if (cannot_raise[i] == func)
+			return true;
+	return false;
+}
+
+static bool
+note_function(Oid func, void *context)
+{
+	ExprTraits *traits = (ExprTraits *) context;
+
+	if (get_func_namespace(func) != PG_CATALOG_NAMESPACE)
+		traits->outside_catalog = traits->user_matters = true;
+	if (func_volatile(func) == PROVOLATILE_VOLATILE)
+		traits->volatile_func = func;
+	return false;
+}
+
+/* Collects the traits of a tree. */
+static bool
+note_traits(Node *node, void *context)
+{
+	ExprTraits *traits = (ExprTraits *) context;
+
+	if (node == NULL)
+		return false;
+	check_functions_in_node(node, note_function, context);
+	switch (nodeTag(node))
+	{
+		case T_Var:
+		case T_Const:
+		case T_BoolExpr:
+		case T_NullTest:
+		case T_BooleanTest:
+		case T_RelabelType:
+		case T_CaseExpr:
+		case T_CaseWhen:
+		case T_CaseTestExpr:
+		case T_CoalesceExpr:
+		case T_List:
+			break;
+		case T_SQLValueFunction:
+			traits->user_matters = true;
+			break;
+		case T_OpExpr:
+		case T_DistinctExpr:
+		case T_NullIfExpr:
+			set_opfuncid((OpExpr *) node);
+			if (!call_cannot_raise(((OpExpr *) node)->opfuncid,
+								   ((OpExpr *) node)->args,
+								   ((OpExpr *) node)->inputcollid))
+				traits->can_raise = true;
+			break;
+		case T_FuncExpr:
+			if (!call_cannot_raise(((FuncExpr *) node)->funcid,
+								   ((FuncExpr *) node)->args,
+								   ((FuncExpr *) node)->inputcollid))
+				traits->can_raise = true;
+			break;
+		case T_ScalarArrayOpExpr:
+			set_sa_opfuncid((ScalarArrayOpExpr *) node);
+			if (is_like(((ScalarArrayOpExpr *) node)->opfuncid) ||
+				!call_cannot_raise(((ScalarArrayOpExpr *) node)->opfuncid,
+								   ((ScalarArrayOpExpr *) node)->args,
+								   ((ScalarArrayOpExpr *) node)->inputcollid))
+				traits->can_raise = true;
+			break;
+		default:
+			traits->can_raise = true;
+			break;
+	}
+	return expression_tree_walker(node, note_traits, context);
+}
+
+/* Finds a sub-select in a raw parse tree. */
+static bool
+find_sublink(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubLink))
+	{
+		*(SubLink **) context = (SubLink *) node;
+		return true;
+	}
+	return raw_expression_tree_walker(node, find_sublink, context);
+}
+
+/*
+ * Adds which expression is meant, and turns a position in its text into an
+ * internal one: the client's own statement is another text.
+ */
+static void
+expr_error_context(void *arg)
+{
+	ExprContextArg *e = (ExprContextArg *) arg;
+	int			pos = geterrposition();
+
+	if (pos > 0)
+	{
+		errposition(0);
+		internalerrposition(pos);
+		internalerrquery(e->text);
+	}
+	errcontext("%s", e->what);
+}
+
+/* The one raw expression that text consists of. */
+static Node *
+parse_single(ParseState *pstate, const char *text, const char *what)
+{
+	List	   *raw = raw_parser(text, RAW_PARSE_PLPGSQL_EXPR);
+	SelectStmt *stmt = (SelectStmt *) linitial_node(RawStmt, raw)->stmt;
+	ResTarget  *target;
+	SubLink    *sublink = NULL;
+
+	if (!IsA(stmt, SelectStmt) || stmt->op != SETOP_NONE ||
+		list_length(stmt->targetList) != 1 ||
+		stmt->distinctClause || stmt->fromClause || stmt->whereClause ||
+		stmt->groupClause || stmt->havingClause || stmt->windowClause ||
+		stmt->sortClause || stmt->limitOffset || stmt->limitCount ||
+		stmt->lockingClause || stmt->valuesLists || stmt->withClause)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("%s is not a single expression", what),
+				 errhint("Write an expression over the lead's columns, for example: country = 'DE' AND budget > 1000")));
+	target = linitial_node(ResTarget, stmt->targetList);
+	if (target->name != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("%s is not a single expression", what),
+				 errhint("Leave out the name \"%s\" after the expression.",
+						 target->name)));
+	if (find_sublink(target->val, &sublink))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s contains a sub-select", what),
+				 errhint("Write a stable function that contains the sub-select, and call it with the columns it needs."),
+				 parser_errposition(pstate, sublink->location)));
+	return target->val;
+}
+
+/* Refuses what no stored expression may contain. */
+static bool
+refuse_columns(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var) && ((Var *) node)->varattno < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s uses a system column", (const char *) context),
+				 errdetail("A lead has none before it is stored."),
+				 parser_errposition(NULL, ((Var *) node)->location)));
+	return expression_tree_walker(node, refuse_columns, context);
+}
+
+/* Replaces generated columns by what generates them. */
+static Node *
+expand_generated(Node *node, void *context)
+{
+	Relation	rel = (Relation) context;
+
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Var))
+	{
+		AttrNumber	attno = ((Var *) node)->varattno;
+
+		if (attno > 0 &&
+			TupleDescAttr(RelationGetDescr(rel), attno - 1)->attgenerated)
+			return build_column_default(rel, attno);
+		return node;
+	}
+	return expression_tree_mutator(node, expand_generated, context);
+}
+
+/* Brings an analysed expression to the type its kind asks for. */
+static Node *
+coerce_to_kind(ParseState *pstate, Node *node, LrExprKind kind,
+			   const char *what)
+{
+	Oid			type = exprType(node);
+	Oid			wanted = kind == LR_EXPR_BOOL ? BOOLOID : TEXTOID;
+	Node	   *coerced;
+
+	if (kind == LR_EXPR_BOOL && type != BOOLOID && type != UNKNOWNOID &&
+		getBaseType(type) != BOOLOID)
+		coerced = NULL;
+	else
+		coerced = coerce_to_target_type(pstate, node, type, wanted, -1,
+										COERCION_EXPLICIT,
+										COERCE_EXPLICIT_CAST, -1);
+	if (coerced == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("%s must be of type %s, not type %s", what,
+						format_type_be(wanted), format_type_be(type)),
+				 kind == LR_EXPR_BOOL ?
+				 errhint("Compare it with something, for example: budget > 1000") : 0,
+				 parser_errposition(pstate, exprLocation(node))));
+	return coerced;
+}
+
+/* Text to planned tree; runs as the writer. */
+static Expr *
+analyse(Relation rel, const char *text, LrExprKind kind, const char *what,
+		ExprTraits *traits)
+{
+	ParseState *pstate = make_parsestate(NULL);
+	ParseNamespaceItem *nsitem;
+	Node	   *node;
+
+	pstate->p_sourcetext = text;
+	nsitem = addRangeTableEntryForRelation(pstate, rel, AccessShareLock,
+										   NULL, false, true);
+	addNSItemToQuery(pstate, nsitem, true, true, true);
+
+	node = transformExpr(pstate, parse_single(pstate, text, what),
+						 EXPR_KIND_WHERE);
+	node = coerce_to_kind(pstate, node, kind, what);
+	assign_expr_collations(pstate, node);
+	refuse_columns(node, unconstify(char *, what));
+	node = expand_generated(node, rel);
+
+	memset(traits, 0, sizeof(*traits));
+	note_traits(node, traits);
+	if (OidIsValid(traits->volatile_func))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+				 errmsg("%s uses the volatile function %s", what,
+						format_procedure(traits->volatile_func)),
+				 errdetail("A volatile function can answer differently each time it is asked about the same lead."),
+				 errhint("Use a function marked STABLE or IMMUTABLE.")));
+	return expression_planner((Expr *) node);
+}
+
+LrExpr *
+lr_expr_compile(Relation rel, const char *text, LrExprKind kind, Oid writer,
+				const char *search_path, const char *what)
+{
+	LrExpr	   *result = (LrExpr *) palloc0(sizeof(LrExpr));
+	ErrorContextCallback callback;
+	ExprContextArg arg = {what, text};
+	ExprTraits	traits;
+	ExprTraits	planned;
+	Oid			user;
+	int			sec;
+	int			nest;
+
+	callback.callback = expr_error_context;
+	callback.arg = &arg;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+
+	GetUserIdAndSecContext(&user, &sec);
+	SetUserIdAndSecContext(writer, sec | SECURITY_RESTRICTED_OPERATION |
+						   SECURITY_LOCAL_USERID_CHANGE);
+	nest = NewGUCNestLevel();
+	if (search_path != NULL)
+		(void) set_config_option("search_path", search_path, PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+								 false);
+
+	result->tree = analyse(rel, text, kind, what, &traits);
+	result->state = ExecInitExpr(result->tree, NULL);
+
+	AtEOXact_GUC(false, nest);
+	SetUserIdAndSecContext(user, sec);
+	error_context_stack = callback.previous;
+
+	/* Inlined SQL functions show only in the planned tree. */
+	memset(&planned, 0, sizeof(planned));
+	note_traits((Node *) result->tree, &planned);
+	result->writer = writer;
+	result->switch_user = traits.user_matters || planned.user_matters ||
+		planned.can_raise;
+	result->can_raise = planned.can_raise;
+	if ((traits.outside_catalog || planned.outside_catalog) &&
+		search_path != NULL)
+		result->search_path = pstrdup(search_path);
+	return result;
+}
+
+Datum
+lr_expr_eval(LrExpr *expr, ExprContext *econtext, bool *isnull)
+{
+	Datum		value;
+	Oid			user;
+	int			sec;
+	int			nest = 0;
+
+	if (!expr->switch_user)
+		return ExecEvalExprSwitchContext(expr->state, econtext, isnull);
+
+	GetUserIdAndSecContext(&user, &sec);
+	SetUserIdAndSecContext(expr->writer, sec | SECURITY_RESTRICTED_OPERATION |
+						   SECURITY_LOCAL_USERID_CHANGE);
+	if (expr->search_path != NULL)
+	{
+		nest = NewGUCNestLevel();
+		(void) set_config_option("search_path", expr->search_path, PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+								 false);
+	}
+	value = ExecEvalExprSwitchContext(expr->state, econtext, isnull);
+	if (expr->search_path != NULL)
+		AtEOXact_GUC(false, nest);
+	SetUserIdAndSecContext(user, sec);
+	return value;
+}
+
+bool
+lr_expr_true(LrExpr *expr, ExprContext *econtext)
+{
+	bool		isnull;
+	Datum		value = lr_expr_eval(expr, econtext, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
+bool
+lr_error_is_fatal(int sqlerrcode)
+{
+	int			class = ERRCODE_TO_CATEGORY(sqlerrcode);
+
+	return class == MAKE_SQLSTATE('4', '0', '0', '0', '0') ||
+		class == MAKE_SQLSTATE('5', '3', '0', '0', '0') ||
+		class == MAKE_SQLSTATE('5', '4', '0', '0', '0') ||
+		class == MAKE_SQLSTATE('5', '7', '0', '0', '0') ||
+		class == MAKE_SQLSTATE('5', '8', '0', '0', '0') ||
+		class == MAKE_SQLSTATE('X', 'X', '0', '0', '0');
+}

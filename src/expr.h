@@ -1,0 +1,52 @@
+/*
+ * expr.h
+ *	  Stored SQL expressions: from text to something that can be evaluated.
+ */
+#ifndef LR_EXPR_H
+#define LR_EXPR_H
+
+#include "nodes/execnodes.h"
+#include "utils/relcache.h"
+
+typedef enum LrExprKind
+{
+	LR_EXPR_BOOL,				/* must be boolean */
+	LR_EXPR_TEXT				/* any type, compared as text */
+} LrExprKind;
+
+/* A compiled expression; lives in the context that was current. */
+typedef struct LrExpr
+{
+	Expr	   *tree;			/* planned */
+	ExprState  *state;
+	Oid			writer;			/* role with whose rights it runs */
+	char	   *search_path;	/* set while it runs; NULL: not needed */
+	bool		switch_user;	/* depends on who runs it */
+	bool		can_raise;		/* may raise an error while evaluated */
+} LrExpr;
+
+/*
+ * Compiles an expression over the columns of rel, with the rights of writer
+ * and under search_path.  what names it in messages ("condition of rule
+ * \"x\"").  Raises an error, with the position in the text, when it cannot.
+ */
+extern LrExpr *lr_expr_compile(Relation rel, const char *text, LrExprKind kind,
+							   Oid writer, const char *search_path,
+							   const char *what);
+
+/*
+ * Evaluates over the row in econtext->ecxt_scantuple.  May raise if
+ * can_raise; the caller's subtransaction then restores user and settings.
+ */
+extern Datum lr_expr_eval(LrExpr *expr, ExprContext *econtext, bool *isnull);
+
+/* true: the expression is boolean and true for this row. */
+extern bool lr_expr_true(LrExpr *expr, ExprContext *econtext);
+
+/*
+ * True for errors that must not be taken for a mistake in an expression:
+ * serialization, resources, operator intervention, system, internal.
+ */
+extern bool lr_error_is_fatal(int sqlerrcode);
+
+#endif							/* LR_EXPR_H */

@@ -1,0 +1,712 @@
+/*
+ * journal.c
+ *	  Writing the journal in batches; finding and ending what is current.
+ *
+ * Invariants
+ * - Whatever moves a counter in shared memory is a row of journal (its load
+ *	 and turn) or event (its load); recovery.c adds these up and gets the
+ *	 counters.  Updated in place are projections only.
+ * - A batch belongs to a nest level.  A flush writes the innermost batch, and
+ *	 only if that is the current level's: written under an inner
+ *	 subtransaction, outer rows would be lost with its rollback.
+ * - Whoever looks at the current row of a lead holds the lead's row lock, so
+ *	 that nobody else is changing it.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "append.h"
+#include "config.h"
+#include "journal.h"
+#include "leadroute.h"
+#include "reserve.h"
+
+/* Rows of one kind that may wait before they are written. */
+#define BATCH_ROWS	1000
+
+/* Columns of leadroute.journal, from 0. */
+enum
+{
+	J_ID, J_ASSIGNED_AT, J_ROUTER, J_ROUTED_TABLE, J_RULE, J_RULE_VERSION,
+	J_TEAM, J_MEMBER, J_LOAD, J_SHARE, J_HOP, J_KIND, J_METHOD, J_TURN,
+	J_SUPERSEDED, J_LEAD_KEY, J_ROLE_NAME, J_TEAM_VERSION, J_MEASURE,
+	J_CANDIDATES, J_PASSED_OVER, J_PASSED_OVER_COUNT, J_REASON, J_DETAIL,
+	J_ACTOR, J_ENDED_AT, J_CLOSED_AT, J_COLUMNS
+};
+
+/* Columns of leadroute.event. */
+enum
+{
+	E_ID, E_AT, E_KIND, E_ROUTER, E_ROUTED_TABLE, E_ASSIGNMENT, E_MEMBER,
+	E_LOAD, E_LEAD_KEY, E_ROLE_NAME, E_ACTOR, E_PAYLOAD, E_COLUMNS
+};
+
+/* Columns of leadroute.pool_entry. */
+enum
+{
+	P_ROUTED_TABLE, P_LEAD_KEY, P_ROUTER, P_RULE, P_TEAM, P_STATE,
+	P_ASSIGNMENT, P_ENTERED_AT, P_COLUMNS
+};
+
+typedef enum RowKind
+{
+	ROW_JOURNAL,
+	ROW_EVENT,
+	ROW_POOL,
+	ROW_KINDS
+} RowKind;
+
+static const char *const row_table[] = {"journal", "event", "pool_entry"};
+
+/* Rows of one nest level. */
+typedef struct Batch
+{
+	struct Batch *up;
+	int			nest;
+	MemoryContext context;		/* rows and arrays; reset by a flush */
+	int			n[ROW_KINDS];
+	int			room[ROW_KINDS];
+	HeapTuple  *row[ROW_KINDS];
+} Batch;
+
+static Batch *innermost = NULL;
+static TupleDesc row_desc[ROW_KINDS];	/* copies, for this session */
+static CommandId written_cid = InvalidCommandId;
+
+static Oid	act_as = InvalidOid;
+static Oid	role_oid = InvalidOid;
+static char *role_name = NULL;
+
+void
+lr_journal_init(void)
+{
+}
+
+void
+lr_journal_act_as(Oid role)
+{
+	act_as = role;
+}
+
+/* Name of the role that acts, cached. */
+static const char *
+acting_role(void)
+{
+	Oid			user = OidIsValid(act_as) ? act_as : GetUserId();
+
+	if (role_name == NULL || role_oid != user)
+	{
+		char	   *name = GetUserNameFromId(user, false);
+
+		if (role_name)
+			pfree(role_name);
+		role_name = MemoryContextStrdup(TopMemoryContext, name);
+		role_oid = user;
+	}
+	return role_name;
+}
+
+static TupleDesc
+desc_of(RowKind kind)
+{
+	if (row_desc[kind] == NULL)
+	{
+		static const int columns[] = {J_COLUMNS, E_COLUMNS, P_COLUMNS};
+		Relation	rel = table_open(lr_relid(row_table[kind]),
+									 RowExclusiveLock);
+		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+		row_desc[kind] = CreateTupleDescCopy(RelationGetDescr(rel));
+		MemoryContextSwitchTo(old);
+		table_close(rel, NoLock);
+		if (row_desc[kind]->natts < columns[kind])
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("leadroute's SQL objects are older than its library"),
+					 errhint("Run ALTER EXTENSION leadroute UPDATE.")));
+	}
+	return row_desc[kind];
+}
+
+/* ---------- batches ---------- */
+
+static Batch *
+current_batch(void)
+{
+	int			nest = GetCurrentTransactionNestLevel();
+	Batch	   *batch;
+
+	if (innermost != NULL && innermost->nest == nest)
+		return innermost;
+	batch = (Batch *) MemoryContextAllocZero(TopTransactionContext,
+											 sizeof(Batch));
+	batch->context = AllocSetContextCreate(TopTransactionContext,
+										   "leadroute batch",
+										   ALLOCSET_DEFAULT_SIZES);
+	batch->nest = nest;
+	batch->up = innermost;
+	innermost = batch;
+	return batch;
+}
+
+static void
+reset_batch(Batch *batch)
+{
+	int			kind;
+
+	MemoryContextReset(batch->context);
+	for (kind = 0; kind < ROW_KINDS; kind++)
+	{
+		batch->n[kind] = batch->room[kind] = 0;
+		batch->row[kind] = NULL;
+	}
+}
+
+/* Appends n rows' worth of room. */
+static void
+grow_batch(Batch *batch, RowKind kind, int more)
+{
+	int			room = Max(batch->room[kind], 8);
+
+	while (batch->n[kind] + more > room)
+		room *= 2;
+	if (room == batch->room[kind])
+		return;
+	if (batch->row[kind] == NULL)
+		batch->row[kind] = (HeapTuple *) MemoryContextAlloc(batch->context,
+															room * sizeof(HeapTuple));
+	else
+		batch->row[kind] = (HeapTuple *) repalloc(batch->row[kind],
+												  room * sizeof(HeapTuple));
+	batch->room[kind] = room;
+}
+
+static void
+add_row(RowKind kind, Datum *values, bool *nulls)
+{
+	Batch	   *batch = current_batch();
+	TupleDesc	desc = desc_of(kind);
+	MemoryContext old;
+
+	grow_batch(batch, kind, 1);
+	old = MemoryContextSwitchTo(batch->context);
+	batch->row[kind][batch->n[kind]++] = heap_form_tuple(desc, values, nulls);
+	MemoryContextSwitchTo(old);
+	if (batch->n[kind] >= BATCH_ROWS)
+		lr_journal_flush();
+}
+
+/*
+ * A key that has a current row gets another: its lead must have gone while
+ * no trigger looked (leadroute.routing = off, a disabled trigger).  The old
+ * row ends now.
+ */
+static void
+resolve_conflict(Relation rel, HeapTuple row)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		isnull;
+	int32		table = DatumGetInt32(heap_getattr(row, J_ROUTED_TABLE + 1,
+												   desc, &isnull));
+	char	   *key = TextDatumGetCString(heap_getattr(row, J_LEAD_KEY + 1,
+													   desc, &isnull));
+	int64		id = DatumGetInt64(heap_getattr(row, J_ID + 1, desc, &isnull));
+	ScanKeyData skey[2];
+	SysScanDesc sys;
+	HeapTuple	old;
+
+	ScanKeyInit(&skey[0], J_ROUTED_TABLE + 1, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(table));
+	ScanKeyEntryInitialize(&skey[1], 0, J_LEAD_KEY + 1, BTEqualStrategyNumber,
+						   TEXTOID, C_COLLATION_OID, F_TEXTEQ,
+						   CStringGetTextDatum(key));
+	sys = systable_beginscan(rel, lr_relid("journal_current"), true,
+							 SnapshotSelf, 2, skey);
+	while ((old = systable_getnext(sys)) != NULL)
+	{
+		Datum		values[J_COLUMNS] = {0};
+		bool		nulls[J_COLUMNS] = {false};
+		bool		replace[J_COLUMNS] = {false};
+		int64		old_id = DatumGetInt64(heap_getattr(old, J_ID + 1, desc,
+														&isnull));
+		bool		closed;
+		bool		no_member;
+		int32		member;
+		int			load;
+		HeapTuple	ended;
+
+		if (old_id == id)
+			continue;
+		(void) heap_getattr(old, J_CLOSED_AT + 1, desc, &closed);
+		closed = !closed;
+		load = DatumGetInt32(heap_getattr(old, J_LOAD + 1, desc, &isnull));
+		member = DatumGetInt32(heap_getattr(old, J_MEMBER + 1, desc,
+											&no_member));
+		values[J_SUPERSEDED] = BoolGetDatum(true);
+		values[J_ENDED_AT] = TimestampTzGetDatum(lr_now());
+		replace[J_SUPERSEDED] = replace[J_ENDED_AT] = true;
+		ended = heap_modify_tuple(old, desc, values, nulls, replace);
+		lr_replace(rel, &old->t_self, ended);
+		if (!no_member && !closed && load != 0)
+		{
+			LrDatabase *db = lr_database();
+
+			lr_reserve_load(lr_member_slot(db, member), -load);
+			lr_event_add(LR_EVENT_RELEASED,
+						 DatumGetInt32(heap_getattr(old, J_ROUTER + 1, desc,
+													&isnull)),
+						 table, key, old_id, member, -load, NULL);
+		}
+	}
+	systable_endscan(sys);
+}
+
+/* The same for a pool entry that such a lead has left behind. */
+static void
+resolve_pool_conflict(Relation rel, HeapTuple row)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		isnull;
+	ScanKeyData key[2];
+	SysScanDesc sys;
+	HeapTuple	old;
+
+	ScanKeyInit(&key[0], P_ROUTED_TABLE + 1, BTEqualStrategyNumber, F_INT4EQ,
+				heap_getattr(row, P_ROUTED_TABLE + 1, desc, &isnull));
+	ScanKeyEntryInitialize(&key[1], 0, P_LEAD_KEY + 1, BTEqualStrategyNumber,
+						   TEXTOID, C_COLLATION_OID, F_TEXTEQ,
+						   heap_getattr(row, P_LEAD_KEY + 1, desc, &isnull));
+	sys = systable_beginscan(rel, lr_relid("pool_entry_pkey"), true,
+							 SnapshotSelf, 2, key);
+	while ((old = systable_getnext(sys)) != NULL)
+		if (!ItemPointerEquals(&old->t_self, &row->t_self))
+			lr_remove(rel, &old->t_self);
+	systable_endscan(sys);
+}
+
+void
+lr_journal_flush(void)
+{
+	static const LrConflictFn resolve[] = {
+		resolve_conflict, NULL, resolve_pool_conflict
+	};
+	Batch	   *batch = innermost;
+	int			kind;
+
+	if (batch == NULL || batch->nest != GetCurrentTransactionNestLevel())
+		return;
+	for (kind = 0; kind < ROW_KINDS; kind++)
+	{
+		HeapTuple  *rows = batch->row[kind];
+		int			n = batch->n[kind];
+
+		if (n == 0)
+			continue;
+		/* what a conflict adds meanwhile goes into a list of its own */
+		batch->row[kind] = NULL;
+		batch->n[kind] = batch->room[kind] = 0;
+		written_cid = GetCurrentCommandId(true);
+		lr_append(row_table[kind], rows, n, resolve[kind]);
+	}
+	for (kind = 0; kind < ROW_KINDS; kind++)
+		if (batch->n[kind] > 0)
+			break;
+	if (kind < ROW_KINDS)
+		lr_journal_flush();
+	else
+		reset_batch(batch);
+}
+
+void
+lr_journal_abort(int nest)
+{
+	/* the contexts go with the transaction's own */
+	while (innermost != NULL && innermost->nest >= nest)
+	{
+		Batch	   *batch = innermost;
+
+		innermost = batch->up;
+		if (nest > 0)
+			MemoryContextDelete(batch->context);
+	}
+	act_as = InvalidOid;
+	if (nest == 0)
+		written_cid = InvalidCommandId;
+}
+
+void
+lr_journal_commit_sub(int nest)
+{
+	Batch	   *batch = innermost;
+	Batch	   *up;
+	int			kind;
+
+	if (batch == NULL || batch->nest != nest)
+		return;
+	up = batch->up;
+	if (up == NULL || up->nest != nest - 1)
+	{
+		batch->nest = nest - 1;
+		return;
+	}
+	for (kind = 0; kind < ROW_KINDS; kind++)
+	{
+		int			i;
+
+		if (batch->n[kind] == 0)
+			continue;
+		grow_batch(up, kind, batch->n[kind]);
+		for (i = 0; i < batch->n[kind]; i++)
+		{
+			MemoryContext old = MemoryContextSwitchTo(up->context);
+
+			up->row[kind][up->n[kind]++] = heap_copytuple(batch->row[kind][i]);
+			MemoryContextSwitchTo(old);
+		}
+	}
+	innermost = up;
+	MemoryContextDelete(batch->context);
+}
+
+/* ---------- rows ---------- */
+
+static void
+set_text(Datum *values, bool *nulls, int column, const char *text)
+{
+	nulls[column] = text == NULL || text[0] == '\0';
+	if (!nulls[column])
+		values[column] = CStringGetTextDatum(text);
+}
+
+static void
+set_int(Datum *values, bool *nulls, int column, int32 value, int32 null_value)
+{
+	nulls[column] = value == null_value;
+	values[column] = Int32GetDatum(value);
+}
+
+/* The four numbers of each passed-over member as bigint[]. */
+static Datum
+passed_array(const LrEntry *e)
+{
+	int			n = e->npassed * 4;
+	Datum	   *elements = (Datum *) palloc(n * sizeof(Datum));
+	int			i;
+
+	for (i = 0; i < n; i++)
+		elements[i] = Int64GetDatum(e->passed_over[i]);
+	return PointerGetDatum(construct_array(elements, n, INT8OID, 8,
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+static Datum
+bitmap_datum(const uint8 *bits, int bytes)
+{
+	bytea	   *value;
+
+	/* trailing zero bytes say nothing */
+	while (bytes > 0 && bits[bytes - 1] == 0)
+		bytes--;
+	value = (bytea *) palloc(VARHDRSZ + bytes);
+	SET_VARSIZE(value, VARHDRSZ + bytes);
+	memcpy(VARDATA(value), bits, bytes);
+	return PointerGetDatum(value);
+}
+
+static void
+add_pool_entry(const LrEntry *e)
+{
+	Datum		values[P_COLUMNS];
+	bool		nulls[P_COLUMNS] = {false};
+
+	values[P_ROUTED_TABLE] = Int32GetDatum(e->routed_table);
+	values[P_LEAD_KEY] = CStringGetTextDatum(e->lead_key);
+	values[P_ROUTER] = Int32GetDatum(e->router);
+	set_int(values, nulls, P_RULE, e->rule, 0);
+	set_int(values, nulls, P_TEAM, e->team, -1);
+	values[P_STATE] = CStringGetTextDatum("held");
+	values[P_ASSIGNMENT] = Int64GetDatum(e->id);
+	values[P_ENTERED_AT] = TimestampTzGetDatum(e->at);
+	add_row(ROW_POOL, values, nulls);
+}
+
+void
+lr_journal_add(const LrEntry *e)
+{
+	Datum		values[J_COLUMNS];
+	bool		nulls[J_COLUMNS] = {false};
+
+	values[J_ID] = Int64GetDatum(e->id);
+	values[J_ASSIGNED_AT] = TimestampTzGetDatum(e->at);
+	values[J_ROUTER] = Int32GetDatum(e->router);
+	values[J_ROUTED_TABLE] = Int32GetDatum(e->routed_table);
+	set_int(values, nulls, J_RULE, e->rule, 0);
+	set_int(values, nulls, J_RULE_VERSION, e->rule_version, 0);
+	set_int(values, nulls, J_TEAM, e->team, -1);
+	set_int(values, nulls, J_MEMBER, e->member, 0);
+	values[J_LOAD] = Int32GetDatum(e->load);
+	values[J_SHARE] = Int16GetDatum(1);
+	values[J_HOP] = Int16GetDatum((int16) Min(e->hop, PG_INT16_MAX));
+	values[J_KIND] = CharGetDatum(e->kind);
+	nulls[J_METHOD] = e->method == '\0';
+	values[J_METHOD] = CharGetDatum(e->method);
+	values[J_TURN] = BoolGetDatum(e->turn);
+	values[J_SUPERSEDED] = BoolGetDatum(false);
+	values[J_LEAD_KEY] = CStringGetTextDatum(e->lead_key);
+	values[J_ROLE_NAME] = CStringGetTextDatum(acting_role());
+	nulls[J_TEAM_VERSION] = e->team_version == 0;
+	values[J_TEAM_VERSION] = Int64GetDatum(e->team_version);
+	nulls[J_MEASURE] = !e->has_measure;
+	values[J_MEASURE] = Float8GetDatum(e->measure);
+	nulls[J_CANDIDATES] = e->candidates == NULL;
+	if (e->candidates)
+		values[J_CANDIDATES] = bitmap_datum(e->candidates, e->candidate_bytes);
+	nulls[J_PASSED_OVER] = e->npassed == 0;
+	if (e->npassed)
+		values[J_PASSED_OVER] = passed_array(e);
+	set_int(values, nulls, J_PASSED_OVER_COUNT, e->passed_count, 0);
+	set_text(values, nulls, J_REASON, e->reason);
+	set_text(values, nulls, J_DETAIL, e->detail);
+	set_text(values, nulls, J_ACTOR, lr_actor);
+	nulls[J_ENDED_AT] = true;
+	nulls[J_CLOSED_AT] = !e->closed;
+	values[J_CLOSED_AT] = TimestampTzGetDatum(e->at);
+	add_row(ROW_JOURNAL, values, nulls);
+	if (e->kind == LR_KIND_HELD)
+		add_pool_entry(e);
+}
+
+void
+lr_event_add(const char *kind, int32 router, int32 routed_table,
+			 const char *lead_key, int64 assignment, int32 member, int load,
+			 const char *payload)
+{
+	Datum		values[E_COLUMNS];
+	bool		nulls[E_COLUMNS] = {false};
+
+	values[E_ID] = Int64GetDatum(lr_reserve_id());
+	values[E_AT] = TimestampTzGetDatum(lr_now());
+	values[E_KIND] = CStringGetTextDatum(kind);
+	values[E_ROUTER] = Int32GetDatum(router);
+	set_int(values, nulls, E_ROUTED_TABLE, routed_table, 0);
+	nulls[E_ASSIGNMENT] = assignment == 0;
+	values[E_ASSIGNMENT] = Int64GetDatum(assignment);
+	set_int(values, nulls, E_MEMBER, member, 0);
+	values[E_LOAD] = Int32GetDatum(load);
+	set_text(values, nulls, E_LEAD_KEY, lead_key);
+	values[E_ROLE_NAME] = CStringGetTextDatum(acting_role());
+	set_text(values, nulls, E_ACTOR, lr_actor);
+	nulls[E_PAYLOAD] = payload == NULL;
+	if (payload)
+		values[E_PAYLOAD] = DirectFunctionCall1(jsonb_in,
+												CStringGetDatum(payload));
+	add_row(ROW_EVENT, values, nulls);
+}
+
+/* ---------- what is current ---------- */
+
+/* Makes rows that the running command has written changeable. */
+static void
+see_own_rows(void)
+{
+	lr_journal_flush();
+	if (written_cid != InvalidCommandId &&
+		written_cid == GetCurrentCommandId(false))
+		CommandCounterIncrement();
+}
+
+/* The current row of a lead in rel, copied; NULL: none. */
+static HeapTuple
+find_current(Relation rel, int32 routed_table, const char *lead_key)
+{
+	ScanKeyData key[2];
+	SysScanDesc sys;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key[0], J_ROUTED_TABLE + 1, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(routed_table));
+	ScanKeyEntryInitialize(&key[1], 0, J_LEAD_KEY + 1, BTEqualStrategyNumber,
+						   TEXTOID, C_COLLATION_OID, F_TEXTEQ,
+						   CStringGetTextDatum(lead_key));
+	sys = systable_beginscan(rel, lr_relid("journal_current"), true,
+							 SnapshotSelf, 2, key);
+	tuple = systable_getnext(sys);
+	if (HeapTupleIsValid(tuple))
+		tuple = heap_copytuple(tuple);
+	systable_endscan(sys);
+	return tuple;
+}
+
+bool
+lr_journal_current(int32 routed_table, const char *lead_key,
+				   LrCurrent *current)
+{
+	Relation	rel;
+	TupleDesc	desc;
+	HeapTuple	tuple;
+	bool		isnull;
+
+	see_own_rows();
+	rel = table_open(lr_relid("journal"), RowExclusiveLock);
+	desc = RelationGetDescr(rel);
+	tuple = find_current(rel, routed_table, lead_key);
+	if (tuple != NULL)
+	{
+		current->tid = tuple->t_self;
+		current->id = DatumGetInt64(heap_getattr(tuple, J_ID + 1, desc, &isnull));
+		current->router = DatumGetInt32(heap_getattr(tuple, J_ROUTER + 1, desc,
+													 &isnull));
+		current->load = DatumGetInt32(heap_getattr(tuple, J_LOAD + 1, desc,
+												   &isnull));
+		current->hop = DatumGetInt16(heap_getattr(tuple, J_HOP + 1, desc,
+												  &isnull));
+		current->kind = DatumGetChar(heap_getattr(tuple, J_KIND + 1, desc,
+												  &isnull));
+		current->member = DatumGetInt32(heap_getattr(tuple, J_MEMBER + 1, desc,
+													 &isnull));
+		if (isnull)
+			current->member = 0;
+		(void) heap_getattr(tuple, J_CLOSED_AT + 1, desc, &isnull);
+		current->closed = !isnull;
+		heap_freetuple(tuple);
+	}
+	table_close(rel, NoLock);
+	return tuple != NULL;
+}
+
+bool
+lr_journal_known(int32 routed_table, const char *lead_key)
+{
+	Relation	rel = table_open(lr_relid("journal"), RowExclusiveLock);
+	HeapTuple	tuple = find_current(rel, routed_table, lead_key);
+
+	table_close(rel, NoLock);
+	if (tuple == NULL)
+		return false;
+	heap_freetuple(tuple);
+	return true;
+}
+
+/* Replaces columns of the row at tid. */
+static void
+change_row(ItemPointer tid, Datum *values, bool *nulls, bool *replace)
+{
+	Relation	rel = table_open(lr_relid("journal"), RowExclusiveLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	HeapTuple	old;
+	bool		should_free;
+
+	if (!table_tuple_fetch_row_version(rel, tid, SnapshotAny, slot))
+		elog(ERROR, "journal row has gone");
+	old = ExecFetchSlotHeapTuple(slot, false, &should_free);
+	lr_replace(rel, tid, heap_modify_tuple(old, RelationGetDescr(rel), values,
+										   nulls, replace));
+	written_cid = GetCurrentCommandId(true);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, NoLock);
+}
+
+/* Removes the pool entry of a lead, if it has one. */
+static void
+leave_pool(int32 routed_table, const char *lead_key)
+{
+	Relation	rel = table_open(lr_relid("pool_entry"), RowExclusiveLock);
+	ScanKeyData key[2];
+	SysScanDesc sys;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key[0], P_ROUTED_TABLE + 1, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(routed_table));
+	ScanKeyEntryInitialize(&key[1], 0, P_LEAD_KEY + 1, BTEqualStrategyNumber,
+						   TEXTOID, C_COLLATION_OID, F_TEXTEQ,
+						   CStringGetTextDatum(lead_key));
+	sys = systable_beginscan(rel, lr_relid("pool_entry_pkey"), true,
+							 SnapshotSelf, 2, key);
+	while ((tuple = systable_getnext(sys)) != NULL)
+		lr_remove(rel, &tuple->t_self);
+	systable_endscan(sys);
+	table_close(rel, NoLock);
+}
+
+void
+lr_journal_end(int32 routed_table, const char *lead_key,
+			   const LrCurrent *current, TimestampTz at)
+{
+	Datum		values[J_COLUMNS] = {0};
+	bool		nulls[J_COLUMNS] = {false};
+	bool		replace[J_COLUMNS] = {false};
+	ItemPointerData tid = current->tid;
+
+	values[J_SUPERSEDED] = BoolGetDatum(true);
+	values[J_ENDED_AT] = TimestampTzGetDatum(at);
+	replace[J_SUPERSEDED] = replace[J_ENDED_AT] = true;
+	change_row(&tid, values, nulls, replace);
+	if (current->kind == LR_KIND_HELD)
+		leave_pool(routed_table, lead_key);
+}
+
+void
+lr_journal_close(const LrCurrent *current, bool closed, TimestampTz at)
+{
+	Datum		values[J_COLUMNS] = {0};
+	bool		nulls[J_COLUMNS] = {false};
+	bool		replace[J_COLUMNS] = {false};
+	ItemPointerData tid = current->tid;
+
+	values[J_CLOSED_AT] = TimestampTzGetDatum(at);
+	nulls[J_CLOSED_AT] = !closed;
+	replace[J_CLOSED_AT] = true;
+	change_row(&tid, values, nulls, replace);
+}
+
+void
+lr_journal_rekey(int32 routed_table, const char *old_key,
+				 const LrCurrent *current, const char *new_key)
+{
+	Datum		values[J_COLUMNS] = {0};
+	bool		nulls[J_COLUMNS] = {false};
+	bool		replace[J_COLUMNS] = {false};
+	ItemPointerData tid = current->tid;
+	StringInfoData payload;
+
+	values[J_LEAD_KEY] = CStringGetTextDatum(new_key);
+	replace[J_LEAD_KEY] = true;
+	change_row(&tid, values, nulls, replace);
+	if (current->kind == LR_KIND_HELD)
+	{
+		LrEntry		e = {0};
+
+		leave_pool(routed_table, old_key);
+		e.routed_table = routed_table;
+		e.router = current->router;
+		e.lead_key = new_key;
+		e.team = -1;
+		e.id = current->id;
+		e.at = lr_now();
+		add_pool_entry(&e);
+	}
+	initStringInfo(&payload);
+	appendStringInfoString(&payload, "{\"key\": ");
+	escape_json(&payload, new_key);
+	appendStringInfoChar(&payload, '}');
+	lr_event_add(LR_EVENT_REKEYED, current->router, routed_table, old_key,
+				 current->id, current->member, 0, payload.data);
+}

@@ -1,0 +1,114 @@
+/*
+ * journal.h
+ *	  Writing the journal and its companions in batches, and finding what is
+ *	  current about a lead.
+ *
+ * Rows wait in memory by transaction nest level and are written at the end of
+ * the statement, when a batch is full, or before commit; a row is only ever
+ * written under the (sub)transaction that decided it or one that contains it.
+ */
+#ifndef LR_JOURNAL_H
+#define LR_JOURNAL_H
+
+#include "postgres_ext.h"
+#include "storage/itemptr.h"
+#include "utils/timestamp.h"
+
+/* One row of leadroute.journal; 0 and NULL mean SQL NULL where one may be. */
+typedef struct LrEntry
+{
+	int64		id;
+	TimestampTz at;
+	int32		router;
+	int32		routed_table;
+	const char *lead_key;
+	char		kind;
+	char		method;			/* '\0': NULL */
+	int32		rule;
+	int32		rule_version;
+	int32		team;			/* -1: NULL; 0: every member */
+	int32		member;
+	int			load;
+	int			hop;
+	bool		turn;
+	bool		has_measure;
+	double		measure;
+	int64		team_version;
+	uint8	   *candidates;		/* bitmap of ncandidate_bytes, or NULL */
+	int			candidate_bytes;
+	int64	   *passed_over;	/* four numbers each */
+	int			npassed;
+	int			passed_count;
+	const char *reason;
+	const char *detail;
+	bool		closed;
+} LrEntry;
+
+/* The current row about a lead. */
+typedef struct LrCurrent
+{
+	ItemPointerData tid;
+	int64		id;
+	int32		router;
+	int32		member;			/* 0: none */
+	int			load;
+	int			hop;
+	char		kind;
+	bool		closed;
+} LrCurrent;
+
+/* Why an assignment changes; the words are event.kind. */
+#define LR_EVENT_CLOSED		"closed"
+#define LR_EVENT_REOPENED	"reopened"
+#define LR_EVENT_RELEASED	"released"
+#define LR_EVENT_DELETED	"deleted"
+#define LR_EVENT_REKEYED	"rekeyed"
+#define LR_EVENT_RULE_ERROR	"rule_error"
+
+extern void lr_journal_init(void);
+
+/*
+ * Role recorded as the one that acts, while functions work with the rights of
+ * the lead table's owner; InvalidOid: the current user.  Ends with the
+ * transaction at the latest.
+ */
+extern void lr_journal_act_as(Oid role);
+
+/* Appends a row; a held one appends to pool_entry too. */
+extern void lr_journal_add(const LrEntry *entry);
+
+/* Appends to event; payload is JSON text or NULL, lead_key may be NULL. */
+extern void lr_event_add(const char *kind, int32 router, int32 routed_table,
+						 const char *lead_key, int64 assignment, int32 member,
+						 int load, const char *payload);
+
+/* Writes what this nest level has waiting. */
+extern void lr_journal_flush(void);
+
+/* Transaction callbacks: drops rows of levels >= nest; hands them up. */
+extern void lr_journal_abort(int nest);
+extern void lr_journal_commit_sub(int nest);
+
+/* Finds the current row; false: there is none. */
+extern bool lr_journal_current(int32 routed_table, const char *lead_key,
+							   LrCurrent *current);
+
+/*
+ * Whether the lead has a current row, not counting rows that still wait to be
+ * written.
+ */
+extern bool lr_journal_known(int32 routed_table, const char *lead_key);
+
+/* Marks it superseded and ended; removes a pool entry of the lead. */
+extern void lr_journal_end(int32 routed_table, const char *lead_key,
+						   const LrCurrent *current, TimestampTz at);
+
+/* Sets or clears closed_at. */
+extern void lr_journal_close(const LrCurrent *current, bool closed,
+							 TimestampTz at);
+
+/* The lead has another key from now on. */
+extern void lr_journal_rekey(int32 routed_table, const char *old_key,
+							 const LrCurrent *current, const char *new_key);
+
+#endif							/* LR_JOURNAL_H */

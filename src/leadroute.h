@@ -1,0 +1,75 @@
+/*
+ * leadroute.h
+ *	  What every file of the library shares: codes, settings, module start.
+ *
+ * The codes of kinds, methods and reasons are stored in the journal: they may
+ * be added to, never changed.
+ */
+#ifndef LEADROUTE_H
+#define LEADROUTE_H
+
+#include "fmgr.h"
+#include "utils/timestamp.h"
+
+#define LR_VERSION		"0.1"
+#define LR_SCHEMA		"leadroute"
+
+/* journal.kind */
+#define LR_KIND_ASSIGNED	'a'
+#define LR_KIND_GIVEN		'g'
+#define LR_KIND_ADOPTED		'd'
+#define LR_KIND_REASSIGNED	'r'
+#define LR_KIND_MANUAL		'm'
+#define LR_KIND_HELD		'h'
+#define LR_KIND_RELEASED	'l'
+#define LR_KIND_NONE		'n'
+
+/* journal.method */
+#define LR_METHOD_ROUND_ROBIN	'r'
+#define LR_METHOD_LEAST_LOADED	'l'
+#define LR_METHOD_LONGEST_IDLE	'i'
+#define LR_METHOD_RANDOM		'x'
+
+/* rule.overflow */
+#define LR_OVERFLOW_NEXT_RULE		'n'
+#define LR_OVERFLOW_IGNORE_LIMITS	'i'
+#define LR_OVERFLOW_NONE			'0'
+
+/* Why a member cannot take a lead now; journal.passed_over. */
+typedef enum LrPassed
+{
+	LR_CAN = 0,
+	LR_PASSED_INACTIVE = 1,
+	LR_PASSED_AWAY = 2,
+	LR_PASSED_FULL = 3,
+	LR_PASSED_NO_SLOT = 4,
+	LR_PASSED_BAD_OWNER = 5
+} LrPassed;
+
+/* Settings, see leadroute.c. */
+extern bool lr_routing;
+extern char *lr_router_setting;
+extern char *lr_actor;
+extern int	lr_passed_over_limit;
+extern int	lr_max_databases;
+extern int	lr_max_members;
+extern int	lr_max_teams;
+extern int	lr_max_seats;
+extern int	lr_max_prepared_counters;
+extern int	lr_checkpoint_interval;
+extern int	lr_checkpoint_rows;
+extern int	lr_held_retry_interval;
+
+/* True when the server loaded the library at its start. */
+extern bool lr_preloaded(void);
+
+/* Error with the hint when it did not. */
+extern void lr_require_preload(void);
+
+/*
+ * The clock of every decision: microseconds since 2000, real time unless a
+ * superuser has set leadroute.test_clock.
+ */
+extern TimestampTz lr_now(void);
+
+#endif							/* LEADROUTE_H */

@@ -1,0 +1,65 @@
+/*
+ * method.h
+ *	  Who of a team gets a lead: eligibility, the choice, the reservation.
+ */
+#ifndef LR_METHOD_H
+#define LR_METHOD_H
+
+#include "config.h"
+#include "reserve.h"
+
+/* What a choice starts from; clock and seed are arguments, see style. */
+typedef struct LrPickRequest
+{
+	LrDatabase *db;
+	LrTeam	   *team;
+	char		method;
+	bool		ignore_limits;
+	bool		dry_run;		/* explain: reserve nothing, give out no id */
+	int			load;			/* what the lead counts */
+	const bool *usable;			/* by member index: owner column can hold it */
+	TimestampTz now;
+	uint64		seed;
+} LrPickRequest;
+
+/* A member that was due before the chosen one, or could not take the lead. */
+typedef struct LrPassedOver
+{
+	LrMember   *member;
+	LrPassed	why;
+	int64		a;				/* away: until, microseconds since 1970; full: load */
+	int64		b;				/* full: capacity */
+} LrPassedOver;
+
+/* One member as the choice saw it, for explain. */
+typedef struct LrCandidate
+{
+	LrMember   *member;
+	LrPassedOver state;			/* why == LR_CAN: could take it */
+	double		measure;
+	double		share;
+	int64		load;
+} LrCandidate;
+
+typedef struct LrPick
+{
+	int			chosen;			/* index in the team; -1: nobody can */
+	int			fits;			/* members that are not gone for good */
+	int			candidates;		/* members that can take it */
+	bool		has_measure;
+	double		measure;		/* see journal.measure */
+	int			npassed;
+	LrPassedOver *passed;		/* at most lr_passed_over_limit */
+	int			passed_count;
+	LrReservation reservation;	/* applied, if somebody was chosen */
+	LrCandidate *all;			/* of each member, dry runs only */
+} LrPick;
+
+/*
+ * Chooses and reserves under one lock.  Results live in the current context.
+ * Ties: the published order of the team (position, then name); least_loaded
+ * first the longest idle.
+ */
+extern void lr_pick(const LrPickRequest *request, LrPick *pick);
+
+#endif							/* LR_METHOD_H */

@@ -1,0 +1,238 @@
+/*
+ * outcome.c
+ *	  UPDATE, DELETE and TRUNCATE of leads: who lost it, who has it now, is it
+ *	  open.
+ *
+ * Whoever changes a lead's row holds its lock, which serialises everything
+ * here per lead.  The journal's current row says what leadroute believes;
+ * old and new row say what has happened.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "config.h"
+#include "decide.h"
+#include "outcome.h"
+#include "reserve.h"
+
+void
+lr_facts(LrTable *table, TupleTableSlot *row, LrFacts *facts)
+{
+	char	   *detail = NULL;
+
+	facts->key = lr_table_key(table, row);
+	facts->owner = lr_table_owner(table, row);
+	facts->router = lr_lead_router(table, row, &detail);
+	facts->closed = lr_lead_closed(table, row, &detail);
+}
+
+static bool
+column_differs(LrTable *table, AttrNumber attno, TupleTableSlot *old,
+			   TupleTableSlot *new)
+{
+	Form_pg_attribute att = TupleDescAttr(table->desc, attno - 1);
+	bool		old_null;
+	bool		new_null;
+	Datum		a = slot_getattr(old, attno, &old_null);
+	Datum		b = slot_getattr(new, attno, &new_null);
+
+	if (old_null || new_null)
+		return old_null != new_null;
+	return !datum_image_eq(a, b, att->attbyval, att->attlen);
+}
+
+bool
+lr_facts_may_differ(LrTable *table, TupleTableSlot *old, TupleTableSlot *new)
+{
+	int			i;
+
+	if (table->closed_when != NULL || table->closed_broken != NULL ||
+		column_differs(table, table->owner, old, new))
+		return true;
+	for (i = 0; i < table->nkeys; i++)
+		if (column_differs(table, table->key[i], old, new))
+			return true;
+	return false;
+}
+
+/* Gives the load of an open assignment back, with its event. */
+static void
+give_back(int32 routed_table, const char *key, const LrCurrent *current,
+		  const char *kind)
+{
+	int			load = 0;
+
+	if (current->member != 0 && !current->closed)
+	{
+		load = -LR_LEAD_LOAD;
+		lr_reserve_load(lr_member_slot(lr_database(), current->member), load);
+		lr_eligibility_changed();
+	}
+	lr_event_add(kind, current->router, routed_table, key, current->id,
+				 current->member, load, NULL);
+}
+
+bool
+lr_outcome_end(LrTable *table, const char *key, LrCurrent *current,
+			   const char *kind)
+{
+	if (!lr_journal_current(table->id, key, current))
+		return false;
+	lr_journal_end(table->id, key, current, lr_now());
+	give_back(table->id, key, current, kind);
+	return true;
+}
+
+/* The owner was changed by hand, in the app's own UPDATE. */
+static void
+owner_changed(LrTable *table, const LrFacts *new, bool known,
+			  LrCurrent *current)
+{
+	LrBinding  *b = new->router != NULL ?
+		lr_table_bind(table, new->router) : NULL;
+	LrMember   *m = NULL;
+	LrReservation r;
+	LrEntry		e = {0};
+
+	if (b != NULL && new->owner != NULL)
+		m = lr_binding_member(table, b, new->owner);
+	if (known)
+	{
+		lr_journal_end(table->id, new->key, current, lr_now());
+		if (current->member != 0)
+			give_back(table->id, new->key, current, LR_EVENT_RELEASED);
+	}
+	if (b != NULL)
+	{
+		lr_take(m, m != NULL && !new->closed ? LR_LEAD_LOAD : 0, true, &r);
+		e.id = r.id;
+		e.at = lr_now();
+		e.router = b->router->id;
+		e.routed_table = table->id;
+		e.lead_key = new->key;
+		e.kind = new->owner != NULL ? LR_KIND_MANUAL : LR_KIND_RELEASED;
+		e.team = -1;
+		e.member = m != NULL ? m->id : 0;
+		e.load = r.load;
+		e.hop = known ? current->hop + (current->member != 0) : 0;
+		e.closed = new->closed;
+		if (new->owner != NULL && m == NULL)
+		{
+			e.reason = "unknown_member";
+			e.detail = psprintf("owner %s is no member", new->owner);
+		}
+		lr_journal_add(&e);
+		lr_binding_unpin(b);
+	}
+	lr_journal_flush();
+}
+
+static void
+closed_changed(LrTable *table, const LrFacts *new, const LrCurrent *current)
+{
+	int			load = 0;
+
+	if (current->member != 0)
+	{
+		load = new->closed ? -LR_LEAD_LOAD : LR_LEAD_LOAD;
+		lr_reserve_load(lr_member_slot(lr_database(), current->member), load);
+		if (new->closed)
+			lr_eligibility_changed();
+	}
+	lr_journal_close(current, new->closed, lr_now());
+	lr_event_add(new->closed ? LR_EVENT_CLOSED : LR_EVENT_REOPENED,
+				 current->router, table->id, new->key, current->id,
+				 current->member, load, NULL);
+	lr_journal_flush();
+}
+
+void
+lr_outcome_changed(LrTable *table, const LrFacts *old, const LrFacts *new)
+{
+	LrCurrent	current;
+	bool		known;
+	bool		owner_differs = (old->owner == NULL) != (new->owner == NULL) ||
+		(old->owner != NULL && strcmp(old->owner, new->owner) != 0);
+	bool		key_differs = strcmp(old->key, new->key) != 0;
+
+	if (!owner_differs && !key_differs && table->closed_when == NULL)
+		return;
+	known = lr_journal_current(table->id, old->key, &current);
+	if (known && key_differs)
+	{
+		lr_journal_rekey(table->id, old->key, &current, new->key);
+		lr_journal_flush();
+		known = lr_journal_current(table->id, new->key, &current);
+	}
+	if (owner_differs)
+		owner_changed(table, new, known, &current);
+	else if (known && current.closed != new->closed)
+		closed_changed(table, new, &current);
+}
+
+void
+lr_outcome_deleted(LrTable *table, const LrFacts *old)
+{
+	LrCurrent	current;
+
+	if (lr_outcome_end(table, old->key, &current, LR_EVENT_DELETED))
+		lr_journal_flush();
+}
+
+int64
+lr_outcome_end_all(int32 routed_table, const char *kind)
+{
+	Relation	rel;
+	ScanKeyData key;
+	SysScanDesc sys;
+	HeapTuple	tuple;
+	List	   *keys = NIL;
+	ListCell   *lc;
+	int64		n = 0;
+
+	lr_journal_flush();
+	rel = table_open(lr_relid("journal"), RowExclusiveLock);
+	ScanKeyInit(&key, get_attnum(RelationGetRelid(rel), "routed_table"),
+				BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(routed_table));
+	sys = systable_beginscan(rel, lr_relid("journal_current"), true,
+							 SnapshotSelf, 1, &key);
+	while ((tuple = systable_getnext(sys)) != NULL)
+	{
+		bool		isnull;
+
+		keys = lappend(keys, TextDatumGetCString(heap_getattr(tuple,
+															  get_attnum(RelationGetRelid(rel), "lead_key"),
+															  RelationGetDescr(rel), &isnull)));
+	}
+	systable_endscan(sys);
+	table_close(rel, NoLock);
+
+	foreach(lc, keys)
+	{
+		LrCurrent	current;
+
+		if (lr_journal_current(routed_table, (char *) lfirst(lc), &current))
+		{
+			lr_journal_end(routed_table, (char *) lfirst(lc), &current,
+						   lr_now());
+			give_back(routed_table, (char *) lfirst(lc), &current, kind);
+			n++;
+		}
+	}
+	lr_journal_flush();
+	return n;
+}

@@ -1,0 +1,47 @@
+/*
+ * outcome.h
+ *	  What becomes of a lead after its decision, learnt from UPDATE, DELETE
+ *	  and TRUNCATE of the app's own table.
+ */
+#ifndef LR_OUTCOME_H
+#define LR_OUTCOME_H
+
+#include "journal.h"
+#include "table.h"
+
+/* What matters of a lead's row. */
+typedef struct LrFacts
+{
+	char	   *key;
+	char	   *owner;			/* canonical text; NULL: nobody */
+	char	   *router;			/* name; NULL: not routed */
+	bool		closed;
+} LrFacts;
+
+/* Load of an open lead. */
+#define LR_LEAD_LOAD	1
+
+extern void lr_facts(LrTable *table, TupleTableSlot *row, LrFacts *facts);
+
+/* Whether an update may have changed any of them; cheap. */
+extern bool lr_facts_may_differ(LrTable *table, TupleTableSlot *old,
+								TupleTableSlot *new);
+
+/* A stored lead has changed, by whoever but leadroute itself. */
+extern void lr_outcome_changed(LrTable *table, const LrFacts *old,
+							   const LrFacts *new);
+
+/* A stored lead was deleted. */
+extern void lr_outcome_deleted(LrTable *table, const LrFacts *old);
+
+/*
+ * Ends the current assignment of a lead and gives its load back; kind is the
+ * event's.  Returns false if there was none.
+ */
+extern bool lr_outcome_end(LrTable *table, const char *key,
+						   LrCurrent *current, const char *kind);
+
+/* Ends all current assignments of a table.  Returns how many. */
+extern int64 lr_outcome_end_all(int32 routed_table, const char *kind);
+
+#endif							/* LR_OUTCOME_H */

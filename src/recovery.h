@@ -1,0 +1,25 @@
+/*
+ * recovery.h
+ *	  From tables back to counters: loading, checkpoints, rebuild, verify.
+ *
+ * The counters after every row with id <= cut are a pure function of journal
+ * and event.  A checkpoint stores them for a cut below which every id is
+ * settled; the state now is that plus the rows beyond it that are committed,
+ * plus what prepared transactions hold.
+ */
+#ifndef LR_RECOVERY_H
+#define LR_RECOVERY_H
+
+#include "roster.h"
+
+/*
+ * Loads the counters of a database that nobody is using; from the newest
+ * checkpoint, or from the whole journal.  Returns the number of journal rows
+ * read.  May raise.
+ */
+extern int64 lr_recovery_load(LrDatabase *db, bool whole);
+
+/* Writes a checkpoint if anything has happened; returns its cut. */
+extern int64 lr_checkpoint(LrDatabase *db);
+
+#endif							/* LR_RECOVERY_H */

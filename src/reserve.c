@@ -1,0 +1,748 @@
+/*
+ * reserve.c
+ *	  Reservations of this transaction; transaction callbacks.  See reserve.h.
+ *
+ * This file holds the transaction callbacks of the whole library, so that
+ * their order is written in one place.
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/procarray.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "frame.h"
+#include "journal.h"
+#include "reserve.h"
+#include "changes.h"
+#include "trigger.h"
+
+/* Seats and shares of a composition, kept while a level refers to it. */
+typedef struct Composition
+{
+	struct Composition *next;
+	uint64		serial;			/* LrTeam.serial */
+	int			n;
+	int		   *seat;
+	int64	   *share;
+	int64		share_sum;
+} Composition;
+
+/* What one level took from the credits of one composition. */
+typedef struct TeamHold
+{
+	struct TeamHold *next;
+	Composition *composition;
+	int64		whole;			/* leads for which all were candidates */
+	int64	   *delta;			/* beyond whole * share, by index */
+} TeamHold;
+
+/* What one level took from one member. */
+typedef struct LoadHold
+{
+	int			slot;
+	int64		load;
+	int64		turn_before;	/* last_turn before this level; -1: untouched */
+	int64		turn_set;		/* last_turn as this level left it */
+} LoadHold;
+
+typedef struct Level
+{
+	struct Level *up;
+	int			nest;			/* transaction nest level */
+	TeamHold   *teams;
+	int			nloads;
+	int			room;
+	LoadHold   *loads;
+	int			nbuckets;		/* power of 2, at least twice room */
+	int		   *bucket;			/* index into loads + 1; 0: empty */
+} Level;
+
+static LrDatabase *held_db = NULL;	/* database of all holds */
+static bool eligibility_changed = false;	/* see lr_eligibility_changed */
+static Level *top_level = NULL;
+static Composition *compositions = NULL;
+
+void
+lr_eligibility_changed(void)
+{
+	eligibility_changed = true;
+}
+
+/* ---------- levels ---------- */
+
+static void
+rehash(Level *level)
+{
+	int			i;
+
+	memset(level->bucket, 0, level->nbuckets * sizeof(int));
+	for (i = 0; i < level->nloads; i++)
+	{
+		uint32		b = (uint32) level->loads[i].slot * 2654435761u;
+
+		while (level->bucket[b & (level->nbuckets - 1)] != 0)
+			b++;
+		level->bucket[b & (level->nbuckets - 1)] = i + 1;
+	}
+}
+
+/* Makes sure that a level can take more loads without allocating. */
+static void
+grow_level(Level *level, int more)
+{
+	int			room = Max(level->room, 16);
+
+	while (level->nloads + more > room)
+		room *= 2;
+	if (room == level->room)
+		return;
+	if (level->loads == NULL)
+		level->loads = MemoryContextAlloc(TopTransactionContext,
+										  room * sizeof(LoadHold));
+	else
+		level->loads = repalloc(level->loads, room * sizeof(LoadHold));
+	level->room = room;
+	if (level->bucket)
+		pfree(level->bucket);
+	level->nbuckets = 0;
+	level->bucket = MemoryContextAllocZero(TopTransactionContext,
+										   room * 2 * sizeof(int));
+	level->nbuckets = room * 2;
+	rehash(level);
+}
+
+static Level *
+current_level(void)
+{
+	int			nest = GetCurrentTransactionNestLevel();
+	Level	   *level;
+
+	if (top_level != NULL && top_level->nest == nest)
+		return top_level;
+	/* rebuild waits for us, and keeps us out while it runs */
+	LockRelationOid(lr_relid("journal"), RowExclusiveLock);
+	level = MemoryContextAllocZero(TopTransactionContext, sizeof(Level));
+	level->up = top_level;
+	level->nest = nest;
+	grow_level(level, 1);
+	top_level = level;
+	return level;
+}
+
+/* The hold on a member; the level has room.  Allocates nothing. */
+static LoadHold *
+load_hold(Level *level, int slot)
+{
+	uint32		b = (uint32) slot * 2654435761u;
+	LoadHold   *hold;
+
+	for (;; b++)
+	{
+		int		   *bucket = &level->bucket[b & (level->nbuckets - 1)];
+
+		if (*bucket == 0)
+		{
+			hold = &level->loads[level->nloads++];
+			hold->slot = slot;
+			hold->load = 0;
+			hold->turn_before = -1;
+			hold->turn_set = 0;
+			*bucket = level->nloads;
+			return hold;
+		}
+		if (level->loads[*bucket - 1].slot == slot)
+			return &level->loads[*bucket - 1];
+	}
+}
+
+static Composition *
+composition_of(LrTeam *team)
+{
+	Composition *c;
+
+	for (c = compositions; c != NULL; c = c->next)
+		if (c->serial == team->serial)
+			return c;
+	c = MemoryContextAlloc(TopTransactionContext, sizeof(Composition));
+	c->serial = team->serial;
+	c->n = team->n;
+	c->seat = MemoryContextAlloc(TopTransactionContext,
+								 (team->n + 1) * sizeof(int));
+	c->share = MemoryContextAlloc(TopTransactionContext,
+								  (team->n + 1) * sizeof(int64));
+	memcpy(c->seat, team->seat, team->n * sizeof(int));
+	memcpy(c->share, team->share, team->n * sizeof(int64));
+	c->share_sum = team->share_sum;
+	c->next = compositions;
+	compositions = c;
+	return c;
+}
+
+static TeamHold *
+find_team_hold(Level *level, uint64 serial)
+{
+	TeamHold   *hold;
+
+	for (hold = level->teams; hold != NULL; hold = hold->next)
+		if (hold->composition->serial == serial)
+			return hold;
+	return NULL;
+}
+
+void
+lr_reserve_prepare(LrTeam *team)
+{
+	Level	   *level;
+
+	held_db = lr_database();
+	level = current_level();
+	grow_level(level, 1);
+	if (team != NULL && find_team_hold(level, team->serial) == NULL)
+	{
+		Composition *c = composition_of(team);
+		TeamHold   *hold = MemoryContextAllocZero(TopTransactionContext,
+												  sizeof(TeamHold));
+
+		hold->delta = MemoryContextAllocZero(TopTransactionContext,
+											 (c->n + 1) * sizeof(int64));
+		hold->composition = c;
+		hold->next = level->teams;
+		level->teams = hold;
+	}
+}
+
+/* ---------- applying ---------- */
+
+static inline void
+add_credit(int seat, int64 amount)
+{
+	if (seat != LR_NO_SLOT)
+		lr_seats[seat].credit += amount;
+}
+
+static void
+apply_turn(const LrReservation *r, int sign)
+{
+	LrTeam	   *team = r->team;
+	TeamHold   *hold = find_team_hold(top_level, team->serial);
+	int64		sum = 0;
+	int			i;
+
+	if (r->candidates == NULL)
+	{
+		for (i = 0; i < team->n; i++)
+			add_credit(team->seat[i], sign * team->share[i]);
+		sum = team->share_sum;
+		hold->whole += sign;
+	}
+	else
+	{
+		double		weight = 0;
+		double		factor;
+
+		for (i = 0; i < team->n; i++)
+			if (r->candidates[i / 8] & (1 << (i % 8)))
+				weight += team->weight[i];
+		factor = (double) LR_CREDIT_ONE / weight;
+		for (i = 0; i < team->n; i++)
+			if (r->candidates[i / 8] & (1 << (i % 8)))
+			{
+				int64		share = (int64) (team->weight[i] * factor);
+
+				add_credit(team->seat[i], sign * share);
+				hold->delta[i] += sign * share;
+				sum += share;
+			}
+	}
+	/* the chosen one pays what all received, so the sum stays 0 */
+	add_credit(team->seat[r->chosen], -sign * sum);
+	hold->delta[r->chosen] -= sign * sum;
+}
+
+void
+lr_reserve_apply(const LrReservation *r, int sign)
+{
+	if (r->member_slot != LR_NO_SLOT)
+	{
+		LrMemberSlot *slot = &lr_member_slots[r->member_slot];
+		LoadHold   *hold = load_hold(top_level, r->member_slot);
+
+		slot->load += sign * r->load;
+		hold->load += sign * r->load;
+		if (r->last_turn >= 0)
+		{
+			if (sign > 0)
+			{
+				if (hold->turn_before < 0)
+					hold->turn_before = r->last_turn;
+				hold->turn_set = slot->last_turn = r->id;
+			}
+			else if (slot->last_turn == r->id)
+				hold->turn_set = slot->last_turn = r->last_turn;
+		}
+	}
+	if (r->turn)
+		apply_turn(r, sign);
+}
+
+void
+lr_reserve_return(const LrReservation *r)
+{
+	lr_reserve_prepare(r->turn ? r->team : NULL);
+	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
+	lr_reserve_apply(r, -1);
+	LWLockRelease(held_db->lock);
+}
+
+void
+lr_reserve_load(int member_slot, int load)
+{
+	LrReservation r = {0};
+
+	if (member_slot == LR_NO_SLOT || load == 0)
+		return;
+	r.member_slot = member_slot;
+	r.load = load;
+	r.last_turn = -1;
+	lr_reserve_prepare(NULL);
+	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
+	lr_reserve_apply(&r, 1);
+	LWLockRelease(held_db->lock);
+}
+
+int64
+lr_reserve_id(void)
+{
+	int64		id;
+
+	lr_reserve_prepare(NULL);
+	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
+	id = lr_next_id(held_db);
+	LWLockRelease(held_db->lock);
+	return id;
+}
+
+/* ---------- giving back, keeping ---------- */
+
+/* Gives back what a level holds.  db->lock held. */
+static bool
+return_level(Level *level)
+{
+	TeamHold   *hold;
+	bool		freed = false;
+	int			i;
+
+	for (hold = level->teams; hold != NULL; hold = hold->next)
+		for (i = 0; i < hold->composition->n; i++)
+			add_credit(hold->composition->seat[i],
+					   -(hold->delta[i] +
+						 hold->whole * hold->composition->share[i]));
+	for (i = 0; i < level->nloads; i++)
+	{
+		LoadHold   *load = &level->loads[i];
+		LrMemberSlot *slot = &lr_member_slots[load->slot];
+
+		slot->load -= load->load;
+		freed |= load->load > 0;
+		if (load->turn_before >= 0 && slot->last_turn == load->turn_set)
+			slot->last_turn = load->turn_before;
+	}
+	return freed;
+}
+
+/* Adds the holds of a level to the one above, which has room.  No lock. */
+static void
+merge_level(Level *from, Level *to)
+{
+	TeamHold   *hold;
+	TeamHold   *next;
+	int			i;
+
+	for (hold = from->teams; hold != NULL; hold = next)
+	{
+		TeamHold   *same = find_team_hold(to, hold->composition->serial);
+
+		next = hold->next;
+		if (same != NULL)
+		{
+			same->whole += hold->whole;
+			for (i = 0; i < hold->composition->n; i++)
+				same->delta[i] += hold->delta[i];
+			pfree(hold->delta);
+			pfree(hold);
+		}
+		else
+		{
+			hold->next = to->teams;
+			to->teams = hold;
+		}
+	}
+	for (i = 0; i < from->nloads; i++)
+	{
+		LoadHold   *f = &from->loads[i];
+		LoadHold   *t = load_hold(to, f->slot);
+
+		t->load += f->load;
+		if (f->turn_before >= 0)
+		{
+			if (t->turn_before < 0)
+				t->turn_before = f->turn_before;
+			t->turn_set = f->turn_set;
+		}
+	}
+}
+
+static void
+free_level(Level *level)
+{
+	pfree(level->loads);
+	pfree(level->bucket);
+	pfree(level);
+}
+
+static void
+abort_level(int nest)
+{
+	while (top_level != NULL && top_level->nest >= nest)
+	{
+		Level	   *level = top_level;
+
+		LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
+		eligibility_changed |= return_level(level);
+		LWLockRelease(held_db->lock);
+		top_level = level->up;
+	}
+}
+
+/* Before a subtransaction commits: what its level needs in the one above. */
+static void
+prepare_merge(int nest)
+{
+	if (top_level == NULL || top_level->nest != nest)
+		return;
+	if (top_level->up != NULL && top_level->up->nest == nest - 1)
+		grow_level(top_level->up, top_level->nloads);
+}
+
+static void
+commit_level(int nest)
+{
+	Level	   *level = top_level;
+
+	if (level == NULL || level->nest != nest)
+		return;
+	if (level->up != NULL && level->up->nest == nest - 1)
+	{
+		merge_level(level, level->up);
+		top_level = level->up;
+		free_level(level);
+	}
+	else
+		level->nest = nest - 1;
+}
+
+/* ---------- prepared transactions ---------- */
+
+/*
+ * COMMIT PREPARED and ROLLBACK PREPARED call nobody back.  So at PREPARE the
+ * reservations move into an array keyed by xid, and whoever needs to know
+ * settles those that have ended: committed, they stay; else they go back.
+ */
+
+static LrPreparedCounter *
+free_prepared_entry(void)
+{
+	int			i;
+
+	for (i = 0; i < lr_shared->prepared_used; i++)
+		if (!TransactionIdIsValid(lr_prepared[i].xid))
+			return &lr_prepared[i];
+	if (lr_shared->prepared_used < lr_max_prepared_counters)
+		return &lr_prepared[lr_shared->prepared_used++];
+	return NULL;
+}
+
+/* shared->lock and db->lock held. */
+static bool
+enter_counter(LrDatabase *db, TransactionId xid, LrCounterKind kind, int slot,
+			  int64 amount)
+{
+	LrPreparedCounter *p = free_prepared_entry();
+
+	if (p == NULL)
+		return false;
+	p->xid = xid;
+	p->db = lr_db_index(db);
+	p->kind = kind;
+	p->slot = slot;
+	p->amount = amount;
+	db->prepared++;
+	return true;
+}
+
+bool
+lr_prepared_enter(LrDatabase *db, TransactionId xid, LrCounterKind kind,
+				  int slot, int64 amount)
+{
+	bool		ok;
+
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	ok = enter_counter(db, xid, kind, slot, amount);
+	LWLockRelease(db->lock);
+	LWLockRelease(lr_shared->lock);
+	return ok;
+}
+
+static void
+return_counter(const LrPreparedCounter *p)
+{
+	if (p->kind == LR_COUNTER_LOAD)
+		lr_member_slots[p->slot].load -= p->amount;
+	else if (p->kind == LR_COUNTER_CREDIT)
+		add_credit(p->slot, -p->amount);
+}
+
+/* Drops the entries of a transaction.  shared->lock and db->lock held. */
+static void
+drop_counters(LrDatabase *db, TransactionId xid, bool give_back)
+{
+	int			i;
+
+	for (i = 0; i < lr_shared->prepared_used; i++)
+		if (lr_prepared[i].xid == xid && lr_prepared[i].db == lr_db_index(db))
+		{
+			if (give_back)
+				return_counter(&lr_prepared[i]);
+			lr_prepared[i].xid = InvalidTransactionId;
+			db->prepared--;
+		}
+	while (lr_shared->prepared_used > 0 &&
+		   !TransactionIdIsValid(lr_prepared[lr_shared->prepared_used - 1].xid))
+		lr_shared->prepared_used--;
+}
+
+/* Some prepared transaction of the database that has ended; 0: none. */
+static TransactionId
+ended_prepared(LrDatabase *db)
+{
+	TransactionId *xids;
+	TransactionId ended = InvalidTransactionId;
+	int			n = 0;
+	int			i;
+
+	xids = palloc(lr_max_prepared_counters * sizeof(TransactionId));
+	LWLockAcquire(lr_shared->lock, LW_SHARED);
+	for (i = 0; i < lr_shared->prepared_used; i++)
+		if (lr_prepared[i].db == lr_db_index(db) &&
+			lr_prepared[i].kind == LR_COUNTER_XACT &&
+			TransactionIdIsValid(lr_prepared[i].xid))
+			xids[n++] = lr_prepared[i].xid;
+	LWLockRelease(lr_shared->lock);
+	for (i = 0; i < n && !TransactionIdIsValid(ended); i++)
+		if (!TransactionIdIsInProgress(xids[i]))
+			ended = xids[i];
+	pfree(xids);
+	return ended;
+}
+
+void
+lr_settle_prepared(LrDatabase *db)
+{
+	TransactionId xid;
+
+	/* unlocked: who sees an old value settles the next time */
+	while (db->prepared > 0 && TransactionIdIsValid(xid = ended_prepared(db)))
+	{
+		bool		committed = TransactionIdDidCommit(xid);
+
+		LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+		LWLockAcquire(db->lock, LW_EXCLUSIVE);
+		drop_counters(db, xid, !committed);
+		db->held_hint = true;
+		LWLockRelease(db->lock);
+		LWLockRelease(lr_shared->lock);
+	}
+}
+
+/* Copies the holds of the transaction into the array; false: no room. */
+static bool
+enter_holds(TransactionId xid)
+{
+	Level	   *level = top_level;
+	TeamHold   *hold;
+	int64		min_id = lr_backends[lr_my_backend_index()].min_id;
+	bool		ok = enter_counter(held_db, xid, LR_COUNTER_XACT, 0, min_id);
+	int			i;
+
+	for (i = 0; ok && level && i < level->nloads; i++)
+		if (level->loads[i].load != 0)
+			ok = enter_counter(held_db, xid, LR_COUNTER_LOAD,
+							   level->loads[i].slot, level->loads[i].load);
+	for (hold = level ? level->teams : NULL; ok && hold != NULL; hold = hold->next)
+		for (i = 0; ok && i < hold->composition->n; i++)
+		{
+			int64		amount = hold->delta[i] +
+				hold->whole * hold->composition->share[i];
+
+			if (amount != 0 && hold->composition->seat[i] != LR_NO_SLOT)
+				ok = enter_counter(held_db, xid, LR_COUNTER_CREDIT,
+								   hold->composition->seat[i], amount);
+		}
+	return ok;
+}
+
+/* An xid whose entries this backend has made and not yet handed over. */
+static TransactionId preparing = InvalidTransactionId;
+
+static void
+pre_prepare(void)
+{
+	TransactionId xid;
+	bool		ok;
+
+	if (held_db == NULL ||
+		lr_backends[lr_my_backend_index()].min_id == 0)
+		return;
+	lr_settle_prepared(held_db);
+	xid = GetTopTransactionId();
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
+	ok = enter_holds(xid);
+	if (!ok)
+		drop_counters(held_db, xid, false);
+	LWLockRelease(held_db->lock);
+	LWLockRelease(lr_shared->lock);
+	if (!ok)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("prepared transactions hold too many counters of leadroute"),
+				 errhint("Commit or roll back prepared transactions, or raise leadroute.max_prepared_counters, %d now, and restart the server.",
+						 lr_max_prepared_counters)));
+	preparing = xid;
+}
+
+/* ---------- callbacks ---------- */
+
+/*
+ * All of this transaction is settled: committed, prepared or given back.  The
+ * worker is woken if it sleeps for good, or has something to do at once.
+ */
+static void
+end_transaction(void)
+{
+	Latch	   *worker = NULL;
+
+	if (held_db == NULL && eligibility_changed && lr_shared != NULL)
+		held_db = lr_database_known();
+	if (held_db != NULL)
+	{
+		LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
+		lr_forget_ids(held_db);
+		held_db->held_hint |= eligibility_changed;
+		if (held_db->worker_idle || held_db->held_hint ||
+			held_db->last_id - held_db->checkpoint_id >= lr_checkpoint_rows)
+		{
+			held_db->worker_idle = false;
+			worker = held_db->worker;
+		}
+		LWLockRelease(held_db->lock);
+		if (worker != NULL && worker != MyLatch)
+			SetLatch(worker);
+	}
+	eligibility_changed = false;
+	held_db = NULL;
+	top_level = NULL;
+	compositions = NULL;
+	preparing = InvalidTransactionId;
+}
+
+static void
+drop_preparing(void)
+{
+	if (!TransactionIdIsValid(preparing))
+		return;
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
+	drop_counters(held_db, preparing, false);
+	LWLockRelease(held_db->lock);
+	LWLockRelease(lr_shared->lock);
+}
+
+static void
+on_transaction(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+			lr_frames_finish();
+			lr_journal_flush();
+			break;
+		case XACT_EVENT_PRE_PREPARE:
+			lr_frames_finish();
+			lr_journal_flush();
+			pre_prepare();
+			break;
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_PREPARE:
+			lr_frames_abort(0);
+			lr_journal_abort(0);
+			lr_changes_end();
+			lr_moves_abort(0);
+			end_transaction();
+			break;
+		case XACT_EVENT_ABORT:
+			lr_frames_abort(0);
+			lr_journal_abort(0);
+			lr_changes_end();
+			lr_moves_abort(0);
+			lr_team_version_abort();
+			drop_preparing();
+			abort_level(0);
+			end_transaction();
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+on_subtransaction(SubXactEvent event, SubTransactionId mine,
+				  SubTransactionId parent, void *arg)
+{
+	int			nest = GetCurrentTransactionNestLevel();
+
+	switch (event)
+	{
+		case SUBXACT_EVENT_PRE_COMMIT_SUB:
+			prepare_merge(nest);
+			break;
+		case SUBXACT_EVENT_COMMIT_SUB:
+			lr_journal_commit_sub(nest);
+			lr_changes_commit_sub(nest);
+			commit_level(nest);
+			break;
+		case SUBXACT_EVENT_ABORT_SUB:
+			lr_frames_abort(nest);
+			lr_journal_abort(nest);
+			lr_changes_abort_sub(nest);
+			lr_moves_abort(nest);
+			lr_team_version_abort();
+			abort_level(nest);
+			break;
+		default:
+			break;
+	}
+}
+
+void
+lr_reserve_init(void)
+{
+	RegisterXactCallback(on_transaction, NULL);
+	RegisterSubXactCallback(on_subtransaction, NULL);
+}

@@ -1,0 +1,70 @@
+/*
+ * reserve.h
+ *	  What this transaction has taken from shared counters, by subtransaction,
+ *	  and the giving back of it.
+ *
+ * Invariants
+ * - A counter in shared memory is what committed rows of journal and event
+ *	 say, plus what open and prepared transactions have reserved.
+ * - Every change of a shared counter by a transaction is noted at the level
+ *	 of the subtransaction that makes it, in memory allocated before the lock
+ *	 is taken; a callback only adds and subtracts.
+ * - Amounts are aggregated by (level, counter), so a transaction's memory
+ *	 depends on the number of members, not of leads.
+ */
+#ifndef LR_RESERVE_H
+#define LR_RESERVE_H
+
+#include "config.h"
+#include "roster.h"
+
+/* One decision's hold on the counters. */
+typedef struct LrReservation
+{
+	int64		id;				/* of the journal row to come */
+	int			member_slot;	/* LR_NO_SLOT: no load is concerned */
+	int			load;
+	int64		last_turn;		/* the slot's before; -1: was not touched */
+	bool		turn;			/* credits were moved */
+	LrTeam	   *team;			/* where, if turn */
+	int			chosen;			/* index in the team */
+	uint8	   *candidates;		/* bitmap; NULL: all of the team */
+} LrReservation;
+
+extern void lr_reserve_init(void);
+
+/*
+ * Makes room for one more reservation; may allocate.  To be called before
+ * db->lock is taken, with the team whose credits may move (or NULL).
+ */
+extern void lr_reserve_prepare(LrTeam *team);
+
+/* Applies a reservation, sign 1, or takes it back, -1.  db->lock held. */
+extern void lr_reserve_apply(const LrReservation *r, int sign);
+
+/* Takes one reservation of the current level back. */
+extern void lr_reserve_return(const LrReservation *r);
+
+/* Moves load without a decision: closed, reopened, released, … */
+extern void lr_reserve_load(int member_slot, int load);
+
+/*
+ * Somebody may be able to take leads after this transaction who could not
+ * before: the worker looks at held leads when it ends.
+ */
+extern void lr_eligibility_changed(void);
+
+/* A fresh id outside of a decision. */
+extern int64 lr_reserve_id(void);
+
+/*
+ * Settles prepared transactions that have ended: their reservations stay or
+ * go back.  Cheap when there are none.
+ */
+extern void lr_settle_prepared(LrDatabase *db);
+
+/* Enters what a prepared transaction holds, found while loading. */
+extern bool lr_prepared_enter(LrDatabase *db, TransactionId xid,
+							  LrCounterKind kind, int slot, int64 amount);
+
+#endif							/* LR_RESERVE_H */

@@ -1,0 +1,511 @@
+/*
+ * roster.c
+ *	  Shared memory of fixed size: who holds what, in slots found by key.
+ *
+ * A slot, once given, stays with its key until its database gets another
+ * incarnation (DROP and CREATE EXTENSION, which wait for all transactions that
+ * routed leads) or the server restarts; so reservations keep slot numbers and
+ * callbacks look nothing up.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/ipc.h"
+#include "storage/shmem.h"
+#include "utils/hsearch.h"
+
+#include "compat.h"
+#include "config.h"
+#include "leadroute.h"
+#include "recovery.h"
+#include "roster.h"
+
+typedef enum SlotKind
+{
+	SLOT_MEMBER,
+	SLOT_SEAT,
+	SLOT_ROTATION
+} SlotKind;
+
+/* Key of the hash from names of counters to slots; no padding. */
+typedef struct SlotKey
+{
+	int32		kind;
+	int32		db;
+	int32		router;
+	int32		team;
+	int32		member;
+} SlotKey;
+
+typedef struct SlotEntry
+{
+	SlotKey		key;
+	int			slot;
+} SlotEntry;
+
+LrShared   *lr_shared = NULL;
+LrMemberSlot *lr_member_slots = NULL;
+LrSeat	   *lr_seats = NULL;
+LrRotationSlot *lr_rotation_slots = NULL;
+LrBackend  *lr_backends = NULL;
+LrPreparedCounter *lr_prepared = NULL;
+
+static HTAB *slot_hash = NULL;
+static shmem_request_hook_type prev_request_hook = NULL;
+static shmem_startup_hook_type prev_startup_hook = NULL;
+
+static Size
+shared_size(void)
+{
+	Size		size = offsetof(LrShared, database);
+
+	size = add_size(size, mul_size(lr_max_databases, sizeof(LrDatabase)));
+	size = add_size(size, mul_size(lr_max_members, sizeof(LrMemberSlot)));
+	size = add_size(size, mul_size(lr_max_seats, sizeof(LrSeat)));
+	size = add_size(size, mul_size(lr_max_teams, sizeof(LrRotationSlot)));
+	size = add_size(size, mul_size(MaxBackends, sizeof(LrBackend)));
+	size = add_size(size, mul_size(lr_max_prepared_counters,
+								   sizeof(LrPreparedCounter)));
+	return add_size(size, 6 * MAXIMUM_ALIGNOF);
+}
+
+static long
+hash_entries(void)
+{
+	return (long) lr_max_members + lr_max_seats + lr_max_teams;
+}
+
+static void
+roster_request(void)
+{
+	if (prev_request_hook)
+		prev_request_hook();
+	RequestAddinShmemSpace(add_size(shared_size(),
+									hash_estimate_size(hash_entries(),
+													   sizeof(SlotEntry))));
+	RequestNamedLWLockTranche("leadroute", 1 + lr_max_databases);
+}
+
+/* Carves n elements of one size off the block. */
+static void *
+carve(char **at, Size n, Size element)
+{
+	void	   *result = (void *) MAXALIGN(*at);
+
+	*at = (char *) result + n * element;
+	return result;
+}
+
+static void
+init_shared(void)
+{
+	LWLockPadded *locks = GetNamedLWLockTranche("leadroute");
+	int			i;
+
+	lr_shared->lock = &locks[0].lock;
+	for (i = 0; i < lr_max_databases; i++)
+	{
+		lr_shared->database[i].lock = &locks[1 + i].lock;
+		ConditionVariableInit(&lr_shared->database[i].changed);
+	}
+	for (i = 0; i < lr_max_members; i++)
+		lr_member_slots[i].db = -1;
+	for (i = 0; i < lr_max_seats; i++)
+		lr_seats[i].db = -1;
+	for (i = 0; i < lr_max_teams; i++)
+		lr_rotation_slots[i].db = -1;
+}
+
+static void
+roster_startup(void)
+{
+	HASHCTL		info;
+	bool		found;
+	char	   *at;
+
+	if (prev_startup_hook)
+		prev_startup_hook();
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	lr_shared = ShmemInitStruct("leadroute", shared_size(), &found);
+	at = (char *) &lr_shared->database[lr_max_databases];
+	lr_member_slots = carve(&at, lr_max_members, sizeof(LrMemberSlot));
+	lr_seats = carve(&at, lr_max_seats, sizeof(LrSeat));
+	lr_rotation_slots = carve(&at, lr_max_teams, sizeof(LrRotationSlot));
+	lr_backends = carve(&at, MaxBackends, sizeof(LrBackend));
+	lr_prepared = carve(&at, lr_max_prepared_counters,
+						sizeof(LrPreparedCounter));
+	if (!found)
+	{
+		memset(lr_shared, 0, shared_size());
+		init_shared();
+	}
+	info.keysize = sizeof(SlotKey);
+	info.entrysize = sizeof(SlotEntry);
+	slot_hash = ShmemInitHash("leadroute slots", hash_entries(),
+							  hash_entries(), &info,
+							  HASH_ELEM | HASH_BLOBS | HASH_FIXED_SIZE);
+	LWLockRelease(AddinShmemInitLock);
+}
+
+void
+lr_roster_request(void)
+{
+	prev_request_hook = shmem_request_hook;
+	shmem_request_hook = roster_request;
+	prev_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = roster_startup;
+}
+
+/* Gives the slots of a database back.  shared->lock held exclusively. */
+static void
+free_slots(int db)
+{
+	HASH_SEQ_STATUS seq;
+	SlotEntry  *entry;
+	int			i;
+
+	hash_seq_init(&seq, slot_hash);
+	while ((entry = hash_seq_search(&seq)) != NULL)
+		if (entry->key.db == db)
+			hash_search(slot_hash, &entry->key, HASH_REMOVE, NULL);
+	for (i = 0; i < lr_shared->members_used; i++)
+		if (lr_member_slots[i].db == db)
+			lr_member_slots[i].db = -1;
+	for (i = 0; i < lr_shared->seats_used; i++)
+		if (lr_seats[i].db == db)
+			lr_seats[i].db = -1;
+	for (i = 0; i < lr_shared->rotations_used; i++)
+		if (lr_rotation_slots[i].db == db)
+			lr_rotation_slots[i].db = -1;
+}
+
+/* The slot for a database, made when missing.  shared->lock held. */
+static LrDatabase *
+find_database(Oid dboid, int64 incarnation)
+{
+	LrDatabase *unused = NULL;
+	int			i;
+
+	for (i = 0; i < lr_max_databases; i++)
+	{
+		LrDatabase *db = &lr_shared->database[i];
+
+		if (db->dboid == dboid)
+		{
+			if (db->incarnation != incarnation)
+			{
+				free_slots(i);
+				db->incarnation = incarnation;
+				db->state = LR_EMPTY;
+				db->last_id = 0;
+				db->checkpoint_id = 0;
+			}
+			return db;
+		}
+		if (db->dboid == InvalidOid && unused == NULL)
+			unused = db;
+	}
+	if (unused != NULL)
+	{
+		unused->dboid = dboid;
+		unused->incarnation = incarnation;
+		unused->state = LR_EMPTY;
+		unused->last_id = 0;
+		unused->checkpoint_id = 0;
+	}
+	return unused;
+}
+
+LrDatabase *
+lr_database_slot(void)
+{
+	int64		incarnation;
+	LrDatabase *db;
+	Latch	   *launcher;
+
+	lr_require_preload();
+	incarnation = lr_incarnation();
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	db = find_database(MyDatabaseId, incarnation);
+	launcher = db != NULL && db->worker == NULL ? lr_shared->launcher : NULL;
+	LWLockRelease(lr_shared->lock);
+	if (db == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("too many databases route leads"),
+				 errhint("Raise leadroute.max_databases, %d now, and restart the server.",
+						 lr_max_databases)));
+	if (launcher != NULL)
+		SetLatch(launcher);
+	return db;
+}
+
+/* The loader failed or was terminated: let somebody else try. */
+static void
+loading_failed(int code, Datum arg)
+{
+	LrDatabase *db = (LrDatabase *) DatumGetPointer(arg);
+
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	db->state = LR_EMPTY;
+	LWLockRelease(db->lock);
+	ConditionVariableBroadcast(&db->changed);
+}
+
+/* The slot this backend has used last. */
+static LrDatabase *mine = NULL;
+
+LrDatabase *
+lr_database_known(void)
+{
+	return mine;
+}
+
+LrDatabase *
+lr_database(void)
+{
+	LrDatabase *db;
+	bool		load = false;
+
+	if (mine != NULL && mine->state == LR_READY &&
+		mine->dboid == MyDatabaseId && mine->incarnation == lr_incarnation())
+		return mine;
+	db = mine = lr_database_slot();
+
+	ConditionVariablePrepareToSleep(&db->changed);
+	for (;;)
+	{
+		LrLoadState state;
+
+		LWLockAcquire(db->lock, LW_EXCLUSIVE);
+		state = db->state;
+		if (state == LR_EMPTY)
+		{
+			db->state = LR_LOADING;
+			load = true;
+		}
+		LWLockRelease(db->lock);
+		if (state != LR_LOADING)
+			break;
+		ConditionVariableSleep(&db->changed, PG_WAIT_EXTENSION);
+	}
+	ConditionVariableCancelSleep();
+	if (!load)
+		return db;
+
+	PG_ENSURE_ERROR_CLEANUP(loading_failed, PointerGetDatum(db));
+	{
+		(void) lr_recovery_load(db, false);
+	}
+	PG_END_ENSURE_ERROR_CLEANUP(loading_failed, PointerGetDatum(db));
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	db->state = LR_READY;
+	LWLockRelease(db->lock);
+	ConditionVariableBroadcast(&db->changed);
+	return db;
+}
+
+/* A free element of an array of slots: the first beyond the mark, else a gap. */
+#define TAKE_SLOT(array, used, max, slot) \
+	do { \
+		(slot) = LR_NO_SLOT; \
+		if ((used) < (max)) \
+			(slot) = (used)++; \
+		else \
+			for (int i_ = 0; i_ < (max); i_++) \
+				if ((array)[i_].db == -1) \
+				{ \
+					(slot) = i_; \
+					break; \
+				} \
+	} while (0)
+
+/* Makes a slot for a key.  shared->lock held exclusively. */
+static int
+make_slot(const SlotKey *key)
+{
+	int			slot;
+
+	switch ((SlotKind) key->kind)
+	{
+		case SLOT_MEMBER:
+			TAKE_SLOT(lr_member_slots, lr_shared->members_used,
+					  lr_max_members, slot);
+			if (slot != LR_NO_SLOT)
+			{
+				LrMemberSlot *m = &lr_member_slots[slot];
+
+				m->member = key->member;
+				m->load = 0;
+				m->last_turn = 0;
+				m->db = key->db;
+			}
+			break;
+		case SLOT_SEAT:
+			TAKE_SLOT(lr_seats, lr_shared->seats_used, lr_max_seats, slot);
+			if (slot != LR_NO_SLOT)
+			{
+				LrSeat	   *s = &lr_seats[slot];
+
+				s->router = key->router;
+				s->team = key->team;
+				s->member = key->member;
+				s->credit = 0;
+				s->db = key->db;
+			}
+			break;
+		default:
+			TAKE_SLOT(lr_rotation_slots, lr_shared->rotations_used,
+					  lr_max_teams, slot);
+			if (slot != LR_NO_SLOT)
+			{
+				LrRotationSlot *r = &lr_rotation_slots[slot];
+
+				r->router = key->router;
+				r->team = key->team;
+				r->last_set = 0;
+				r->db = key->db;
+			}
+			break;
+	}
+	return slot;
+}
+
+static int
+slot_by_key(const SlotKey *key)
+{
+	SlotEntry  *entry;
+	int			slot;
+	bool		found;
+
+	LWLockAcquire(lr_shared->lock, LW_SHARED);
+	entry = hash_search(slot_hash, key, HASH_FIND, NULL);
+	slot = entry != NULL ? entry->slot : LR_NO_SLOT;
+	LWLockRelease(lr_shared->lock);
+	if (entry != NULL)
+		return slot;
+
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	entry = hash_search(slot_hash, key, HASH_FIND, NULL);
+	if (entry != NULL)
+		slot = entry->slot;
+	else
+	{
+		slot = make_slot(key);
+		if (slot != LR_NO_SLOT)
+		{
+			/* as many entries as slots were asked for: this finds room */
+			entry = hash_search(slot_hash, key, HASH_ENTER_NULL, &found);
+			if (entry != NULL)
+				entry->slot = slot;
+		}
+	}
+	LWLockRelease(lr_shared->lock);
+	return slot;
+}
+
+int
+lr_member_slot(LrDatabase *db, int32 member)
+{
+	SlotKey		key = {SLOT_MEMBER, lr_db_index(db), 0, 0, member};
+
+	return slot_by_key(&key);
+}
+
+int
+lr_seat_slot(LrDatabase *db, int32 router, int32 team, int32 member)
+{
+	SlotKey		key = {SLOT_SEAT, lr_db_index(db), router, team, member};
+
+	return slot_by_key(&key);
+}
+
+int
+lr_rotation_slot(LrDatabase *db, int32 router, int32 team)
+{
+	SlotKey		key = {SLOT_ROTATION, lr_db_index(db), router, team, 0};
+
+	return slot_by_key(&key);
+}
+
+int64
+lr_next_id(LrDatabase *db)
+{
+	LrBackend  *me = &lr_backends[lr_my_backend_index()];
+	int64		id = ++db->last_id;
+
+	if (me->min_id == 0)
+	{
+		me->db = lr_db_index(db);
+		me->min_id = id;
+		db->open_xacts++;
+	}
+	return id;
+}
+
+void
+lr_forget_ids(LrDatabase *db)
+{
+	LrBackend  *me = &lr_backends[lr_my_backend_index()];
+
+	if (me->min_id != 0)
+	{
+		me->min_id = 0;
+		db->open_xacts--;
+	}
+}
+
+int64
+lr_settled_below(LrDatabase *db)
+{
+	int			index = lr_db_index(db);
+	int64		low;
+	int			i;
+
+	LWLockAcquire(lr_shared->lock, LW_SHARED);
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	low = db->last_id + 1;
+	for (i = 0; i < MaxBackends; i++)
+		if (lr_backends[i].min_id != 0 && lr_backends[i].db == index)
+			low = Min(low, lr_backends[i].min_id);
+	for (i = 0; i < lr_shared->prepared_used; i++)
+		if (TransactionIdIsValid(lr_prepared[i].xid) &&
+			lr_prepared[i].db == index &&
+			lr_prepared[i].kind == LR_COUNTER_XACT)
+			low = Min(low, lr_prepared[i].amount);
+	LWLockRelease(db->lock);
+	LWLockRelease(lr_shared->lock);
+	return low;
+}
+
+void
+lr_clear_counters(LrDatabase *db)
+{
+	int			index = lr_db_index(db);
+	int			i;
+
+	for (i = 0; i < lr_shared->members_used; i++)
+		if (lr_member_slots[i].db == index)
+			lr_member_slots[i].load = lr_member_slots[i].last_turn = 0;
+	for (i = 0; i < lr_shared->seats_used; i++)
+		if (lr_seats[i].db == index)
+			lr_seats[i].credit = 0;
+	for (i = 0; i < lr_shared->rotations_used; i++)
+		if (lr_rotation_slots[i].db == index)
+			lr_rotation_slots[i].last_set = 0;
+}
+
+void
+lr_wake_worker(LrDatabase *db)
+{
+	Latch	   *latch;
+
+	LWLockAcquire(lr_shared->lock, LW_SHARED);
+	latch = db->worker;
+	LWLockRelease(lr_shared->lock);
+	if (latch != NULL)
+		SetLatch(latch);
+}

@@ -1,0 +1,161 @@
+/*
+ * roster.h
+ *	  Shared memory: databases, members, seats, rotations, open transactions.
+ *
+ * Truth is in tables; all of this is a cache that a restart loses and
+ * recovery.c loads again.
+ *
+ * Locks, in the only order in which they may be taken:
+ *	  lr_shared->lock	allocation of slots, the prepared array
+ *	  db->lock			every counter of one database
+ * Neither is held across a user expression, SPI, a palloc of unknown size, an
+ * ereport or a catalog read: an error in a commit callback is a PANIC.
+ */
+#ifndef LR_ROSTER_H
+#define LR_ROSTER_H
+
+#include "storage/condition_variable.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+
+/* One lead, in the unit of credits.  Integers, so that credits sum to 0. */
+#define LR_CREDIT_ONE	(INT64CONST(1) << 40)
+
+/* Credit in leads. */
+#define LR_CREDIT_LEADS(c)	((double) (c) / (double) LR_CREDIT_ONE)
+
+/* "No slot could be had": the setting named in the error is too small. */
+#define LR_NO_SLOT	(-1)
+
+typedef enum LrLoadState
+{
+	LR_EMPTY,
+	LR_LOADING,
+	LR_READY
+} LrLoadState;
+
+typedef struct LrDatabase
+{
+	Oid			dboid;			/* InvalidOid: slot is free; shared->lock */
+	int64		incarnation;	/* leadroute.incarnation.id; shared->lock */
+	LWLock	   *lock;			/* protects all below and all counters */
+	LrLoadState state;
+	ConditionVariable changed;	/* state */
+	int64		last_id;		/* last id handed out to journal or event */
+	int64		checkpoint_id;	/* last_id at the last checkpoint */
+	int			open_xacts;		/* backends whose min_id is set */
+	int			prepared;		/* entries of the prepared array */
+	Latch	   *worker;			/* of the database's worker; NULL: none */
+	int			worker_pid;
+	bool		worker_idle;	/* sleeps until it is woken */
+	bool		held_hint;		/* somebody may have become eligible */
+} LrDatabase;
+
+typedef struct LrMemberSlot
+{
+	int			db;				/* index of the database; -1: free */
+	int32		member;			/* member.id */
+	int64		load;			/* open load, reservations included */
+	int64		last_turn;		/* id of the last lead received; 0: none */
+} LrMemberSlot;
+
+/* A member's place in one rotation. */
+typedef struct LrSeat
+{
+	int			db;
+	int32		router;
+	int32		team;			/* 0: every member of the router */
+	int32		member;
+	int64		credit;			/* exact share minus received */
+} LrSeat;
+
+/* What a rotation remembers beside its seats. */
+typedef struct LrRotationSlot
+{
+	int			db;
+	int32		router;
+	int32		team;
+	uint64		last_set;		/* hash of the last candidates; 0: none */
+} LrRotationSlot;
+
+/* Per backend: the smallest id it has handed out in its transaction. */
+typedef struct LrBackend
+{
+	int			db;
+	int64		min_id;			/* 0: no transaction with ids */
+} LrBackend;
+
+typedef enum LrCounterKind
+{
+	LR_COUNTER_XACT,			/* amount is the smallest id */
+	LR_COUNTER_LOAD,			/* of a member slot */
+	LR_COUNTER_CREDIT			/* of a seat */
+} LrCounterKind;
+
+/* What a prepared transaction holds; one array entry a counter. */
+typedef struct LrPreparedCounter
+{
+	TransactionId xid;			/* invalid: entry is free */
+	int			db;
+	LrCounterKind kind;
+	int			slot;
+	int64		amount;
+} LrPreparedCounter;
+
+typedef struct LrShared
+{
+	LWLock	   *lock;
+	Latch	   *launcher;		/* NULL: not running */
+	int			members_used;	/* high-water marks of the arrays */
+	int			seats_used;
+	int			rotations_used;
+	int			prepared_used;
+	LrDatabase	database[FLEXIBLE_ARRAY_MEMBER];
+} LrShared;
+
+extern LrShared *lr_shared;
+extern LrMemberSlot *lr_member_slots;
+extern LrSeat *lr_seats;
+extern LrRotationSlot *lr_rotation_slots;
+extern LrBackend *lr_backends;
+extern LrPreparedCounter *lr_prepared;
+
+/* Registers the request for shared memory; only while preloading. */
+extern void lr_roster_request(void);
+
+/*
+ * The slot of the current database, its counters loaded.  Waits while
+ * another backend loads them.  Error: leadroute.max_databases is used up.
+ */
+extern LrDatabase *lr_database(void);
+
+/* The same without loading: for the worker and for reading. */
+extern LrDatabase *lr_database_slot(void);
+
+/* The slot this backend has used last, without any access; NULL: none. */
+extern LrDatabase *lr_database_known(void);
+
+/* Index of a database slot, as the counters' slots keep it. */
+#define lr_db_index(d)	((int) ((d) - lr_shared->database))
+
+/* Slots by key, made when missing; LR_NO_SLOT when the array is full. */
+extern int	lr_member_slot(LrDatabase *db, int32 member);
+extern int	lr_seat_slot(LrDatabase *db, int32 router, int32 team, int32 member);
+extern int	lr_rotation_slot(LrDatabase *db, int32 router, int32 team);
+
+/* The next id; publishes the smallest of this transaction.  db->lock held. */
+extern int64 lr_next_id(LrDatabase *db);
+
+/* The transaction ends: its ids are settled.  db->lock held. */
+extern void lr_forget_ids(LrDatabase *db);
+
+/* All ids below it are settled for good.  Takes both locks. */
+extern int64 lr_settled_below(LrDatabase *db);
+
+/* Sets all counters of a database to zero.  db->lock held. */
+extern void lr_clear_counters(LrDatabase *db);
+
+/* Wakes the worker of the database, if there is one. */
+extern void lr_wake_worker(LrDatabase *db);
+
+#endif							/* LR_ROSTER_H */

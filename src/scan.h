@@ -1,0 +1,38 @@
+/*
+ * scan.h
+ *	  Reading leadroute's own tables on the path of a lead.
+ *
+ * With SnapshotSelf: what is committed now plus the transaction's own changes.
+ * A snapshot of the transaction could be older than the lead; an MVCC scan
+ * under SERIALIZABLE would leave predicate locks and cause failures that the
+ * bare lead table does not have.
+ */
+#ifndef LR_SCAN_H
+#define LR_SCAN_H
+
+#include "access/genam.h"
+#include "access/htup.h"
+#include "access/tupdesc.h"
+#include "utils/relcache.h"
+
+typedef struct LrScan
+{
+	Relation	rel;
+	SysScanDesc sys;
+	TupleDesc	desc;
+	HeapTuple	tuple;			/* current row; valid until the next step */
+} LrScan;
+
+/* Rows of a table whose first text key column equals key; NULL: all rows. */
+extern void lr_scan_begin(LrScan *scan, const char *table, const char *index,
+						  const char *key_column, const char *key);
+extern bool lr_scan_next(LrScan *scan);
+extern void lr_scan_end(LrScan *scan);
+
+/* Columns of the current row by name; text is copied into this context. */
+extern Datum lr_scan_datum(LrScan *scan, const char *column, bool *isnull);
+extern int32 lr_scan_int(LrScan *scan, const char *column, int32 if_null);
+extern bool lr_scan_bool(LrScan *scan, const char *column);
+extern char *lr_scan_text(LrScan *scan, const char *column);
+
+#endif							/* LR_SCAN_H */

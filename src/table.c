@@ -1,0 +1,827 @@
+/*
+ * table.c
+ *	  Attached lead tables: layout, keys, owners, compiled rules.
+ *
+ * An LrTable is built from its row of routed_table and the relation's current
+ * layout, and thrown away when either changes; a frame pins the one it began
+ * with.  Expressions are compiled once per table and router.
+ */
+#include "postgres.h"
+
+#include "access/attmap.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tupconvert.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "config.h"
+#include "guard.h"
+#include "scan.h"
+#include "table.h"
+
+/* Bindings (routers) a table keeps. */
+#define MAX_CACHED_BINDINGS	64
+
+static List *tables = NIL;
+
+/* ---------- canonical text ---------- */
+
+/*
+ * Output of a type as text that no session setting changes.  The settings are
+ * those that output functions of the server read.
+ */
+char *
+lr_canonical_output(Oid output, Datum value)
+{
+	int			nest;
+	char	   *text;
+
+	switch (output)
+	{
+		case F_INT2OUT:
+		case F_INT4OUT:
+		case F_INT8OUT:
+		case F_TEXTOUT:
+		case F_VARCHAROUT:
+		case F_NAMEOUT:
+		case F_UUID_OUT:
+		case F_NUMERIC_OUT:
+			return OidOutputFunctionCall(output, value);
+		default:
+			break;
+	}
+	nest = NewGUCNestLevel();
+	(void) set_config_option("DateStyle", "ISO, YMD", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("IntervalStyle", "postgres", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("TimeZone", "UTC", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("extra_float_digits", "1", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("bytea_output", "hex", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	text = OidOutputFunctionCall(output, value);
+	AtEOXact_GUC(false, nest);
+	return text;
+}
+
+static char *
+key_column_text(LrTable *table, int i, Datum value)
+{
+	char	   *buffer;
+
+	switch (table->key_kind[i])
+	{
+		case LR_KEY_INT2:
+			buffer = (char *) palloc(8);
+			pg_itoa(DatumGetInt16(value), buffer);
+			return buffer;
+		case LR_KEY_INT4:
+			buffer = (char *) palloc(16);
+			pg_ltoa(DatumGetInt32(value), buffer);
+			return buffer;
+		case LR_KEY_INT8:
+			buffer = (char *) palloc(MAXINT8LEN + 1);
+			pg_lltoa(DatumGetInt64(value), buffer);
+			return buffer;
+		case LR_KEY_TEXT:
+			return TextDatumGetCString(value);
+		default:
+			return lr_canonical_output(table->key_output[i], value);
+	}
+}
+
+/* Quotes a field of a row as record output does. */
+static void
+append_field(StringInfo buf, const char *field)
+{
+	bool		quote = field[0] == '\0';
+	const char *c;
+
+	for (c = field; *c && !quote; c++)
+		quote = strchr("\"\\(),", *c) != NULL || isspace((unsigned char) *c);
+	if (quote)
+		appendStringInfoChar(buf, '"');
+	for (c = field; *c; c++)
+	{
+		if (*c == '"' || *c == '\\')
+			appendStringInfoChar(buf, *c);
+		appendStringInfoChar(buf, *c);
+	}
+	if (quote)
+		appendStringInfoChar(buf, '"');
+}
+
+char *
+lr_table_key(LrTable *table, TupleTableSlot *row)
+{
+	StringInfoData buf;
+	bool		isnull;
+	int			i;
+
+	if (table->nkeys == 1)
+	{
+		Datum		value = slot_getattr(row, table->key[0], &isnull);
+
+		/* NULL will be refused by the key itself */
+		return isnull ? pstrdup("") : key_column_text(table, 0, value);
+	}
+	initStringInfo(&buf);
+	for (i = 0; i < table->nkeys; i++)
+	{
+		Datum		value = slot_getattr(row, table->key[i], &isnull);
+
+		appendStringInfoChar(&buf, i == 0 ? '(' : ',');
+		if (!isnull)
+			append_field(&buf, key_column_text(table, i, value));
+	}
+	appendStringInfoChar(&buf, ')');
+	return buf.data;
+}
+
+/* Takes the fields of a row's text apart; error if there are not n. */
+static char **
+split_key(LrTable *table, const char *key)
+{
+	char	  **field = (char **) palloc(table->nkeys * sizeof(char *));
+	const char *c = key;
+	int			n = 0;
+
+	if (table->nkeys == 1)
+	{
+		field[0] = pstrdup(key);
+		return field;
+	}
+	while (*c && (n == 0 ? *c == '(' : *c == ','))
+	{
+		StringInfoData buf;
+		bool		quoted = false;
+
+		c++;
+		initStringInfo(&buf);
+		for (; *c && (quoted || (*c != ',' && *c != ')')); c++)
+		{
+			if (*c == '\\' && c[1])
+				appendStringInfoChar(&buf, *++c);
+			else if (*c == '"' && quoted && c[1] == '"')
+				appendStringInfoChar(&buf, *++c);
+			else if (*c == '"')
+				quoted = !quoted;
+			else
+				appendStringInfoChar(&buf, *c);
+		}
+		if (n == table->nkeys)
+			break;
+		field[n++] = buf.data;
+	}
+	if (n != table->nkeys || strcmp(c, ")") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" is not a key of lead table \"%s\"", key,
+						table->name),
+				 errhint("Its key has %d columns: pass ROW(…), or its text, for example (17,4711).",
+						 table->nkeys)));
+	return field;
+}
+
+char *
+lr_key_where(LrTable *table, const char *key, Oid *types, Datum *values)
+{
+	char	  **field = split_key(table, key);
+	StringInfoData buf;
+	int			i;
+
+	initStringInfo(&buf);
+	for (i = 0; i < table->nkeys; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(table->desc, table->key[i] - 1);
+		Oid			input;
+		Oid			param;
+
+		getTypeInputInfo(att->atttypid, &input, &param);
+		types[i] = att->atttypid;
+		values[i] = OidInputFunctionCall(input, field[i], param,
+										 att->atttypmod);
+		appendStringInfo(&buf, "%s%s OPERATOR(pg_catalog.=) $%d",
+						 i > 0 ? " AND " : "",
+						 quote_identifier(NameStr(att->attname)), i + 1);
+	}
+	return buf.data;
+}
+
+char *
+lr_key_argument(FunctionCallInfo fcinfo, int arg)
+{
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, arg);
+	Oid			output;
+	bool		varlena;
+
+	if (type == TEXTOID)
+		return text_to_cstring(PG_GETARG_TEXT_PP(arg));
+	getTypeOutputInfo(type, &output, &varlena);
+	return lr_canonical_output(output, PG_GETARG_DATUM(arg));
+}
+
+Datum
+lr_owner_datum(LrTable *table, const char *owner_value)
+{
+	return OidInputFunctionCall(table->owner_input,
+								unconstify(char *, owner_value),
+								table->owner_ioparam, table->owner_typmod);
+}
+
+char *
+lr_owner_text(LrTable *table, Datum value)
+{
+	return lr_canonical_output(table->owner_output, value);
+}
+
+char *
+lr_table_owner(LrTable *table, TupleTableSlot *row)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(row, table->owner, &isnull);
+	char	   *text;
+
+	if (isnull)
+		return NULL;
+	text = lr_owner_text(table, value);
+	if (!table->nobody_isnull && strcmp(text, table->nobody) == 0)
+		return NULL;
+	return text;
+}
+
+/* ---------- building ---------- */
+
+/* Name of a role to its OID; InvalidOid: it does not exist. */
+static Oid
+writer_oid(const char *name)
+{
+	return name != NULL ? get_role_oid(name, true) : InvalidOid;
+}
+
+/* Arguments and result of a guarded compilation. */
+typedef struct Compilation
+{
+	Relation	rel;
+	const char *text;
+	LrExprKind	kind;
+	Oid			writer;
+	const char *search_path;
+	const char *what;
+	LrExpr	   *expr;
+} Compilation;
+
+static void
+compile(void *arg)
+{
+	Compilation *c = (Compilation *) arg;
+
+	c->expr = lr_expr_compile(c->rel, c->text, c->kind, c->writer,
+							  c->search_path, c->what);
+}
+
+/*
+ * Compiles an expression; a mistake in it, or a column that is gone by now,
+ * must not stop the lead.  NULL: *broken says why.
+ */
+static LrExpr *
+compile_guarded(Relation rel, const char *text, LrExprKind kind,
+				const char *written_by, const char *search_path,
+				const char *what, char **broken)
+{
+	Compilation c = {rel, text, kind, InvalidOid, search_path, what, NULL};
+
+	c.writer = writer_oid(written_by);
+	if (!OidIsValid(c.writer))
+	{
+		*broken = psprintf("its writer, role \"%s\", does not exist",
+						   written_by ? written_by : "");
+		return NULL;
+	}
+	*broken = lr_guarded(compile, &c);
+	return *broken == NULL ? c.expr : NULL;
+}
+
+static LrKeyKind
+key_kind(Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return LR_KEY_INT2;
+		case INT4OID:
+			return LR_KEY_INT4;
+		case INT8OID:
+			return LR_KEY_INT8;
+		case TEXTOID:
+		case VARCHAROID:
+			return LR_KEY_TEXT;
+		default:
+			return LR_KEY_OTHER;
+	}
+}
+
+static AttrNumber
+attribute(LrTable *table, const char *name)
+{
+	AttrNumber	attno = get_attnum(table->relid, name);
+
+	if (attno <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of lead table \"%s\" does not exist any more",
+						name, table->name),
+				 errhint("Run leadroute.attach again with the columns that the table has now.")));
+	return attno;
+}
+
+static void
+read_keys(LrTable *table, LrScan *scan)
+{
+	bool		isnull;
+	ArrayType  *names = DatumGetArrayTypeP(lr_scan_datum(scan, "key_columns",
+														 &isnull));
+	Datum	   *element;
+	bool	   *nulls;
+	int			i;
+
+	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &element, &nulls,
+					  &table->nkeys);
+	table->key = (AttrNumber *) palloc(table->nkeys * sizeof(AttrNumber));
+	table->key_kind = (LrKeyKind *) palloc(table->nkeys * sizeof(LrKeyKind));
+	table->key_output = (Oid *) palloc(table->nkeys * sizeof(Oid));
+	for (i = 0; i < table->nkeys; i++)
+	{
+		AttrNumber	attno = attribute(table, TextDatumGetCString(element[i]));
+		Oid			type = getBaseType(TupleDescAttr(table->desc, attno - 1)->atttypid);
+		bool		varlena;
+
+		table->key[i] = attno;
+		table->key_kind[i] = key_kind(type);
+		getTypeOutputInfo(type, &table->key_output[i], &varlena);
+	}
+}
+
+static void
+read_owner(LrTable *table, LrScan *scan)
+{
+	Form_pg_attribute att;
+	char	   *nobody;
+	bool		varlena;
+
+	table->owner = attribute(table, lr_scan_text(scan, "owner_column"));
+	att = TupleDescAttr(table->desc, table->owner - 1);
+	table->owner_type = att->atttypid;
+	table->owner_typmod = att->atttypmod;
+	table->owner_byval = att->attbyval;
+	table->owner_len = att->attlen;
+	getTypeInputInfo(table->owner_type, &table->owner_input,
+					 &table->owner_ioparam);
+	getTypeOutputInfo(getBaseType(table->owner_type), &table->owner_output,
+					  &varlena);
+	nobody = lr_scan_text(scan, "nobody");
+	table->nobody_isnull = nobody == NULL;
+	if (nobody != NULL)
+		table->nobody = lr_owner_text(table, lr_owner_datum(table, nobody));
+}
+
+static void
+read_expressions(LrTable *table, LrScan *scan, Relation rel)
+{
+	char	   *written_by = lr_scan_text(scan, "written_by");
+	char	   *search_path = lr_scan_text(scan, "search_path");
+	char	   *text = lr_scan_text(scan, "router_expr");
+
+	if (text != NULL)
+		table->router_expr = compile_guarded(rel, text, LR_EXPR_TEXT, written_by,
+											 search_path, "router_expr",
+											 &table->router_broken);
+	text = lr_scan_text(scan, "closed_when");
+	if (text != NULL)
+		table->closed_when = compile_guarded(rel, text, LR_EXPR_BOOL, written_by,
+											 search_path, "closed_when",
+											 &table->closed_broken);
+}
+
+/* Builds a table from its row of routed_table; NULL: its relation is gone. */
+static LrTable *
+build_table(LrScan *scan)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "leadroute table",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	LrTable    *table = (LrTable *) palloc0(sizeof(LrTable));
+	bool		isnull;
+	Relation	rel;
+
+	table->context = context;
+	table->relid = DatumGetObjectId(lr_scan_datum(scan, "relation", &isnull));
+	table->relation_checked = lr_relation_generation();
+	rel = try_relation_open(table->relid, AccessShareLock);
+	if (rel == NULL)
+	{
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(context);
+		return NULL;
+	}
+	table->row_tid = scan->tuple->t_self;
+	table->row_xmin = HeapTupleHeaderGetRawXmin(scan->tuple->t_data);
+	table->id = lr_scan_int(scan, "id", 0);
+	table->name = lr_scan_text(scan, "name");
+	table->router = lr_scan_text(scan, "router");
+	table->desc = CreateTupleDescCopy(RelationGetDescr(rel));
+	read_keys(table, scan);
+	read_owner(table, scan);
+	table->econtext = CreateStandaloneExprContext();
+	table->root_slot = MakeSingleTupleTableSlot(table->desc, &TTSOpsVirtual);
+	read_expressions(table, scan, rel);
+	relation_close(rel, AccessShareLock);
+	MemoryContextSwitchTo(old);
+	MemoryContextSetParent(context, CacheMemoryContext);
+	return table;
+}
+
+/* ---------- the cache ---------- */
+
+static void
+free_binding(LrBinding *b)
+{
+	lr_router_unpin(b->router);
+	MemoryContextDelete(b->context);
+}
+
+void
+lr_binding_unpin(LrBinding *b)
+{
+	b->pins--;
+}
+
+/* Forgets bindings to routers that have changed, and the oldest of many. */
+static void
+purge_bindings(LrTable *table)
+{
+	int			i;
+
+	for (i = list_length(table->bindings) - 1; i >= 0; i--)
+	{
+		LrBinding  *b = (LrBinding *) list_nth(table->bindings, i);
+
+		if (b->pins == 0 &&
+			(b->router->dropped || i >= MAX_CACHED_BINDINGS))
+		{
+			table->bindings = list_delete_nth_cell(table->bindings, i);
+			free_binding(b);
+		}
+	}
+}
+
+static void
+release_if_unused(LrTable *table)
+{
+	ListCell   *lc;
+
+	if (!table->dropped || table->pins > 0)
+		return;
+	foreach(lc, table->bindings)
+		free_binding((LrBinding *) lfirst(lc));
+	MemoryContextDelete(table->context);
+}
+
+static void
+drop_table(LrTable *table)
+{
+	tables = list_delete_ptr(tables, table);
+	table->dropped = true;
+	release_if_unused(table);
+}
+
+static LrTable *
+cached_table(const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		LrTable    *table = (LrTable *) lfirst(lc);
+
+		if (strcmp(table->name, name) == 0)
+			return table;
+	}
+	return NULL;
+}
+
+/* Whether the row of routed_table is still the one the table was built from. */
+static bool
+row_unchanged(LrTable *table)
+{
+	LrScan		scan;
+	bool		same;
+
+	lr_scan_begin(&scan, "routed_table", "routed_table_pkey", "name",
+				  table->name);
+	same = lr_scan_next(&scan) &&
+		ItemPointerEquals(&scan.tuple->t_self, &table->row_tid) &&
+		HeapTupleHeaderGetRawXmin(scan.tuple->t_data) == table->row_xmin;
+	lr_scan_end(&scan);
+	return same;
+}
+
+LrTable *
+lr_table_pin(const char *name)
+{
+	LrTable    *table = cached_table(name);
+	uint64		config = lr_config_generation();
+
+	if (table != NULL)
+	{
+		bool		stale = table->relation_checked != lr_relation_generation();
+
+		if (!stale && table->config_checked != config)
+		{
+			stale = !row_unchanged(table);
+			table->config_checked = config;
+		}
+		if (stale)
+		{
+			drop_table(table);
+			table = NULL;
+		}
+	}
+	if (table == NULL)
+	{
+		LrScan		scan;
+		MemoryContext old;
+
+		lr_scan_begin(&scan, "routed_table", "routed_table_pkey", "name", name);
+		if (lr_scan_next(&scan))
+			table = build_table(&scan);
+		lr_scan_end(&scan);
+		if (table == NULL)
+			return NULL;
+		table->config_checked = config;
+		old = MemoryContextSwitchTo(CacheMemoryContext);
+		tables = lappend(tables, table);
+		MemoryContextSwitchTo(old);
+	}
+	table->pins++;
+	return table;
+}
+
+void
+lr_table_unpin(LrTable *table)
+{
+	table->pins--;
+	release_if_unused(table);
+}
+
+LrTable *
+lr_table_require(const char *name)
+{
+	LrTable    *table = lr_table_pin(name);
+
+	if (table == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("lead table \"%s\" is not attached", name),
+				 errhint("SELECT name FROM leadroute.routed_table shows those that are; leadroute.attach adds one.")));
+	return table;
+}
+
+bool
+lr_has_triggers(Oid relid)
+{
+	Relation	rel = try_relation_open(relid, AccessShareLock);
+	bool		found = false;
+	int			i;
+
+	if (rel == NULL)
+		return false;
+	for (i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
+		if (strcmp(rel->trigdesc->triggers[i].tgname,
+				   "zz_leadroute_insert") == 0)
+			found = true;
+	relation_close(rel, AccessShareLock);
+	return found;
+}
+
+/* ---------- rows ---------- */
+
+LrLeaf *
+lr_table_leaf(LrTable *table, Relation rel)
+{
+	ListCell   *lc;
+	MemoryContext old;
+	LrLeaf	   *leaf;
+
+	foreach(lc, table->leaves)
+	{
+		leaf = (LrLeaf *) lfirst(lc);
+		if (leaf->relid == RelationGetRelid(rel))
+			return leaf;
+	}
+	old = MemoryContextSwitchTo(table->context);
+	leaf = (LrLeaf *) palloc0(sizeof(LrLeaf));
+	leaf->relid = RelationGetRelid(rel);
+	leaf->owner = table->owner;
+	if (leaf->relid != table->relid)
+	{
+		const char *owner = NameStr(TupleDescAttr(table->desc, table->owner - 1)->attname);
+
+		leaf->map = build_attrmap_by_name_if_req(RelationGetDescr(rel),
+												 table->desc
+#if PG_VERSION_NUM >= 160000
+												 ,false
+#endif
+			);
+		leaf->owner = get_attnum(leaf->relid, owner);
+	}
+	table->leaves = lappend(table->leaves, leaf);
+	MemoryContextSwitchTo(old);
+	return leaf;
+}
+
+TupleTableSlot *
+lr_table_root_row(LrTable *table, LrLeaf *leaf, TupleTableSlot *slot)
+{
+	if (leaf->map == NULL)
+		return slot;
+	return execute_attr_map_slot(leaf->map, slot, table->root_slot);
+}
+
+/* ---------- bindings ---------- */
+
+/* Whether a rule is for this table. */
+static bool
+rule_applies(LrRule *rule, LrTable *table)
+{
+	return rule->routed_table == NULL ||
+		strcmp(rule->routed_table, table->name) == 0;
+}
+
+static void
+compile_rules(LrTable *table, LrBinding *b)
+{
+	Relation	rel = table_open(table->relid, AccessShareLock);
+	int			i;
+
+	for (i = 0; i < b->nrules; i++)
+	{
+		LrBoundRule *bound = &b->rule[i];
+		LrRule	   *rule = bound->rule;
+
+		if (rule->condition != NULL)
+			bound->condition = compile_guarded(rel, rule->condition, LR_EXPR_BOOL,
+											   rule->written_by, rule->search_path,
+											   psprintf("condition of rule \"%s\"", rule->name),
+											   &bound->broken);
+		lr_rule_index_add(b->index, i,
+						  bound->condition ? bound->condition->tree : NULL);
+	}
+	table_close(rel, AccessShareLock);
+}
+
+/* Members whose owner values are to be converted. */
+typedef struct Conversion
+{
+	LrTable    *table;
+	LrBinding  *binding;
+	int			first;
+	int			last;			/* exclusive */
+} Conversion;
+
+static void
+convert(void *arg)
+{
+	Conversion *c = (Conversion *) arg;
+	int			i;
+
+	for (i = c->first; i < c->last; i++)
+	{
+		LrMember   *m = c->binding->router->member[i];
+
+		c->binding->owner[i] = lr_owner_datum(c->table, m->owner_value);
+		c->binding->owner_text[i] = lr_owner_text(c->table,
+												  c->binding->owner[i]);
+	}
+}
+
+/*
+ * Input functions raise errors: a member whose value the column cannot hold
+ * (it was refused when saved; the column has changed since) is left out, the
+ * lead is not.
+ */
+static bool
+convert_owners(LrTable *table, LrBinding *b, int first, int last)
+{
+	Conversion	c = {table, b, first, last};
+
+	return lr_guarded(convert, &c) == NULL;
+}
+
+static void
+make_owners(LrTable *table, LrBinding *b)
+{
+	int			n = b->router->nmembers;
+	int			i;
+
+	b->owner = (Datum *) palloc0((n + 1) * sizeof(Datum));
+	b->owner_text = (char **) palloc0((n + 1) * sizeof(char *));
+	if (convert_owners(table, b, 0, n))
+		return;
+	b->usable = (bool *) palloc0((n + 1) * sizeof(bool));
+	for (i = 0; i < n; i++)
+	{
+		b->owner_text[i] = NULL;
+		b->usable[i] = convert_owners(table, b, i, i + 1);
+	}
+}
+
+static LrBinding *
+make_binding(LrTable *table, LrRouter *router)
+{
+	MemoryContext context = AllocSetContextCreate(table->context,
+												  "leadroute binding",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	LrBinding  *b = (LrBinding *) palloc0(sizeof(LrBinding));
+	int			i;
+
+	b->context = context;
+	b->router = router;
+	b->rule = (LrBoundRule *) palloc0((router->nrules + 1) * sizeof(LrBoundRule));
+	for (i = 0; i < router->nrules; i++)
+		if (rule_applies(router->rule[i], table))
+			b->rule[b->nrules++].rule = router->rule[i];
+	b->index = lr_rule_index_make(b->nrules);
+	make_owners(table, b);
+	compile_rules(table, b);
+	MemoryContextSwitchTo(old);
+	return b;
+}
+
+LrBinding *
+lr_table_bind(LrTable *table, const char *name)
+{
+	LrRouter   *router = lr_router_pin(name);
+	LrBinding  *b;
+	ListCell   *lc;
+	MemoryContext old;
+
+	if (router == NULL)
+		return NULL;
+	foreach(lc, table->bindings)
+	{
+		b = (LrBinding *) lfirst(lc);
+		if (b->router == router)
+		{
+			lr_router_unpin(router);
+			b->pins++;
+			return b;
+		}
+	}
+	purge_bindings(table);
+	b = make_binding(table, router);
+	old = MemoryContextSwitchTo(table->context);
+	table->bindings = lcons(b, table->bindings);
+	MemoryContextSwitchTo(old);
+	b->pins++;
+	return b;
+}
+
+Datum
+lr_binding_owner(LrTable *table, LrBinding *b, LrMember *m)
+{
+	Assert(b->owner_text[m->index] != NULL);
+	return b->owner[m->index];
+}
+
+LrMember *
+lr_binding_member(LrTable *table, LrBinding *b, const char *owner)
+{
+	int			i;
+
+	for (i = 0; i < b->router->nmembers; i++)
+	{
+		LrMember   *m = b->router->member[i];
+
+		if (b->owner_text[i] != NULL && strcmp(b->owner_text[i], owner) == 0)
+			return m;
+	}
+	return NULL;
+}

@@ -1,0 +1,145 @@
+/*
+ * table.h
+ *	  Attached lead tables: their layout, keys and owners, and what a router's
+ *	  rules look like over their columns.
+ */
+#ifndef LR_TABLE_H
+#define LR_TABLE_H
+
+#include "nodes/execnodes.h"
+
+#include "config.h"
+#include "expr.h"
+#include "rule_index.h"
+
+/* A rule compiled for one table. */
+typedef struct LrBoundRule
+{
+	LrRule	   *rule;
+	LrExpr	   *condition;		/* NULL: every lead, or broken */
+	char	   *broken;			/* why it can never match; NULL: it can */
+	TimestampTz reported_at;	/* last event about an error of it */
+} LrBoundRule;
+
+typedef struct LrTable LrTable;
+
+/* A router's rules over one table. */
+typedef struct LrBinding
+{
+	MemoryContext context;
+	int			pins;
+	LrRouter   *router;			/* pinned */
+	int			nrules;
+	LrBoundRule *rule;			/* those for this table, in order */
+	LrRuleIndex *index;
+	Datum	   *owner;			/* value of the owner column, by member index */
+	char	  **owner_text;		/* its canonical text; NULL: unusable */
+	bool	   *usable;			/* by member index; NULL: all are */
+} LrBinding;
+
+/* How the canonical text of a key column is made. */
+typedef enum LrKeyKind
+{
+	LR_KEY_INT2,
+	LR_KEY_INT4,
+	LR_KEY_INT8,
+	LR_KEY_TEXT,
+	LR_KEY_OTHER
+} LrKeyKind;
+
+/* A partition (or the table itself) whose rows arrive. */
+typedef struct LrLeaf
+{
+	Oid			relid;
+	struct AttrMap *map;		/* to the root's layout; NULL: same layout */
+	AttrNumber	owner;			/* attribute number here */
+} LrLeaf;
+
+struct LrTable
+{
+	MemoryContext context;
+	int			pins;
+	bool		dropped;
+	uint64		config_checked;
+	uint64		relation_checked;
+	ItemPointerData row_tid;	/* of routed_table, to notice changes */
+	TransactionId row_xmin;
+
+	int32		id;
+	char	   *name;
+	Oid			relid;			/* the root */
+	TupleDesc	desc;			/* of the root, copied */
+	char	   *router;			/* NULL: router_expr */
+	LrExpr	   *router_expr;
+	int			nkeys;
+	AttrNumber *key;
+	LrKeyKind  *key_kind;
+	Oid		   *key_output;
+	AttrNumber	owner;
+	Oid			owner_type;
+	int32		owner_typmod;
+	Oid			owner_input;
+	Oid			owner_ioparam;
+	Oid			owner_output;
+	bool		owner_byval;
+	int16		owner_len;
+	bool		nobody_isnull;
+	char	   *nobody;			/* canonical text */
+	LrExpr	   *closed_when;
+	char	   *router_broken;	/* errors of these expressions; NULL: none */
+	char	   *closed_broken;
+	ExprContext *econtext;
+	TupleTableSlot *root_slot;	/* a partition's row in the root's layout */
+	List	   *leaves;
+	List	   *bindings;
+};
+
+/* The table of that name, pinned; NULL: not attached, or its relation is gone. */
+extern LrTable *lr_table_pin(const char *name);
+extern void lr_table_unpin(LrTable *table);
+
+/* A router's rules over the table, pinned; NULL: no such router. */
+extern LrBinding *lr_table_bind(LrTable *table, const char *router);
+extern void lr_binding_unpin(LrBinding *b);
+
+/* How the rows of a relation relate to the table. */
+extern LrLeaf *lr_table_leaf(LrTable *table, Relation rel);
+
+/* A row in the root's layout: the slot itself or a conversion of it. */
+extern TupleTableSlot *lr_table_root_row(LrTable *table, LrLeaf *leaf,
+										 TupleTableSlot *slot);
+
+/* The canonical key of a row in the root's layout, in this context. */
+extern char *lr_table_key(LrTable *table, TupleTableSlot *row);
+
+/* The canonical text of the owner; NULL: nobody. */
+extern char *lr_table_owner(LrTable *table, TupleTableSlot *row);
+
+/* The owner value of a member, and its member by canonical text. */
+extern Datum lr_binding_owner(LrTable *table, LrBinding *b, LrMember *m);
+extern LrMember *lr_binding_member(LrTable *table, LrBinding *b,
+								   const char *owner);
+
+/* A value of the owner column from its text; raises if it cannot hold it. */
+extern Datum lr_owner_datum(LrTable *table, const char *owner_value);
+
+/* Canonical text of an owner value, whatever the session's settings. */
+extern char *lr_owner_text(LrTable *table, Datum value);
+
+/* Canonical text of any value, whatever the session's settings. */
+extern char *lr_canonical_output(Oid output, Datum value);
+
+/* Key text as given by a caller: text, or any type. */
+extern char *lr_key_argument(FunctionCallInfo fcinfo, int arg);
+
+/* A WHERE clause over the key columns, for a key text as parameters. */
+extern char *lr_key_where(LrTable *table, const char *key, Oid *types,
+						  Datum *values);
+
+/* Whether a relation carries our triggers now. */
+extern bool lr_has_triggers(Oid relid);
+
+/* A pinned table or an error that says it is not attached. */
+extern LrTable *lr_table_require(const char *name);
+
+#endif							/* LR_TABLE_H */

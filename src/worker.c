@@ -1,0 +1,541 @@
+/*
+ * worker.c
+ *	  Launcher and workers.
+ *
+ * The launcher starts with the server, looks once at every database, and then
+ * sleeps until a session that uses leadroute finds its database without a
+ * worker.  A worker stays in a database that has the extension: it loads the
+ * counters, writes checkpoints, settles prepared transactions and decides held
+ * leads again.  With nothing to do both sleep without a timeout.
+ *
+ * Neither does anything on a standby; the launcher is started by the
+ * postmaster when recovery has ended (BgWorkerStart_RecoveryFinished).
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/ps_status.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "config.h"
+#include "leadroute.h"
+#include "recovery.h"
+#include "reserve.h"
+#include "roster.h"
+#include "worker.h"
+
+PGDLLEXPORT void lr_launcher_main(Datum arg);
+PGDLLEXPORT void lr_worker_main(Datum arg);
+
+/* Held leads decided again in one round. */
+#define HELD_BATCH	1000
+
+/* How long a held lead's row may be locked by somebody else, see route_held. */
+#define HELD_LOCK_TIMEOUT	"100ms"
+
+static LrDatabase *worker_db = NULL;
+
+void
+lr_worker_register(void)
+{
+	BackgroundWorker worker;
+
+	memset(&worker, 0, sizeof(worker));
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = 5;
+	snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), "leadroute");
+	snprintf(worker.bgw_function_name, sizeof(worker.bgw_function_name), "lr_launcher_main");
+	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "leadroute launcher");
+	snprintf(worker.bgw_type, sizeof(worker.bgw_type), "leadroute launcher");
+	RegisterBackgroundWorker(&worker);
+}
+
+/* ---------- launcher ---------- */
+
+static bool
+start_worker(Oid dboid)
+{
+	BackgroundWorker worker;
+	BackgroundWorkerHandle *handle;
+
+	memset(&worker, 0, sizeof(worker));
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	worker.bgw_main_arg = ObjectIdGetDatum(dboid);
+	worker.bgw_notify_pid = MyProcPid;
+	snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), "leadroute");
+	snprintf(worker.bgw_function_name, sizeof(worker.bgw_function_name), "lr_worker_main");
+	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "leadroute worker");
+	snprintf(worker.bgw_type, sizeof(worker.bgw_type), "leadroute worker");
+	return RegisterDynamicBackgroundWorker(&worker, &handle);
+}
+
+static List *
+all_databases(void)
+{
+	List	   *databases = NIL;
+	Relation	rel;
+	TableScanDesc scan;
+	HeapTuple	tuple;
+
+	StartTransactionCommand();
+	(void) GetTransactionSnapshot();
+	rel = table_open(DatabaseRelationId, AccessShareLock);
+	scan = table_beginscan_catalog(rel, 0, NULL);
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		Form_pg_database db = (Form_pg_database) GETSTRUCT(tuple);
+
+		if (db->datallowconn && !db->datistemplate)
+		{
+			MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+			databases = lappend_oid(databases, db->oid);
+			MemoryContextSwitchTo(old);
+		}
+	}
+	table_endscan(scan);
+	table_close(rel, AccessShareLock);
+	CommitTransactionCommand();
+	return databases;
+}
+
+/* Databases that use leadroute and have no worker. */
+static List *
+orphaned_databases(void)
+{
+	List	   *databases = NIL;
+	int			i;
+
+	LWLockAcquire(lr_shared->lock, LW_SHARED);
+	for (i = 0; i < lr_max_databases; i++)
+	{
+		LrDatabase *db = &lr_shared->database[i];
+
+		if (OidIsValid(db->dboid) && db->worker == NULL)
+			databases = lappend_oid(databases, db->dboid);
+	}
+	LWLockRelease(lr_shared->lock);
+	return databases;
+}
+
+static void
+launcher_exit(int code, Datum arg)
+{
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	lr_shared->launcher = NULL;
+	LWLockRelease(lr_shared->lock);
+}
+
+static void
+set_up_signals(void)
+{
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+}
+
+void
+lr_launcher_main(Datum arg)
+{
+	List	   *databases;
+	ListCell   *lc;
+
+	set_up_signals();
+	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+	before_shmem_exit(launcher_exit, (Datum) 0);
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	lr_shared->launcher = MyLatch;
+	LWLockRelease(lr_shared->lock);
+	ereport(LOG, (errmsg("leadroute launcher started")));
+
+	/* one that has no use for a worker ends at once */
+	databases = all_databases();
+	for (;;)
+	{
+		long		timeout = -1;
+
+		foreach(lc, databases)
+			if (!start_worker(lfirst_oid(lc)))
+				timeout = 60 * 1000;	/* no free process: try again */
+		list_free(databases);
+
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH |
+						 (timeout > 0 ? WL_TIMEOUT : 0), timeout,
+						 PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+		databases = orphaned_databases();
+	}
+}
+
+/* ---------- worker ---------- */
+
+static void
+worker_exit(int code, Datum arg)
+{
+	if (worker_db == NULL)
+		return;
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	if (worker_db->worker_pid == MyProcPid)
+	{
+		worker_db->worker = NULL;
+		worker_db->worker_pid = 0;
+	}
+	LWLockRelease(lr_shared->lock);
+}
+
+/* Takes the place of the database's worker; false: somebody has it. */
+static bool
+take_place(LrDatabase *db)
+{
+	bool		mine;
+
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	mine = db->worker == NULL;
+	if (mine)
+	{
+		db->worker = MyLatch;
+		db->worker_pid = MyProcPid;
+		worker_db = db;
+	}
+	LWLockRelease(lr_shared->lock);
+	return mine;
+}
+
+static void
+begin_job(const char *what)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	pgstat_report_activity(STATE_RUNNING, what);
+}
+
+static void
+end_job(void)
+{
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	pgstat_report_stat(true);
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+/* Whether the extension is here, and its place as worker is free. */
+static bool
+find_work(void)
+{
+	bool		mine = false;
+
+	begin_job("leadroute: looking for the extension");
+	if (OidIsValid(get_extension_oid("leadroute", true)))
+	{
+		mine = take_place(lr_database_slot());
+		if (mine)
+		{
+			(void) lr_database();
+			ereport(LOG,
+					(errmsg("leadroute worker started in database \"%s\"",
+							get_database_name(MyDatabaseId))));
+		}
+	}
+	end_job();
+	return mine;
+}
+
+/* Held leads, oldest first: their table's name and key. */
+typedef struct Held
+{
+	char	   *table;
+	char	   *key;
+} Held;
+
+static List *
+held_leads(MemoryContext context, int64 after, int64 *last)
+{
+	List	   *held = NIL;
+	Oid			types[2] = {INT8OID, INT4OID};
+	Datum		values[2];
+	uint64		i;
+
+	values[0] = Int64GetDatum(after);
+	values[1] = Int32GetDatum(HELD_BATCH);
+	begin_job("leadroute: reading held leads");
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT t.name, p.lead_key, p.assignment"
+							  " FROM leadroute.pool_entry p"
+							  " JOIN leadroute.routed_table t ON t.id = p.routed_table"
+							  " WHERE p.state = 'held' AND p.assignment > $1"
+							  " ORDER BY p.assignment LIMIT $2",
+							  2, types, values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read held leads");
+	for (i = 0; i < SPI_processed; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+		Held	   *h = (Held *) palloc(sizeof(Held));
+		bool		isnull;
+
+		h->table = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		h->key = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
+		held = lappend(held, h);
+		MemoryContextSwitchTo(old);
+		*last = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
+											SPI_tuptable->tupdesc, 3, &isnull));
+	}
+	SPI_finish();
+	end_job();
+	return held;
+}
+
+/*
+ * Decides one held lead again, in a transaction of its own; a lead that
+ * somebody else works on, or whose row is gone, waits for the next round.
+ */
+static void
+route_held(Held *h)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		Oid			types[2] = {TEXTOID, TEXTOID};
+		Datum		values[2];
+
+		begin_job("leadroute: deciding a held lead");
+		(void) set_config_option("lock_timeout", HELD_LOCK_TIMEOUT, PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
+								 false);
+		values[0] = CStringGetTextDatum(h->table);
+		values[1] = CStringGetTextDatum(h->key);
+		SPI_connect();
+		if (SPI_execute_with_args("SELECT leadroute.route($1, $2)", 2, types,
+								  values, NULL, false, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not route a held lead");
+		SPI_finish();
+		end_job();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		EmitErrorReport();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		pgstat_report_activity(STATE_IDLE, NULL);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+}
+
+static void
+route_all_held(void)
+{
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext,
+												  "leadroute held",
+												  ALLOCSET_DEFAULT_SIZES);
+	int64		after = 0;
+
+	for (;;)
+	{
+		List	   *held = held_leads(context, after, &after);
+		ListCell   *lc;
+
+		if (held == NIL)
+			break;
+		foreach(lc, held)
+		{
+			CHECK_FOR_INTERRUPTS();
+			MemoryContextSwitchTo(context);
+			route_held((Held *) lfirst(lc));
+		}
+		MemoryContextReset(context);
+	}
+	MemoryContextSwitchTo(TopMemoryContext);
+	MemoryContextDelete(context);
+}
+
+/* Whether leads are held at all. */
+static bool
+any_held(void)
+{
+	bool		found;
+
+	begin_job("leadroute: looking for held leads");
+	SPI_connect();
+	if (SPI_execute("SELECT FROM leadroute.pool_entry WHERE state = 'held' LIMIT 1",
+					true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for held leads");
+	found = SPI_processed > 0;
+	SPI_finish();
+	end_job();
+	return found;
+}
+
+/* What the counters say that there is to do. */
+typedef struct Due
+{
+	int64		unsaved;		/* ids since the last checkpoint */
+	bool		prepared;
+	bool		hint;			/* somebody may have become eligible */
+} Due;
+
+static void
+look(LrDatabase *db, Due *due)
+{
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	due->unsaved = db->last_id - db->checkpoint_id;
+	due->prepared = db->prepared > 0;
+	due->hint = db->held_hint;
+	db->held_hint = false;
+	LWLockRelease(db->lock);
+}
+
+/* Before a sleep without timeout; false: something has come up meanwhile. */
+static bool
+go_idle(LrDatabase *db)
+{
+	bool		idle;
+
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	idle = !db->held_hint && db->prepared == 0 &&
+		db->last_id == db->checkpoint_id;
+	db->worker_idle = idle;
+	LWLockRelease(db->lock);
+	return idle;
+}
+
+static void
+checkpoint_job(LrDatabase *db)
+{
+	begin_job("leadroute: writing a checkpoint");
+	(void) lr_checkpoint(db);
+	end_job();
+}
+
+/* The extension was dropped: there is nothing left to do here. */
+static bool
+extension_gone(LrDatabase *db)
+{
+	bool		gone;
+
+	begin_job("leadroute: looking for the extension");
+	gone = !OidIsValid(get_extension_oid("leadroute", true)) ||
+		lr_database_slot() != db || db->worker_pid != MyProcPid;
+	end_job();
+	return gone;
+}
+
+static long
+milliseconds_until(TimestampTz then)
+{
+	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(), then);
+}
+
+/*
+ * One round.  Returns how long to sleep: until the next checkpoint or the next
+ * attempt at held leads; -1: until somebody wakes us.
+ */
+static long
+work(LrDatabase *db)
+{
+	static TimestampTz checkpoint_at = 0;
+	static TimestampTz held_at = 0;
+	TimestampTz now = GetCurrentTimestamp();
+	long		timeout = -1;
+	Due			due;
+
+	look(db, &due);
+	if (due.prepared)
+	{
+		lr_settle_prepared(db);
+		timeout = lr_checkpoint_interval * 1000L;
+	}
+	if (due.unsaved > 0)
+	{
+		if (now >= checkpoint_at || due.unsaved >= lr_checkpoint_rows)
+		{
+			checkpoint_job(db);
+			checkpoint_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+														lr_checkpoint_interval * INT64CONST(1000));
+			/* a long transaction may have kept the cut where it was */
+			timeout = lr_checkpoint_interval * 1000L;
+		}
+		else
+			timeout = milliseconds_until(checkpoint_at);
+	}
+	if (due.hint || now >= held_at)
+	{
+		if (any_held())
+		{
+			route_all_held();
+			held_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+												  lr_held_retry_interval * INT64CONST(1000));
+			if (any_held())
+				timeout = timeout < 0 ? milliseconds_until(held_at) :
+					Min(timeout, milliseconds_until(held_at));
+		}
+	}
+	else if (any_held())
+		timeout = timeout < 0 ? milliseconds_until(held_at) :
+			Min(timeout, milliseconds_until(held_at));
+	if (timeout < 0 && !go_idle(db))
+		timeout = lr_checkpoint_interval * 1000L;
+	return timeout;
+}
+
+void
+lr_worker_main(Datum arg)
+{
+	set_up_signals();
+	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid,
+											  0);
+	before_shmem_exit(worker_exit, (Datum) 0);
+	if (!find_work())
+		proc_exit(0);
+	for (;;)
+	{
+		long		timeout = work(worker_db);
+
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH |
+						 (timeout >= 0 ? WL_TIMEOUT : 0), timeout,
+						 PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+		if (extension_gone(worker_db))
+		{
+			ereport(LOG, (errmsg("leadroute worker ends: the extension is gone")));
+			proc_exit(0);
+		}
+	}
+}
