@@ -94,7 +94,8 @@ lr_begin() {
 	LR_STAGE=$LR_WORK/stage
 	mkdir "$LR_STAGE" "$LR_WORK/home" "$LR_WORK/tmp"
 	[ "$(id -u)" -ne 0 ] || chown "$LR_USER" "$LR_WORK" "$LR_WORK/home" "$LR_WORK/tmp"
-	export HOME=$LR_WORK/home TMPDIR=$LR_WORK/tmp LC_ALL=C
+	# TAP tests unset LC_ALL; then LANG decides the encoding of their clusters.
+	export HOME=$LR_WORK/home TMPDIR=$LR_WORK/tmp LC_ALL=C LANG=C.UTF-8
 	unset LANGUAGE
 	cd "$LR_WORK" || exit 1
 }
