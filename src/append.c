@@ -213,7 +213,8 @@ lr_replace(Relation rel, ItemPointer tid, HeapTuple row)
 													&TTSOpsHeapTuple);
 	LrUpdateIndexes update = LR_NO_INDEX_UPDATE;
 
-	InitResultRelInfo(rri, rel, 1, NULL, 0);
+	/* no range table: nothing but the relation is asked for */
+	InitResultRelInfo(rri, rel, 0, NULL, 0);
 	ExecOpenIndices(rri, false);
 	ExecStoreHeapTuple(row, slot, false);
 	simple_table_tuple_update(rel, tid, slot, InvalidSnapshot, &update);

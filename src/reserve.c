@@ -351,6 +351,8 @@ return_level(Level *level)
 		freed |= load->load > 0;
 		if (load->turn_before >= 0 && slot->last_turn == load->turn_set)
 			slot->last_turn = load->turn_before;
+		else if (load->turn_before >= 0)
+			slot->turn_dirty = true;
 	}
 	return freed;
 }
@@ -503,7 +505,10 @@ static void
 return_counter(const LrPreparedCounter *p)
 {
 	if (p->kind == LR_COUNTER_LOAD)
+	{
 		lr_member_slots[p->slot].load -= p->amount;
+		lr_member_slots[p->slot].turn_dirty = true;
+	}
 	else if (p->kind == LR_COUNTER_CREDIT)
 		add_credit(p->slot, -p->amount);
 }

@@ -341,6 +341,7 @@ make_slot(const SlotKey *key)
 				m->member = key->member;
 				m->load = 0;
 				m->last_turn = 0;
+				m->turn_dirty = false;
 				m->db = key->db;
 			}
 			break;
@@ -489,7 +490,10 @@ lr_clear_counters(LrDatabase *db)
 
 	for (i = 0; i < lr_shared->members_used; i++)
 		if (lr_member_slots[i].db == index)
+		{
 			lr_member_slots[i].load = lr_member_slots[i].last_turn = 0;
+			lr_member_slots[i].turn_dirty = false;
+		}
 	for (i = 0; i < lr_shared->seats_used; i++)
 		if (lr_seats[i].db == index)
 			lr_seats[i].credit = 0;

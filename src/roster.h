@@ -57,6 +57,12 @@ typedef struct LrMemberSlot
 	int32		member;			/* member.id */
 	int64		load;			/* open load, reservations included */
 	int64		last_turn;		/* id of the last lead received; 0: none */
+
+	/*
+	 * Transactions that had interleaved here were rolled back, so last_turn
+	 * may name a lead that is not: the next checkpoint puts it right.
+	 */
+	bool		turn_dirty;
 } LrMemberSlot;
 
 /* A member's place in one rotation. */
