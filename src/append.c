@@ -14,6 +14,7 @@
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -137,35 +138,99 @@ insert_into_index(Relation rel, Oid indexoid, HeapTuple *rows, int n,
 	index_close(index, NoLock);
 }
 
+/*
+ * Slots to hand rows of a table to its access method in, kept for the session:
+ * a thousand of them anew for each batch cost more than the rows.
+ */
+typedef struct SlotPool
+{
+	Oid			relid;
+	TupleDesc	desc;			/* a copy: no resource owner counts its pins */
+	TupleTableSlot *slot[APPEND_CHUNK];
+} SlotPool;
+
+/* As many as there are tables that are written in batches. */
+#define SLOT_POOLS	3
+static SlotPool *slot_pools[SLOT_POOLS];
+
+static SlotPool *
+slot_pool(Relation rel)
+{
+	Oid			relid = RelationGetRelid(rel);
+	SlotPool   *pool;
+	MemoryContext old;
+	int			i;
+
+	for (i = 0; i < SLOT_POOLS && slot_pools[i] != NULL; i++)
+	{
+		pool = slot_pools[i];
+		if (pool->relid == relid &&
+			pool->desc->natts == RelationGetDescr(rel)->natts)
+			return pool;
+	}
+	/* another extension's tables are there: begin again */
+	if (i == SLOT_POOLS)
+	{
+		memset(slot_pools, 0, sizeof(slot_pools));
+		i = 0;
+	}
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	pool = (SlotPool *) palloc0(sizeof(SlotPool));
+	pool->relid = relid;
+	pool->desc = CreateTupleDescCopy(RelationGetDescr(rel));
+	MemoryContextSwitchTo(old);
+	slot_pools[i] = pool;
+	return pool;
+}
+
+static TupleTableSlot *
+pooled_slot(SlotPool *pool, int i)
+{
+	TupleTableSlot *slot = pool->slot[i];
+
+	if (slot == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+		slot = pool->slot[i] = MakeSingleTupleTableSlot(pool->desc,
+														&TTSOpsHeapTuple);
+		MemoryContextSwitchTo(old);
+	}
+	/* an error may have left it with a row whose memory has gone since */
+	((HeapTupleTableSlot *) slot)->tuple = NULL;
+	slot->tts_flags |= TTS_FLAG_EMPTY;
+	slot->tts_flags &= ~TTS_FLAG_SHOULDFREE;
+	return slot;
+}
+
+/* Appends rows to the table; the slots own them afterwards (no copies). */
 static void
-append_chunk(Relation rel, HeapTuple *rows, int n, LrConflictFn on_conflict)
+append_to_table(Relation rel, HeapTuple *rows, int n)
 {
 	CommandId	cid = GetCurrentCommandId(true);
-	ListCell   *lc;
-	List	   *indexes;
+	SlotPool   *pool;
 	int			i;
 
 	if (n == 1)
-		heap_insert(rel, rows[0], cid, 0, NULL);
-	else
 	{
-		TupleTableSlot **slots = (TupleTableSlot **) palloc(n * sizeof(TupleTableSlot *));
-
-		for (i = 0; i < n; i++)
-		{
-			slots[i] = MakeSingleTupleTableSlot(RelationGetDescr(rel),
-												&TTSOpsHeapTuple);
-			ExecStoreHeapTuple(rows[i], slots[i], false);
-		}
-		heap_multi_insert(rel, slots, n, cid, 0, NULL);
-		for (i = 0; i < n; i++)
-		{
-			rows[i]->t_self = slots[i]->tts_tid;
-			ExecDropSingleTupleTableSlot(slots[i]);
-		}
-		pfree(slots);
+		heap_insert(rel, rows[0], cid, 0, NULL);
+		return;
 	}
+	pool = slot_pool(rel);
+	for (i = 0; i < n; i++)
+		ExecStoreHeapTuple(rows[i], pooled_slot(pool, i), true);
+	heap_multi_insert(rel, pool->slot, n, cid, 0, NULL);
+	for (i = 0; i < n; i++)
+		rows[i]->t_self = pool->slot[i]->tts_tid;
+}
 
+static void
+append_chunk(Relation rel, HeapTuple *rows, int n, LrConflictFn on_conflict)
+{
+	ListCell   *lc;
+	List	   *indexes;
+
+	append_to_table(rel, rows, n);
 	indexes = RelationGetIndexList(rel);
 	foreach(lc, indexes)
 		insert_into_index(rel, lfirst_oid(lc), rows, n, on_conflict);

@@ -42,6 +42,9 @@
 /* Rows of one kind that may wait before they are written. */
 #define BATCH_ROWS	1000
 
+/* Bytes that hold a full batch. */
+#define LARGE_BATCH	(512 * 1024)
+
 /* Columns of leadroute.journal, from 0. */
 enum
 {
@@ -82,6 +85,7 @@ typedef struct Batch
 	struct Batch *up;
 	int			nest;
 	MemoryContext context;		/* rows and arrays; reset by a flush */
+	bool		large;			/* see reset_batch */
 	int			n[ROW_KINDS];
 	int			room[ROW_KINDS];
 	HeapTuple  *row[ROW_KINDS];
@@ -167,12 +171,25 @@ current_batch(void)
 	return batch;
 }
 
+/*
+ * A batch that was full will be full again: from then on its context keeps one
+ * block that holds it all, instead of asking the system for memory each time.
+ */
 static void
-reset_batch(Batch *batch)
+reset_batch(Batch *batch, bool was_full)
 {
 	int			kind;
 
-	MemoryContextReset(batch->context);
+	if (was_full && !batch->large)
+	{
+		MemoryContextDelete(batch->context);
+		batch->context = AllocSetContextCreate(TopTransactionContext,
+											   "leadroute batch", 0,
+											   LARGE_BATCH, LARGE_BATCH);
+		batch->large = true;
+	}
+	else
+		MemoryContextReset(batch->context);
 	for (kind = 0; kind < ROW_KINDS; kind++)
 	{
 		batch->n[kind] = batch->room[kind] = 0;
@@ -309,6 +326,7 @@ lr_journal_flush(void)
 		resolve_conflict, NULL, resolve_pool_conflict
 	};
 	Batch	   *batch = innermost;
+	bool		full = false;
 	int			kind;
 
 	if (batch == NULL || batch->nest != GetCurrentTransactionNestLevel())
@@ -320,6 +338,7 @@ lr_journal_flush(void)
 
 		if (n == 0)
 			continue;
+		full |= n >= BATCH_ROWS;
 		/* what a conflict adds meanwhile goes into a list of its own */
 		batch->row[kind] = NULL;
 		batch->n[kind] = batch->room[kind] = 0;
@@ -332,7 +351,7 @@ lr_journal_flush(void)
 	if (kind < ROW_KINDS)
 		lr_journal_flush();
 	else
-		reset_batch(batch);
+		reset_batch(batch, full);
 }
 
 void

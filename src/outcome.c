@@ -193,34 +193,45 @@ lr_outcome_deleted(LrTable *table, const LrFacts *old)
 		lr_journal_flush();
 }
 
-int64
-lr_outcome_end_all(int32 routed_table, const char *kind)
+/* Keys of all current rows of a table; reads the whole journal. */
+static List *
+current_keys(int32 routed_table)
 {
-	Relation	rel;
-	ScanKeyData key;
+	Relation	rel = table_open(lr_relid("journal"), RowExclusiveLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	AttrNumber	key_column = get_attnum(RelationGetRelid(rel), "lead_key");
+	ScanKeyData key[2];
 	SysScanDesc sys;
 	HeapTuple	tuple;
 	List	   *keys = NIL;
-	ListCell   *lc;
-	int64		n = 0;
 
-	lr_journal_flush();
-	rel = table_open(lr_relid("journal"), RowExclusiveLock);
-	ScanKeyInit(&key, get_attnum(RelationGetRelid(rel), "routed_table"),
+	ScanKeyInit(&key[0], get_attnum(RelationGetRelid(rel), "routed_table"),
 				BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(routed_table));
-	sys = systable_beginscan(rel, lr_relid("journal_current"), true,
-							 SnapshotSelf, 1, &key);
+	ScanKeyInit(&key[1], get_attnum(RelationGetRelid(rel), "superseded"),
+				BTEqualStrategyNumber, F_BOOLEQ, BoolGetDatum(false));
+	sys = systable_beginscan(rel, InvalidOid, false, SnapshotSelf, 2, key);
 	while ((tuple = systable_getnext(sys)) != NULL)
 	{
 		bool		isnull;
 
-		keys = lappend(keys, TextDatumGetCString(heap_getattr(tuple,
-															  get_attnum(RelationGetRelid(rel), "lead_key"),
-															  RelationGetDescr(rel), &isnull)));
+		keys = lappend(keys,
+					   TextDatumGetCString(heap_getattr(tuple, key_column, desc,
+														&isnull)));
 	}
 	systable_endscan(sys);
 	table_close(rel, NoLock);
+	return keys;
+}
 
+int64
+lr_outcome_end_all(int32 routed_table, const char *kind)
+{
+	List	   *keys;
+	ListCell   *lc;
+	int64		n = 0;
+
+	lr_journal_flush();
+	keys = current_keys(routed_table);
 	foreach(lc, keys)
 	{
 		LrCurrent	current;

@@ -62,7 +62,8 @@ COMMENT ON COLUMN leadroute.journal.detail IS 'The reason in prose, and what wen
 COMMENT ON COLUMN leadroute.journal.actor IS 'Who acted behind the role (setting leadroute.actor). NULL: not said.';
 COMMENT ON COLUMN leadroute.journal.ended_at IS 'When the assignment ended. NULL: it lasts.';
 COMMENT ON COLUMN leadroute.journal.closed_at IS 'When the lead was closed. NULL: it is open.';
-CREATE UNIQUE INDEX journal_current ON leadroute.journal (routed_table, lead_key, share) WHERE NOT superseded;
+-- The key first: what differs most is compared first.
+CREATE UNIQUE INDEX journal_current ON leadroute.journal (lead_key, routed_table, share) WHERE NOT superseded;
 CREATE INDEX journal_order ON leadroute.journal USING brin (id, assigned_at) WITH (pages_per_range = 64);
 
 CREATE TABLE leadroute.event (
