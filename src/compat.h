@@ -8,6 +8,7 @@
 #define LR_COMPAT_H
 
 #include "access/genam.h"
+#include "access/tableam.h"
 #include "executor/executor.h"
 #include "storage/proc.h"
 #include "utils/acl.h"
