@@ -231,6 +231,20 @@ add_row(RowKind kind, Datum *values, bool *nulls)
 		lr_journal_flush();
 }
 
+/* A scan over the current rows of a lead, own ones of this command included. */
+static SysScanDesc
+scan_current(Relation rel, int32 routed_table, const char *lead_key,
+			 ScanKeyData key[2])
+{
+	ScanKeyEntryInitialize(&key[0], 0, J_LEAD_KEY + 1, BTEqualStrategyNumber,
+						   TEXTOID, C_COLLATION_OID, F_TEXTEQ,
+						   CStringGetTextDatum(lead_key));
+	ScanKeyInit(&key[1], J_ROUTED_TABLE + 1, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(routed_table));
+	return systable_beginscan(rel, lr_relid("journal_current"), true,
+							  SnapshotSelf, 2, key);
+}
+
 /*
  * A key that has a current row gets another: its lead must have gone while
  * no trigger looked (leadroute.routing = off, a disabled trigger).  The old
@@ -250,13 +264,7 @@ resolve_conflict(Relation rel, HeapTuple row)
 	SysScanDesc sys;
 	HeapTuple	old;
 
-	ScanKeyInit(&skey[0], J_ROUTED_TABLE + 1, BTEqualStrategyNumber, F_INT4EQ,
-				Int32GetDatum(table));
-	ScanKeyEntryInitialize(&skey[1], 0, J_LEAD_KEY + 1, BTEqualStrategyNumber,
-						   TEXTOID, C_COLLATION_OID, F_TEXTEQ,
-						   CStringGetTextDatum(key));
-	sys = systable_beginscan(rel, lr_relid("journal_current"), true,
-							 SnapshotSelf, 2, skey);
+	sys = scan_current(rel, table, key, skey);
 	while ((old = systable_getnext(sys)) != NULL)
 	{
 		Datum		values[J_COLUMNS] = {0};
@@ -296,6 +304,18 @@ resolve_conflict(Relation rel, HeapTuple row)
 	systable_endscan(sys);
 }
 
+/* A scan over the pool entries of a lead. */
+static SysScanDesc
+scan_pool(Relation rel, Datum routed_table, Datum lead_key, ScanKeyData key[2])
+{
+	ScanKeyInit(&key[0], P_ROUTED_TABLE + 1, BTEqualStrategyNumber, F_INT4EQ,
+				routed_table);
+	ScanKeyEntryInitialize(&key[1], 0, P_LEAD_KEY + 1, BTEqualStrategyNumber,
+						   TEXTOID, C_COLLATION_OID, F_TEXTEQ, lead_key);
+	return systable_beginscan(rel, lr_relid("pool_entry_pkey"), true,
+							  SnapshotSelf, 2, key);
+}
+
 /* The same for a pool entry that such a lead has left behind. */
 static void
 resolve_pool_conflict(Relation rel, HeapTuple row)
@@ -306,13 +326,8 @@ resolve_pool_conflict(Relation rel, HeapTuple row)
 	SysScanDesc sys;
 	HeapTuple	old;
 
-	ScanKeyInit(&key[0], P_ROUTED_TABLE + 1, BTEqualStrategyNumber, F_INT4EQ,
-				heap_getattr(row, P_ROUTED_TABLE + 1, desc, &isnull));
-	ScanKeyEntryInitialize(&key[1], 0, P_LEAD_KEY + 1, BTEqualStrategyNumber,
-						   TEXTOID, C_COLLATION_OID, F_TEXTEQ,
-						   heap_getattr(row, P_LEAD_KEY + 1, desc, &isnull));
-	sys = systable_beginscan(rel, lr_relid("pool_entry_pkey"), true,
-							 SnapshotSelf, 2, key);
+	sys = scan_pool(rel, heap_getattr(row, P_ROUTED_TABLE + 1, desc, &isnull),
+					heap_getattr(row, P_LEAD_KEY + 1, desc, &isnull), key);
 	while ((old = systable_getnext(sys)) != NULL)
 		if (!ItemPointerEquals(&old->t_self, &row->t_self))
 			lr_remove(rel, &old->t_self);
@@ -560,13 +575,7 @@ find_current(Relation rel, int32 routed_table, const char *lead_key)
 	SysScanDesc sys;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&key[0], J_ROUTED_TABLE + 1, BTEqualStrategyNumber, F_INT4EQ,
-				Int32GetDatum(routed_table));
-	ScanKeyEntryInitialize(&key[1], 0, J_LEAD_KEY + 1, BTEqualStrategyNumber,
-						   TEXTOID, C_COLLATION_OID, F_TEXTEQ,
-						   CStringGetTextDatum(lead_key));
-	sys = systable_beginscan(rel, lr_relid("journal_current"), true,
-							 SnapshotSelf, 2, key);
+	sys = scan_current(rel, routed_table, lead_key, key);
 	tuple = systable_getnext(sys);
 	if (HeapTupleIsValid(tuple))
 		tuple = heap_copytuple(tuple);
@@ -652,13 +661,8 @@ leave_pool(int32 routed_table, const char *lead_key)
 	SysScanDesc sys;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&key[0], P_ROUTED_TABLE + 1, BTEqualStrategyNumber, F_INT4EQ,
-				Int32GetDatum(routed_table));
-	ScanKeyEntryInitialize(&key[1], 0, P_LEAD_KEY + 1, BTEqualStrategyNumber,
-						   TEXTOID, C_COLLATION_OID, F_TEXTEQ,
-						   CStringGetTextDatum(lead_key));
-	sys = systable_beginscan(rel, lr_relid("pool_entry_pkey"), true,
-							 SnapshotSelf, 2, key);
+	sys = scan_pool(rel, Int32GetDatum(routed_table),
+					CStringGetTextDatum(lead_key), key);
 	while ((tuple = systable_getnext(sys)) != NULL)
 		lr_remove(rel, &tuple->t_self);
 	systable_endscan(sys);

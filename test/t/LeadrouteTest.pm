@@ -16,11 +16,13 @@ use strict;
 use warnings FATAL => 'all';
 
 use Exporter 'import';
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_node verify_ok shared_data);
+our @EXPORT = qw(new_node verify_ok credits_ok invariants_ok poll_ok
+  write_scripts start_pgbench finish_pgbench shared_data);
 
 # new_node(name, line of postgresql.conf...): a node that runs.
 sub new_node
@@ -35,14 +37,145 @@ sub new_node
 }
 
 # verify_ok(node, database, what): one assertion, that lead tables, journal and
-# shared memory agree.
+# shared memory agree.  The lock waits for transactions with routed leads to
+# end, so that shared memory is compared; a NOTICE that it was not fails too.
+# Not for moments with prepared transactions: the lock would wait for them.
 sub verify_ok
 {
 	my ($node, $dbname, $what) = @_;
+	my ($rc, $out, $err) = $node->psql(
+		$dbname, q(
+		SET lock_timeout = '60s';
+		BEGIN;
+		LOCK TABLE leadroute.journal IN SHARE MODE;
+		SELECT * FROM leadroute.verify();
+		COMMIT));
 
-	is($node->safe_psql($dbname, 'SELECT * FROM leadroute.verify()'),
-		'', "verify() finds nothing: $what");
+	is("$rc $out$err", '0 ', "verify() finds nothing: $what");
 	return;
+}
+
+# credits_ok(node, database, what): one assertion, that the credits in shared
+# memory are what plain SQL makes of the journal, without help of the library.
+sub credits_ok
+{
+	my ($node, $dbname, $what) = @_;
+
+	is( $node->safe_psql(
+			$dbname, q(
+		WITH seat AS (
+			SELECT j.id, j.router, j.team, j.member AS chosen, m.member, m.weight,
+				j.candidates IS NULL OR (m.place < 8 * length(j.candidates)
+					AND get_bit(j.candidates, m.place) = 1) AS fits
+			FROM leadroute.journal j
+			JOIN leadroute.team_version v ON v.id = j.team_version
+			CROSS JOIN LATERAL (SELECT member, weight, (ord - 1)::integer AS place
+				FROM unnest(v.member, v.weight) WITH ORDINALITY u (member, weight, ord)) m
+			WHERE j.turn),
+		due AS (
+			SELECT router, team, member, (member = chosen)::integer AS received,
+				weight / sum(weight) OVER (PARTITION BY id) AS share
+			FROM seat WHERE fits),
+		expected AS (
+			SELECT router, team, member, sum(share - received) AS credit
+			FROM due GROUP BY router, team, member)
+		SELECT router, team, member, e.credit, s.credit
+		FROM expected e FULL JOIN leadroute.seat_counter() s USING (router, team, member)
+		WHERE abs(coalesce(e.credit, 0) - coalesce(s.credit, 0)) > 1e-4
+		ORDER BY 1, 2, 3)),
+		'', "credits are those of the journal: $what");
+	return;
+}
+
+# invariants_ok(node, database, table, what): three assertions about a table
+# with the key id and the columns owner (of members' names) and stage ('closed'
+# = closed), from plain SQL alone: each lead has exactly one current
+# assignment, which names its owner; no member's load differs from its open
+# leads; none has more of them than its capacity.
+sub invariants_ok
+{
+	my ($node, $dbname, $table, $what) = @_;
+
+	is( $node->safe_psql(
+			$dbname, qq(
+		SELECT l.id, l.owner, j.n, m.name
+		FROM $table l
+		LEFT JOIN (SELECT lead_key, count(*) AS n, min(member) AS member
+			FROM leadroute.journal WHERE NOT superseded GROUP BY lead_key) j
+			ON j.lead_key = l.id::text
+		LEFT JOIN leadroute.member m ON m.id = j.member
+		WHERE j.n IS DISTINCT FROM 1 OR m.name IS DISTINCT FROM l.owner
+		ORDER BY 1 LIMIT 10)),
+		'', "each lead has one current assignment: $what");
+	is( $node->safe_psql(
+			$dbname, qq(
+		SELECT m.name, count(l.id), c.load
+		FROM leadroute.member m
+		LEFT JOIN $table l ON l.owner = m.name AND l.stage <> 'closed'
+		LEFT JOIN leadroute.member_counter() c ON c.member = m.id
+		GROUP BY m.name, c.load
+		HAVING count(l.id) <> coalesce(c.load, 0) ORDER BY 1)),
+		'', "each load is the number of open leads: $what");
+	is( $node->safe_psql(
+			$dbname, qq(
+		SELECT m.name, m.capacity, count(*)
+		FROM leadroute.member m
+		JOIN $table l ON l.owner = m.name AND l.stage <> 'closed'
+		GROUP BY m.name, m.capacity HAVING count(*) > m.capacity ORDER BY 1)),
+		'', "nobody is above capacity: $what");
+	return;
+}
+
+# poll_ok(node, database, query, what): one assertion, that the query comes to
+# give t.
+sub poll_ok
+{
+	my ($node, $dbname, $query, $what) = @_;
+
+	ok($node->poll_query_until($dbname, $query), $what);
+	return;
+}
+
+# write_scripts(node, file => text...): options of pgbench that run these
+# scripts; NAME@9 has the weight 9.
+sub write_scripts
+{
+	my ($node, %script) = @_;
+	my @options;
+
+	for my $name (sort keys %script)
+	{
+		my $path = $node->basedir . "/$name";
+		(my $file = $path) =~ s/\@\d+$//;
+
+		unlink $file;
+		append_to_file($file, $script{$name});
+		push @options, '-f', $path;
+	}
+	return @options;
+}
+
+# start_pgbench(node, database, option...): pgbench in the background.
+sub start_pgbench
+{
+	my ($node, $dbname, @options) = @_;
+	my %load = (out => '');
+	my @command = (
+		'pgbench', '-n', '-h', $node->host, '-p', $node->port, @options,
+		$dbname);
+
+	$load{run} =
+	  IPC::Run::start(\@command, '<', \undef, '>', \$load{out}, '2>&1');
+	return \%load;
+}
+
+# finish_pgbench(load): its exit code and all that it said.
+sub finish_pgbench
+{
+	my ($load) = @_;
+
+	$load->{run}->finish;
+	return ($load->{run}->result, $load->{out});
 }
 
 # shared_data(file): path of a data set, or undef when it is not there; the
