@@ -8,11 +8,15 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "executor/executor.h"
+#include "tcop/utility.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "frame.h"
+#include "journal.h"
 #include "reserve.h"
+#include "trigger.h"
 
 /* Deepest trigger nesting at which rows are confirmed one by one. */
 #define MAX_DEPTH	256
@@ -204,6 +208,63 @@ lr_frame_discard(LrFrame *frame)
 	frame->pending.active = false;
 	if (frame->pending.move == NULL)
 		lr_reserve_return(&frame->pending.decision.reservation);
+}
+
+/* ---------- statements that name a partition ---------- */
+
+static ExecutorFinish_hook_type prev_finish_hook = NULL;
+static ProcessUtility_hook_type prev_utility_hook = NULL;
+
+/* Closes implicit frames of statements that have ended, and writes. */
+static void
+end_implicit(void)
+{
+	int			depth;
+
+	if (top_frame == NULL || !top_frame->implicit)
+		return;
+	depth = lr_trigger_depth();
+	while (top_frame != NULL && top_frame->implicit &&
+		   top_frame->depth > depth &&
+		   top_frame->nest == GetCurrentTransactionNestLevel())
+		pop(top_frame);
+	lr_journal_flush();
+}
+
+static void
+frame_executor_finish(QueryDesc *query)
+{
+	if (prev_finish_hook)
+		prev_finish_hook(query);
+	else
+		standard_ExecutorFinish(query);
+	end_implicit();
+}
+
+/* COPY does not go through the executor. */
+static void
+frame_process_utility(PlannedStmt *pstmt, const char *query_string,
+					  bool read_only_tree, ProcessUtilityContext context,
+					  ParamListInfo params, QueryEnvironment *env,
+					  DestReceiver *dest, QueryCompletion *qc)
+{
+	if (prev_utility_hook)
+		prev_utility_hook(pstmt, query_string, read_only_tree, context, params,
+						  env, dest, qc);
+	else
+		standard_ProcessUtility(pstmt, query_string, read_only_tree, context,
+								params, env, dest, qc);
+	if (top_frame != NULL && IsA(pstmt->utilityStmt, CopyStmt))
+		end_implicit();
+}
+
+void
+lr_frame_init(void)
+{
+	prev_finish_hook = ExecutorFinish_hook;
+	ExecutorFinish_hook = frame_executor_finish;
+	prev_utility_hook = ProcessUtility_hook;
+	ProcessUtility_hook = frame_process_utility;
 }
 
 void

@@ -76,6 +76,12 @@ extern LrFrame *lr_frame_armed(int depth);
 /* The pending row was not stored: its reservation goes back. */
 extern void lr_frame_discard(LrFrame *frame);
 
+/*
+ * The end of statements without AFTER STATEMENT trigger (those that name a
+ * partition): installs the hooks that see it.  Only while preloading.
+ */
+extern void lr_frame_init(void);
+
 /* Before commit: discards what is pending, closes what is open. */
 extern void lr_frames_finish(void);
 

@@ -19,6 +19,7 @@
 
 #include "compat.h"
 #include "config.h"
+#include "frame.h"
 #include "leadroute.h"
 #include "reserve.h"
 #include "roster.h"
@@ -197,6 +198,7 @@ _PG_init(void)
 		preloaded = true;
 		lr_roster_request();
 		lr_worker_register();
+		lr_frame_init();
 	}
 	MarkGUCPrefixReserved("leadroute");
 

@@ -243,6 +243,28 @@ lr_database_slot(void)
 	return db;
 }
 
+void
+lr_database_forget(Oid dboid)
+{
+	int			i;
+
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	for (i = 0; i < lr_max_databases; i++)
+	{
+		LrDatabase *db = &lr_shared->database[i];
+
+		if (db->dboid != dboid)
+			continue;
+		free_slots(i);
+		db->dboid = InvalidOid;
+		db->incarnation = 0;
+		db->state = LR_EMPTY;
+		db->worker = NULL;
+		db->worker_pid = 0;
+	}
+	LWLockRelease(lr_shared->lock);
+}
+
 /* The loader failed or was terminated: let somebody else try. */
 static void
 loading_failed(int code, Datum arg)

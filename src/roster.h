@@ -17,6 +17,7 @@
 #include "storage/condition_variable.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
+#include "utils/timestamp.h"
 
 /* One lead, in the unit of credits.  Integers, so that credits sum to 0. */
 #define LR_CREDIT_ONE	(INT64CONST(1) << 40)
@@ -47,6 +48,7 @@ typedef struct LrDatabase
 	int			prepared;		/* entries of the prepared array */
 	Latch	   *worker;			/* of the database's worker; NULL: none */
 	int			worker_pid;
+	TimestampTz worker_started; /* last attempt of the launcher */
 	bool		worker_idle;	/* sleeps until it is woken */
 	bool		held_hint;		/* somebody may have become eligible */
 } LrDatabase;
@@ -137,6 +139,9 @@ extern LrDatabase *lr_database(void);
 
 /* The same without loading: for the worker and for reading. */
 extern LrDatabase *lr_database_slot(void);
+
+/* Forgets a database that is gone or has no extension any more. */
+extern void lr_database_forget(Oid dboid);
 
 /* The slot this backend has used last, without any access; NULL: none. */
 extern LrDatabase *lr_database_known(void);

@@ -50,6 +50,9 @@ PGDLLEXPORT void lr_worker_main(Datum arg);
 /* Held leads decided again in one round. */
 #define HELD_BATCH	1000
 
+/* Least milliseconds between two starts of a database's worker. */
+#define RESTART_INTERVAL	5000
+
 /* How long a held lead's row may be locked by somebody else, see route_held. */
 #define HELD_LOCK_TIMEOUT	"100ms"
 
@@ -122,23 +125,59 @@ all_databases(void)
 	return databases;
 }
 
-/* Databases that use leadroute and have no worker. */
+/*
+ * Databases that use leadroute and have no worker.  One whose worker has just
+ * been started, and has ended again, waits: *timeout says how long.
+ */
 static List *
-orphaned_databases(void)
+orphaned_databases(long *timeout)
 {
 	List	   *databases = NIL;
+	TimestampTz now = GetCurrentTimestamp();
 	int			i;
 
-	LWLockAcquire(lr_shared->lock, LW_SHARED);
+	*timeout = -1;
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
 	for (i = 0; i < lr_max_databases; i++)
 	{
 		LrDatabase *db = &lr_shared->database[i];
+		long		since;
 
-		if (OidIsValid(db->dboid) && db->worker == NULL)
+		if (!OidIsValid(db->dboid) || db->worker != NULL)
+			continue;
+		since = db->worker_started == 0 ? RESTART_INTERVAL :
+			TimestampDifferenceMilliseconds(db->worker_started, now);
+		if (since >= RESTART_INTERVAL)
+		{
+			db->worker_started = now;
 			databases = lappend_oid(databases, db->dboid);
+			since = 0;
+		}
+		*timeout = *timeout < 0 ? RESTART_INTERVAL - since :
+			Min(*timeout, RESTART_INTERVAL - since);
 	}
 	LWLockRelease(lr_shared->lock);
 	return databases;
+}
+
+/* Those of the databases that exist; the others are forgotten. */
+static List *
+existing_databases(List *databases)
+{
+	List	   *all = all_databases();
+	List	   *existing = NIL;
+	ListCell   *lc;
+
+	foreach(lc, databases)
+	{
+		if (list_member_oid(all, lfirst_oid(lc)))
+			existing = lappend_oid(existing, lfirst_oid(lc));
+		else
+			lr_database_forget(lfirst_oid(lc));
+	}
+	list_free(all);
+	list_free(databases);
+	return existing;
 }
 
 static void
@@ -162,6 +201,7 @@ lr_launcher_main(Datum arg)
 {
 	List	   *databases;
 	ListCell   *lc;
+	long		timeout = RESTART_INTERVAL;
 
 	set_up_signals();
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
@@ -175,11 +215,12 @@ lr_launcher_main(Datum arg)
 	databases = all_databases();
 	for (;;)
 	{
-		long		timeout = -1;
-
 		foreach(lc, databases)
 			if (!start_worker(lfirst_oid(lc)))
-				timeout = 60 * 1000;	/* no free process: try again */
+				ereport(LOG,
+						(errmsg("leadroute found no free background process for database with OID %u",
+								lfirst_oid(lc)),
+						 errhint("Raise max_worker_processes.")));
 		list_free(databases);
 
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH |
@@ -192,7 +233,9 @@ lr_launcher_main(Datum arg)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 		}
-		databases = orphaned_databases();
+		databases = orphaned_databases(&timeout);
+		if (databases != NIL)
+			databases = existing_databases(databases);
 	}
 }
 
@@ -266,6 +309,8 @@ find_work(void)
 							get_database_name(MyDatabaseId))));
 		}
 	}
+	else
+		lr_database_forget(MyDatabaseId);
 	end_job();
 	return mine;
 }
@@ -445,8 +490,11 @@ extension_gone(LrDatabase *db)
 	bool		gone;
 
 	begin_job("leadroute: looking for the extension");
-	gone = !OidIsValid(get_extension_oid("leadroute", true)) ||
-		lr_database_slot() != db || db->worker_pid != MyProcPid;
+	gone = !OidIsValid(get_extension_oid("leadroute", true));
+	if (gone)
+		lr_database_forget(MyDatabaseId);
+	else
+		gone = lr_database_slot() != db || db->worker_pid != MyProcPid;
 	end_job();
 	return gone;
 }
