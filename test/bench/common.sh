@@ -151,24 +151,56 @@ tps() {
 }
 
 # timed KEY ROUND DATABASE SQL [BEFORE]: runs SQL on a connection of its own,
-# after BEFORE, which is not measured, and records its seconds (KEY), the
-# backend's CPU seconds (KEY.cpu), and by how many bytes its address space grew
-# at most (KEY.memory; what is shared counts from the start).
+# after BEFORE, which is not measured, and records its seconds (KEY) and the
+# backend's CPU seconds (KEY.cpu).
 timed() {
-	local key=$1 round=$2 database=$3 seconds cpu memory
+	local key=$1 round=$2 database=$3 seconds cpu
 
 	lr_psql -d "$database" -c CHECKPOINT
-	read -r seconds cpu memory < <({
+	read -r seconds cpu < <({
 		printf '%s\n' "${5:-}"
 		cat "$bench_dir/sql/before.sql"
 		printf '%s\n' "$4"
 		cat "$bench_dir/sql/after.sql"
 	} | lr_psql -U app -d "$database" -At -F ' ' | tail -n 1) || true
-	[ -n "${memory:-}" ] || lr_die "$key: the statement failed"
+	[ -n "${cpu:-}" ] || lr_die "$key: the statement failed"
 	record "$key" "$round" "$seconds"
 	record "$key.cpu" "$round" "$cpu"
-	record "$key.memory" "$round" "$memory"
-	note "$key: $seconds s, CPU $cpu s, memory +$((memory / 1024)) kB"
+	note "$key: $seconds s, CPU $cpu s"
+}
+
+# grown KEY ROUND DATABASE SQL BEFORE: the same for the bytes by which the
+# backend's own memory (not what it shares) has grown at most, seen every 20 ms.
+grown() {
+	local in out client backend least most now rc
+
+	coproc lr_psql -U app -d "$3" -At
+	client=$COPROC_PID
+	exec {out}<&"${COPROC[0]}" {in}>&"${COPROC[1]}"
+	# shellcheck disable=SC1083,SC2093
+	exec {COPROC[0]}<&- {COPROC[1]}>&-
+	printf '%s\nSELECT pg_backend_pid();\n' "$5" >&"$in"
+	read -r backend <&"$out" || lr_die "$1: the preparation failed"
+	least=$(own_memory "$backend")
+	most=$least
+	printf "%s\nSELECT 'done';\n" "$4" >&"$in"
+	while true; do
+		rc=0
+		read -r -t 0.02 <&"$out" || rc=$?
+		[ "$rc" -ne 0 ] || break
+		[ "$rc" -gt 128 ] || lr_die "$1: the statement failed"
+		now=$(own_memory "$backend")
+		most=$((now > most ? now : most))
+	done
+	exec {in}>&- {out}<&-
+	wait "$client"
+	record "$1" "$2" "$(((most - least) * 1024))"
+	note "$1: memory +$((most - least)) kB"
+}
+
+# own_memory PID: in kB.
+own_memory() {
+	sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"
 }
 
 # ---------------------------------------------------------------------------

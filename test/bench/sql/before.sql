@@ -2,5 +2,4 @@
 SELECT pg_backend_pid() AS bench_pid \gset
 \setenv BENCH_PID :bench_pid
 \set bench_cpu `cut -d ' ' -f 1 /proc/$BENCH_PID/schedstat 2>/dev/null || echo 0`
-\set bench_memory `awk '/^VmPeak/ { print $2 }' /proc/$BENCH_PID/status`
 SELECT clock_timestamp() AS bench_time \gset
