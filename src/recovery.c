@@ -24,6 +24,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
 #include "utils/array.h"
@@ -55,6 +56,9 @@ PG_FUNCTION_INFO_V1(lr_checkpoint_now);
 PG_FUNCTION_INFO_V1(lr_member_counter);
 PG_FUNCTION_INFO_V1(lr_seat_counter);
 PG_FUNCTION_INFO_V1(lr_share_of);
+
+/* pages_per_range of journal_order and event_order. */
+#define PAGES_PER_RANGE	64
 
 typedef struct MemberState
 {
@@ -203,13 +207,14 @@ fold_turns(State *s, int64 from, int64 upto)
 {
 	uint64		i;
 
-	read_query("SELECT j.router::int8, j.team::int8, j.member::int8,"
-			   " pg_catalog.count(*), j.candidates, v.member, v.weight"
-			   " FROM leadroute.journal j JOIN leadroute.team_version v"
-			   " ON v.id = j.team_version"
-			   " WHERE j.turn AND j.id > $1 AND j.id <= $2"
-			   " GROUP BY j.router, j.team, j.member, j.candidates, v.id,"
-			   " v.member, v.weight", 2, from, upto);
+	read_query("SELECT g.router::int8, g.team::int8, g.member::int8, g.n,"
+			   " g.candidates, v.member, v.weight"
+			   " FROM (SELECT router, team, member, candidates, team_version,"
+			   " pg_catalog.count(*) AS n FROM leadroute.journal"
+			   " WHERE turn AND id > $1 AND id <= $2"
+			   " GROUP BY router, team, member, candidates, team_version) g"
+			   " JOIN leadroute.team_version v ON v.id = g.team_version",
+			   2, from, upto);
 	for (i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];
@@ -441,6 +446,38 @@ clean_turns(LrDatabase *db, State *s)
 	}
 }
 
+/*
+ * Summarises the ranges of a table's BRIN index that lie behind its end.  The
+ * ranges at the end stay unsummarised, so that appending does not have to
+ * update their summary with every row.
+ */
+static void
+summarize_behind(const char *table)
+{
+	static BlockNumber done[2] = {0, 0};
+	BlockNumber *from = &done[strcmp(table, "event") == 0];
+	Relation	rel = table_open(lr_relid(table), AccessShareLock);
+	BlockNumber blocks = RelationGetNumberOfBlocks(rel);
+	char	   *query = psprintf("SELECT pg_catalog.brin_summarize_range('leadroute.%s_order', b)"
+								 " FROM pg_catalog.generate_series($1, $2, %d) b",
+								 table, PAGES_PER_RANGE);
+	Oid			types[2] = {INT8OID, INT8OID};
+	Datum		values[2];
+
+	table_close(rel, AccessShareLock);
+	if (*from > blocks)
+		*from = 0;				/* rewritten or truncated */
+	if (blocks < 3 * PAGES_PER_RANGE ||
+		*from >= blocks - 3 * PAGES_PER_RANGE)
+		return;
+	values[0] = Int64GetDatum(*from);
+	values[1] = Int64GetDatum((int64) blocks - 3 * PAGES_PER_RANGE);
+	if (SPI_execute_with_args(query, 2, types, values, NULL, false,
+							  0) != SPI_OK_SELECT)
+		elog(ERROR, "could not summarize leadroute.%s", table);
+	*from = (blocks - 2 * PAGES_PER_RANGE) / PAGES_PER_RANGE * PAGES_PER_RANGE;
+}
+
 int64
 lr_checkpoint(LrDatabase *db)
 {
@@ -466,10 +503,8 @@ lr_checkpoint(LrDatabase *db)
 						" (SELECT pg_catalog.max(cut) FROM leadroute.checkpoint)",
 						false, 0) != SPI_OK_DELETE)
 			elog(ERROR, "could not delete old checkpoints");
-		if (SPI_execute("SELECT pg_catalog.brin_summarize_new_values('leadroute.journal_order'),"
-						" pg_catalog.brin_summarize_new_values('leadroute.event_order')",
-						false, 0) != SPI_OK_SELECT)
-			elog(ERROR, "could not summarize the journal");
+		summarize_behind("journal");
+		summarize_behind("event");
 		PopActiveSnapshot();
 		LWLockAcquire(db->lock, LW_EXCLUSIVE);
 		db->checkpoint_id = cut;

@@ -650,10 +650,11 @@ end_transaction(void)
 		LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
 		lr_forget_ids(held_db);
 		held_db->held_hint |= eligibility_changed;
-		if (held_db->worker_idle || held_db->held_hint ||
-			held_db->last_id - held_db->checkpoint_id >= lr_checkpoint_rows)
+		if (!held_db->worker_woken &&
+			(held_db->worker_idle || held_db->held_hint ||
+			 held_db->last_id - held_db->checkpoint_id >= lr_checkpoint_rows))
 		{
-			held_db->worker_idle = false;
+			held_db->worker_woken = true;
 			worker = held_db->worker;
 		}
 		LWLockRelease(held_db->lock);

@@ -50,6 +50,7 @@ typedef struct LrDatabase
 	int			worker_pid;
 	TimestampTz worker_started; /* last attempt of the launcher */
 	bool		worker_idle;	/* sleeps until it is woken */
+	bool		worker_woken;	/* and has been, since it last looked */
 	bool		held_hint;		/* somebody may have become eligible */
 } LrDatabase;
 

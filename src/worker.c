@@ -457,7 +457,7 @@ look(LrDatabase *db, Due *due)
 	due->unsaved = db->last_id - db->checkpoint_id;
 	due->prepared = db->prepared > 0;
 	due->hint = db->held_hint;
-	db->held_hint = false;
+	db->held_hint = db->worker_idle = db->worker_woken = false;
 	LWLockRelease(db->lock);
 }
 

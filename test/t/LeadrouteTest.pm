@@ -175,7 +175,7 @@ sub finish_pgbench
 	my ($load) = @_;
 
 	$load->{run}->finish;
-	return ($load->{run}->result, $load->{out});
+	return (scalar($load->{run}->result(0)), $load->{out});
 }
 
 # shared_data(file): path of a data set, or undef when it is not there; the
