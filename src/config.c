@@ -255,6 +255,15 @@ compare_members(const void *a, const void *b)
 	return strcmp((*(LrMember *const *) a)->name, (*(LrMember *const *) b)->name);
 }
 
+static int
+compare_member_ids(const void *a, const void *b)
+{
+	int32		x = (*(LrMember *const *) a)->id;
+	int32		y = (*(LrMember *const *) b)->id;
+
+	return x < y ? -1 : x > y;
+}
+
 static void
 read_members(LrRouter *router, LrDatabase *db)
 {
@@ -286,24 +295,34 @@ read_members(LrRouter *router, LrDatabase *db)
 		router->member[i++] = (LrMember *) lfirst(lc);
 	qsort(router->member, router->nmembers, sizeof(LrMember *),
 		  compare_members);
+	router->by_id = (LrMember **) palloc((router->nmembers + 1) *
+										 sizeof(LrMember *));
 	for (i = 0; i < router->nmembers; i++)
+	{
 		router->member[i]->index = i;
+		router->by_id[i] = router->member[i];
+	}
+	qsort(router->by_id, router->nmembers, sizeof(LrMember *),
+		  compare_member_ids);
 	list_free(members);
+}
+
+static int
+compare_teams(const void *a, const void *b)
+{
+	return strcmp((*(LrTeam *const *) a)->name, (*(LrTeam *const *) b)->name);
 }
 
 static LrTeam *
 team_by_name(LrRouter *router, const char *name)
 {
-	ListCell   *lc;
+	LrTeam		key = {.name = unconstify(char *, name)};
+	LrTeam	   *wanted = &key;
+	LrTeam	  **found = (LrTeam **) bsearch(&wanted, router->team,
+											router->nteams, sizeof(LrTeam *),
+											compare_teams);
 
-	foreach(lc, router->teams)
-	{
-		LrTeam	   *team = (LrTeam *) lfirst(lc);
-
-		if (strcmp(team->name, name) == 0)
-			return team;
-	}
-	return NULL;
+	return found != NULL ? *found : NULL;
 }
 
 static void
@@ -417,15 +436,12 @@ fill_team(LrTeam *team, LrDatabase *db, Membership *from, int n)
 }
 
 static void
-read_teams(LrRouter *router, LrDatabase *db)
+read_team_rows(LrRouter *router)
 {
 	LrScan		scan;
-	Membership *all;
-	int			n = 0;
-	int			room = 64;
-	int			i;
-	ListCell   *lc;
+	int			room = 16;
 
+	router->team = (LrTeam **) palloc(room * sizeof(LrTeam *));
 	lr_scan_begin(&scan, "team", "team_pkey", "router", router->name);
 	while (lr_scan_next(&scan))
 	{
@@ -434,11 +450,24 @@ read_teams(LrRouter *router, LrDatabase *db)
 		team->id = lr_scan_int(&scan, "id", 0);
 		team->name = lr_scan_text(&scan, "name");
 		team->router = router->id;
-		router->teams = lappend(router->teams, team);
+		if (router->nteams == room)
+			router->team = (LrTeam **) repalloc(router->team,
+												(room *= 2) * sizeof(LrTeam *));
+		router->team[router->nteams++] = team;
 	}
 	lr_scan_end(&scan);
+	qsort(router->team, router->nteams, sizeof(LrTeam *), compare_teams);
+}
 
-	all = (Membership *) palloc(room * sizeof(Membership));
+/* Memberships of members that are not gone for good, in published order. */
+static Membership *
+read_memberships(LrRouter *router, int *n)
+{
+	int			room = 64;
+	Membership *all = (Membership *) palloc(room * sizeof(Membership));
+	LrScan		scan;
+
+	*n = 0;
 	lr_scan_begin(&scan, "team_member", "team_member_pkey", "router",
 				  router->name);
 	while (lr_scan_next(&scan))
@@ -446,49 +475,68 @@ read_teams(LrRouter *router, LrDatabase *db)
 		LrTeam	   *team = team_by_name(router, lr_scan_text(&scan, "team"));
 		LrMember   *m = lr_member_by_name(router, lr_scan_text(&scan, "member"));
 		bool		isnull;
+		Datum		weight = lr_scan_datum(&scan, "weight", &isnull);
 
-		/* gone for good: not in the composition */
 		if (team == NULL || m == NULL || !m->active)
 			continue;
-		if (n == room)
+		if (*n == room)
 			all = (Membership *) repalloc(all, (room *= 2) * sizeof(Membership));
-		all[n].team = team;
-		all[n].member = m;
-		all[n].position = lr_scan_int(&scan, "position", PG_INT32_MAX);
-		all[n].weight = DatumGetFloat8(DirectFunctionCall1(numeric_float8,
-														   lr_scan_datum(&scan, "weight", &isnull)));
-		n++;
+		all[*n].team = team;
+		all[*n].member = m;
+		all[*n].position = lr_scan_int(&scan, "position", PG_INT32_MAX);
+		all[*n].weight = DatumGetFloat8(DirectFunctionCall1(numeric_float8,
+															weight));
+		(*n)++;
 	}
 	lr_scan_end(&scan);
-	qsort(all, n, sizeof(Membership), compare_memberships);
+	qsort(all, *n, sizeof(Membership), compare_memberships);
+	return all;
+}
 
-	foreach(lc, router->teams)
-	{
-		LrTeam	   *team = (LrTeam *) lfirst(lc);
-		int			first = 0;
-		int			last;
+/* The rotation of rules without a team: every member, weight 1, by name. */
+static LrTeam *
+make_everyone(LrRouter *router, LrDatabase *db)
+{
+	LrTeam	   *everyone = (LrTeam *) palloc0(sizeof(LrTeam));
+	Membership *all = (Membership *) palloc0((router->nmembers + 1) *
+											 sizeof(Membership));
+	int			n = 0;
+	int			i;
 
-		while (first < n && all[first].team != team)
-			first++;
-		for (last = first; last < n && all[last].team == team; last++)
-			;
-		fill_team(team, db, all + first, last - first);
-	}
-	pfree(all);
-
-	/* the rotation of rules without a team */
-	all = (Membership *) palloc((router->nmembers + 1) * sizeof(Membership));
-	for (n = i = 0; i < router->nmembers; i++)
+	for (i = 0; i < router->nmembers; i++)
 		if (router->member[i]->active)
 		{
 			all[n].member = router->member[i];
-			all[n].weight = 1;
-			n++;
+			all[n++].weight = 1;
 		}
-	router->everyone = (LrTeam *) palloc0(sizeof(LrTeam));
-	router->everyone->router = router->id;
-	fill_team(router->everyone, db, all, n);
+	everyone->router = router->id;
+	fill_team(everyone, db, all, n);
 	pfree(all);
+	return everyone;
+}
+
+static void
+read_teams(LrRouter *router, LrDatabase *db)
+{
+	Membership *all;
+	int			n;
+	int			first;
+	int			last;
+	int			i;
+
+	read_team_rows(router);
+	all = read_memberships(router, &n);
+	for (first = 0; first < n; first = last)
+	{
+		for (last = first; last < n && all[last].team == all[first].team; last++)
+			;
+		fill_team(all[first].team, db, all + first, last - first);
+	}
+	for (i = 0; i < router->nteams; i++)
+		if (router->team[i]->serial == 0)
+			fill_team(router->team[i], db, NULL, 0);
+	pfree(all);
+	router->everyone = make_everyone(router, db);
 }
 
 static char
@@ -742,44 +790,27 @@ lr_people_accept(LrRouter *router)
 LrMember *
 lr_member_by_id(LrRouter *router, int32 id)
 {
-	int			i;
+	LrMember	key = {.id = id};
+	LrMember   *wanted = &key;
+	LrMember  **found = (LrMember **) bsearch(&wanted, router->by_id,
+											  router->nmembers,
+											  sizeof(LrMember *),
+											  compare_member_ids);
 
-	for (i = 0; i < router->nmembers; i++)
-		if (router->member[i]->id == id)
-			return router->member[i];
-	return NULL;
+	return found != NULL ? *found : NULL;
 }
 
 LrMember *
 lr_member_by_name(LrRouter *router, const char *name)
 {
-	int			low = 0;
-	int			high = router->nmembers - 1;
+	LrMember	key = {.name = unconstify(char *, name)};
+	LrMember   *wanted = &key;
+	LrMember  **found = (LrMember **) bsearch(&wanted, router->member,
+											  router->nmembers,
+											  sizeof(LrMember *),
+											  compare_members);
 
-	while (low <= high)
-	{
-		int			mid = (low + high) / 2;
-		int			cmp = strcmp(name, router->member[mid]->name);
-
-		if (cmp == 0)
-			return router->member[mid];
-		if (cmp < 0)
-			high = mid - 1;
-		else
-			low = mid + 1;
-	}
-	return NULL;
-}
-
-LrMember *
-lr_member_by_owner(LrRouter *router, const char *owner_value)
-{
-	int			i;
-
-	for (i = 0; i < router->nmembers; i++)
-		if (strcmp(router->member[i]->owner_value, owner_value) == 0)
-			return router->member[i];
-	return NULL;
+	return found != NULL ? *found : NULL;
 }
 
 char *

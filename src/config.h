@@ -87,8 +87,10 @@ typedef struct LrRouter
 	uint64		people_seen;	/* people generation last read */
 	int			nmembers;
 	LrMember  **member;			/* by name */
+	LrMember  **by_id;
 	bool		any_absence;
-	List	   *teams;			/* of LrTeam */
+	int			nteams;
+	LrTeam	  **team;			/* by name */
 	LrTeam	   *everyone;
 	int			nrules;
 	LrRule	  **rule;			/* enabled ones, in the order they are tried */
@@ -113,7 +115,6 @@ extern char *lr_default_router_name(void);
 
 extern LrMember *lr_member_by_id(LrRouter *router, int32 id);
 extern LrMember *lr_member_by_name(LrRouter *router, const char *name);
-extern LrMember *lr_member_by_owner(LrRouter *router, const char *owner_value);
 
 /* id of team_version for this composition; appends the row when missing. */
 extern int64 lr_team_version(LrTeam *team);

@@ -734,6 +734,13 @@ convert_owners(LrTable *table, LrBinding *b, int first, int last)
 	return lr_guarded(convert, &c) == NULL;
 }
 
+static int
+compare_owners(const void *a, const void *b)
+{
+	return strcmp(((const LrOwnerEntry *) a)->owner,
+				  ((const LrOwnerEntry *) b)->owner);
+}
+
 static void
 make_owners(LrTable *table, LrBinding *b)
 {
@@ -742,14 +749,23 @@ make_owners(LrTable *table, LrBinding *b)
 
 	b->owner = (Datum *) palloc0((n + 1) * sizeof(Datum));
 	b->owner_text = (char **) palloc0((n + 1) * sizeof(char *));
-	if (convert_owners(table, b, 0, n))
-		return;
-	b->usable = (bool *) palloc0((n + 1) * sizeof(bool));
-	for (i = 0; i < n; i++)
+	b->by_owner = (LrOwnerEntry *) palloc0((n + 1) * sizeof(LrOwnerEntry));
+	if (!convert_owners(table, b, 0, n))
 	{
-		b->owner_text[i] = NULL;
-		b->usable[i] = convert_owners(table, b, i, i + 1);
+		b->usable = (bool *) palloc0((n + 1) * sizeof(bool));
+		for (i = 0; i < n; i++)
+		{
+			b->owner_text[i] = NULL;
+			b->usable[i] = convert_owners(table, b, i, i + 1);
+		}
 	}
+	for (i = 0; i < n; i++)
+		if (b->owner_text[i] != NULL)
+		{
+			b->by_owner[b->nby_owner].owner = b->owner_text[i];
+			b->by_owner[b->nby_owner++].member = b->router->member[i];
+		}
+	qsort(b->by_owner, b->nby_owner, sizeof(LrOwnerEntry), compare_owners);
 }
 
 static LrBinding *
@@ -814,14 +830,11 @@ lr_binding_owner(LrTable *table, LrBinding *b, LrMember *m)
 LrMember *
 lr_binding_member(LrTable *table, LrBinding *b, const char *owner)
 {
-	int			i;
+	LrOwnerEntry key = {owner, NULL};
+	LrOwnerEntry *found = (LrOwnerEntry *) bsearch(&key, b->by_owner,
+												   b->nby_owner,
+												   sizeof(LrOwnerEntry),
+												   compare_owners);
 
-	for (i = 0; i < b->router->nmembers; i++)
-	{
-		LrMember   *m = b->router->member[i];
-
-		if (b->owner_text[i] != NULL && strcmp(b->owner_text[i], owner) == 0)
-			return m;
-	}
-	return NULL;
+	return found != NULL ? found->member : NULL;
 }

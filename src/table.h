@@ -23,6 +23,12 @@ typedef struct LrBoundRule
 
 typedef struct LrTable LrTable;
 
+typedef struct LrOwnerEntry
+{
+	const char *owner;
+	LrMember   *member;
+} LrOwnerEntry;
+
 /* A router's rules over one table. */
 typedef struct LrBinding
 {
@@ -35,6 +41,8 @@ typedef struct LrBinding
 	Datum	   *owner;			/* value of the owner column, by member index */
 	char	  **owner_text;		/* its canonical text; NULL: unusable */
 	bool	   *usable;			/* by member index; NULL: all are */
+	int			nby_owner;
+	LrOwnerEntry *by_owner;		/* usable members, by canonical owner text */
 } LrBinding;
 
 /* How the canonical text of a key column is made. */

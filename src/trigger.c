@@ -62,7 +62,8 @@ typedef struct LrMove
 } LrMove;
 
 static Update update;
-static LrMove *moves = NULL;
+static LrMove *moves = NULL;	/* oldest first, the order of the deletes */
+static LrMove **moves_end = &moves;
 static SubTransactionId own_update_subid = InvalidSubTransactionId;
 static int	own_update_depth = 0;
 
@@ -215,8 +216,8 @@ note_move(LrTable *table, TupleTableSlot *row)
 	move->old.router = update.old.router ? pstrdup(update.old.router) : NULL;
 	move->old.closed = update.old.closed;
 	lr_facts(table, row, &move->new);
-	move->next = moves;
-	moves = move;
+	*moves_end = move;
+	moves_end = &move->next;
 	update.depth = 0;
 	MemoryContextSwitchTo(old);
 	return move;
@@ -439,6 +440,8 @@ take_move(const char *key)
 			LrMove	   *move = *link;
 
 			*link = move->next;
+			if (move->next == NULL)
+				moves_end = link;
 			return move;
 		}
 	return NULL;
@@ -447,8 +450,16 @@ take_move(const char *key)
 void
 lr_moves_abort(int nest)
 {
-	while (moves != NULL && moves->nest >= nest)
-		moves = moves->next;
+	LrMove	  **link = &moves;
+
+	while (*link != NULL)
+	{
+		if ((*link)->nest >= nest)
+			*link = (*link)->next;
+		else
+			link = &(*link)->next;
+	}
+	moves_end = link;
 }
 
 static void

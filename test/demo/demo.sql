@@ -54,8 +54,8 @@ INSERT INTO leadroute.team_member (team, member, weight) VALUES
 	('dach', 'Anna', 3), ('dach', 'Bruno', 2), ('dach', 'Chiara', 1),
 	('americas', 'Dan', 1), ('americas', 'Emily', 1),
 	('enterprise', 'Farid', 1), ('enterprise', 'Grace', 1);
--- Farid can have 500 open leads, no more.
-UPDATE leadroute.member SET capacity = 500 WHERE name = 'Farid';
+-- These two can have 500 open leads, no more.
+UPDATE leadroute.member SET capacity = 500 WHERE name IN ('Farid', 'Grace');
 
 \set ECHO none
 \echo
