@@ -55,7 +55,7 @@ p9_measure() {
 		-M prepared -c 16 -j 2 -t "$5" --max-tries=1 --failures-detailed -D n=2000 \
 		-f "$(script own_1 "$2" "$4")" -f "$(script own_10 "$2" "$4")"
 	# Serialization failures and deadlocks.
-	failed=$(sed -n 's/^number of failed transactions: \([0-9]*\).*/\1/p' <<<"$bench_output" | head -n 1)
+	failed=$(awk '/^number of failed transactions:/ { print $5; exit }' <<<"$bench_output")
 	[ -n "$failed" ] || lr_die "$bench_output"
 	record "$1.$3" 1 "$failed"
 	note "$1.$3: $failed of $((16 * $5)) transactions failed"
