@@ -45,8 +45,11 @@ SELECT count(DISTINCT owner) FROM lead WHERE kind = 'ignore';
 SELECT sum(c.load) AS load, max(abs(round(s.credit::numeric, 2))) AS credit FROM leadroute.seat_counter() s
 	JOIN leadroute.team t ON t.id = s.team AND t.name = 'ignore'
 	JOIN leadroute.member_counter() c ON c.member = s.member;
-INSERT INTO lead (id, kind) VALUES (17, 'gone') RETURNING owner;
 
+-- What follows is one transaction, so that the worker does not decide held leads
+-- before us.
+BEGIN;
+INSERT INTO lead (id, kind) VALUES (17, 'gone') RETURNING owner;
 -- none: stays without owner, no later rule is asked, nothing waits.
 INSERT INTO lead (id, kind) VALUES (21, 'none') RETURNING owner;
 -- no later rule has it, a team without members, no rule at all: held, with why.
@@ -67,12 +70,18 @@ SELECT lead_key FROM leadroute.pool_entry ORDER BY assignment;
 DELETE FROM lead WHERE id = 23;
 UPDATE lead SET owner = 'free' WHERE id = 24;
 SELECT lead_key FROM leadroute.pool_entry ORDER BY assignment;
+DELETE FROM lead WHERE owner IS NULL;
+COMMIT;
+SELECT count(*) FROM leadroute.pool_entry;
 
 -- Capacity under a rule that has been full: 0 means never.
 SELECT member, load, capacity, open_capacity, available, not_available_because FROM leadroute.member_status WHERE member !~ '^i' ORDER BY member;
 -- lowering it below the load takes nothing away, and gives nothing more
 UPDATE leadroute.member SET capacity = 1 WHERE name = 'b';
+BEGIN;
 INSERT INTO lead (id, kind) VALUES (31, 'hold') RETURNING owner;
+DELETE FROM lead WHERE id = 31;
+COMMIT;
 UPDATE leadroute.member SET capacity = NULL WHERE name = 'b';
 INSERT INTO lead (id, kind) VALUES (32, 'hold') RETURNING owner;
 

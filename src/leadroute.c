@@ -40,7 +40,7 @@ int			lr_max_teams = 2000;
 int			lr_max_seats = 50000;
 int			lr_max_prepared_counters = 20000;
 int			lr_checkpoint_interval = 10;
-int			lr_checkpoint_rows = 10000;
+int			lr_checkpoint_rows = 50000;
 int			lr_held_retry_interval = 30;
 
 static char *test_clock = NULL;
@@ -180,7 +180,7 @@ define_server_settings(void)
 							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("leadroute.checkpoint_rows",
 							"Decisions after which a checkpoint of the counters is written at once.",
-							NULL, &lr_checkpoint_rows, 10000, 100, INT_MAX,
+							NULL, &lr_checkpoint_rows, 50000, 100, INT_MAX,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("leadroute.held_retry_interval",
 							"Longest time between two attempts to decide held leads.",
