@@ -136,10 +136,19 @@ SELECT kind, count(*) FROM leadroute.assignment WHERE is_current GROUP BY kind;
 SELECT leadroute.pause('Anna', now() + interval '2 hours', 'dentist');
 INSERT INTO leads (company, country, employees, budget, source)
 	VALUES ('Donau Logistik', 'DE', 90, 20000, 'web')
-	RETURNING id AS lead, (SELECT full_name FROM users u WHERE u.id = owner_id) AS owner \gset
-\echo :owner
+	RETURNING id, (SELECT full_name FROM users u WHERE u.id = owner_id) AS owner;
+\set ECHO none
+SELECT max(id) AS lead FROM leads \gset
+\echo
+\echo '-- What was decided, from the journal:'
+\echo
+\set ECHO queries
 SELECT leadroute.why('leads', :lead);
--- and what would be decided now, without any effect:
+\set ECHO none
+\echo
+\echo '-- What would be decided now, without any effect:'
+\echo
+\set ECHO queries
 SELECT leadroute.explain('leads', :lead);
 SELECT leadroute.resume('Anna');
 
