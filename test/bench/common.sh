@@ -67,6 +67,11 @@ make_database() {
 }
 declare -A bench_rules bench_members bench_configured
 
+# drop_database NAME: so that nothing of it is vacuumed while others measure.
+drop_database() {
+	lr_psql -c "DROP DATABASE $1 WITH (FORCE)" postgres
+}
+
 # make_leads DATABASE TABLE SHAPE PEER: a lead table as the peer has it.
 make_leads() {
 	lr_psql -d "$1" -At -c "SELECT bench.make_leads('$2', '$3')" >/dev/null

@@ -20,6 +20,7 @@ figure_copy() {
 		done
 	done
 	verify copy
+	drop_database copy
 
 	ratio_row COPY "COPY of $leads leads, 10 rules, 10 members: time ÷ empty trigger" '' copy.routed copy.empty
 	ratio_row COPY '… ÷ trigger never called' '' copy.routed copy.never

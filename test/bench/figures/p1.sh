@@ -19,6 +19,7 @@ figure_p1() {
 		done
 	done
 	verify p1
+	drop_database p1
 
 	ratio_row P1 "$what ÷ hand-written CTE" '>= 1.05' p1.routed p1.cte
 	ratio_row P1 "… ÷ bare table (aim: 0.90)" '>= 0.80' p1.routed p1.bare

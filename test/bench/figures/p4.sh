@@ -80,6 +80,7 @@ figure_p4() {
 		p4_memory singleone "$peer" "$(p4_single "leads_singleone_${peer}_m" "$singles" false)"
 	done
 	verify p4
+	drop_database p4
 
 	ratio_row P4 "$leads leads in one transaction, 10,000 a statement: time ÷ transactions of 10,000" '<= 1.1' p4.one.routed p4.many.routed
 	ratio_row P4 '… in one statement' '<= 1.1' p4.statement.routed p4.many.routed

@@ -17,6 +17,7 @@ figure_p8() {
 		done
 	done
 	verify p8
+	drop_database p8
 
 	ratio_row P8 "$what ÷ bare table" '>= 0.95' p8.routed p8.bare
 	for peer in cursor plpgsql sequence; do

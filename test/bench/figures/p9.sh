@@ -26,6 +26,7 @@ p9_level() {
 		check "$1" "leads_$peer" "$peer"
 	done
 	verify "$1"
+	drop_database "$1"
 
 	routed=$(median "$1.routed")
 	bare=$(median "$1.bare")
