@@ -78,7 +78,7 @@ relation_invalidated(Datum arg, Oid relid)
 		people_generation++;
 	if (relid == InvalidOid || relid == relation_oid[1])
 		config_generation++;
-	for (i = 0; i < lengthof(relation_oid); i++)
+	for (i = 0; i < (int) lengthof(relation_oid); i++)
 		if (relid == InvalidOid || relid == relation_oid[i])
 			relation_valid[i] = false;
 	if (!relation_valid[2])
@@ -125,10 +125,10 @@ lr_relid(const char *name)
 {
 	int			i;
 
-	for (i = 0; i < lengthof(relation_name); i++)
+	for (i = 0; i < (int) lengthof(relation_name); i++)
 		if (strcmp(relation_name[i], name) == 0)
 			break;
-	if (i == lengthof(relation_name))
+	if (i == (int) lengthof(relation_name))
 		elog(ERROR, "leadroute has no relation \"%s\"", name);
 	if (!relation_valid[i])
 	{

@@ -135,7 +135,7 @@ call_cannot_raise(Oid func, List *args, Oid collation)
 		(!like_pattern_is_sound(args) ||
 		 !get_collation_isdeterministic(collation)))
 		return false;
-	for (i = 0; i < lengthof(cannot_raise); i++)
+	for (i = 0; i < (int) lengthof(cannot_raise); i++)
 		if (cannot_raise[i] == func)
 			return true;
 	return false;

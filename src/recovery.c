@@ -172,7 +172,7 @@ static bool
 is_candidate(const bytea *candidates, int i)
 {
 	return candidates == NULL ||
-		(i / 8 < VARSIZE_ANY_EXHDR(candidates) &&
+		(i / 8 < (int) VARSIZE_ANY_EXHDR(candidates) &&
 		 (((uint8 *) VARDATA_ANY(candidates))[i / 8] & (1 << (i % 8))) != 0);
 }
 

@@ -127,7 +127,7 @@ column_index(LrRuleIndex *index, AttrNumber attno, Oid collation, Oid hash)
 			index->column[i].collation == collation &&
 			index->column[i].hash.fn_oid == hash)
 			return &index->column[i];
-	if (index->ncolumns == lengthof(index->column))
+	if (index->ncolumns == (int) lengthof(index->column))
 		return NULL;
 	i = index->ncolumns++;
 	index->column[i].attno = attno;
