@@ -1,0 +1,529 @@
+-- What people read: decisions, sentences, members, problems, fairness.
+--
+-- Views read tables with the rights of the extension's owner; functions in
+-- them run with those of whoever asks, so grant_to gives EXECUTE on these too.
+-- Names are resolved by LEFT JOINs over unique keys: those of columns that a
+-- query does not select cost nothing.  Codes are turned into words in the
+-- select list only; a condition on lead_key, is_current, id or assigned_at
+-- reaches the journal's indexes.
+
+-- Names of what is deleted stay readable.
+CREATE TABLE leadroute.former_name (
+	table_name	text COLLATE "C" NOT NULL,
+	id			integer NOT NULL,
+	name		text COLLATE "C" NOT NULL,
+	PRIMARY KEY (table_name, id)
+);
+COMMENT ON TABLE leadroute.former_name IS 'One row is a configuration row that was deleted, so that the journal can still name it.';
+COMMENT ON COLUMN leadroute.former_name.table_name IS 'Configuration table: router, routed_table, team, rule or member.';
+COMMENT ON COLUMN leadroute.former_name.id IS 'Its id.';
+COMMENT ON COLUMN leadroute.former_name.name IS 'Its last name.';
+SELECT pg_extension_config_dump('leadroute.former_name', '');
+
+CREATE FUNCTION leadroute.keep_name() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	INSERT INTO leadroute.former_name (table_name, id, name)
+		VALUES (TG_TABLE_NAME, OLD.id, OLD.name) ON CONFLICT DO NOTHING;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadroute.keep_name() IS 'Trigger: keeps the name of a deleted configuration row.';
+DO $$
+DECLARE
+	t text;
+BEGIN
+	FOREACH t IN ARRAY ARRAY['router', 'routed_table', 'member', 'team', 'rule']
+	LOOP
+		EXECUTE format('CREATE TRIGGER keep_name AFTER DELETE ON leadroute.%I
+			FOR EACH ROW EXECUTE FUNCTION leadroute.keep_name()', t);
+		EXECUTE format('ALTER TABLE leadroute.%I ENABLE ALWAYS TRIGGER keep_name', t);
+	END LOOP;
+END
+$$;
+
+CREATE FUNCTION leadroute.passed_until(code bigint, figure bigint) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN code = 2 THEN
+	CASE WHEN figure = 9223372036854775807 THEN 'infinity'::timestamptz
+		ELSE '1970-01-01 00:00:00+00'::timestamptz + figure * '1 microsecond'::interval END END;
+COMMENT ON FUNCTION leadroute.passed_until(bigint, bigint) IS 'Until when a member in journal.passed_over was away: code and first figure; infinity: until resumed. NULL: it was not away.';
+
+CREATE FUNCTION leadroute.passed_detail(code bigint, figure bigint, second_figure bigint) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE code
+	WHEN 1 THEN 'inactive'
+	WHEN 2 THEN CASE WHEN figure = 9223372036854775807 THEN 'away until resumed'
+		ELSE 'away until ' || leadroute.passed_until(code, figure)::text END
+	WHEN 3 THEN 'at its capacity, ' || figure || ' of ' || second_figure
+	WHEN 4 THEN 'no room in shared memory'
+	WHEN 5 THEN 'the owner column cannot hold its owner_value'
+	ELSE coalesce(leadroute.passed_name(code), 'reason ' || code) END;
+COMMENT ON FUNCTION leadroute.passed_detail(bigint, bigint, bigint) IS 'Reason of a member in journal.passed_over in prose: its code and two figures. Times are in the session''s time zone.';
+
+CREATE VIEW leadroute.assignment AS
+SELECT j.id,
+	coalesce(ro.name, fro.name) AS router,
+	coalesce(rt.name, frt.name) AS routed_table,
+	j.lead_key,
+	coalesce(m.name, fm.name) AS member,
+	coalesce(t.name, ft.name) AS team,
+	coalesce(r.name, fr.name) AS rule,
+	j.rule_version,
+	leadroute.method_name(j.method) AS method,
+	leadroute.kind_name(j.kind) AS kind,
+	j.reason,
+	j.detail,
+	(SELECT jsonb_agg(jsonb_build_object(
+			'member', coalesce(pm.name, fpm.name),
+			'code', leadroute.passed_name(p.code),
+			'detail', leadroute.passed_detail(p.code, p.figure, p.second_figure),
+			'until', leadroute.passed_until(p.code, p.figure)) ORDER BY p.i)
+		FROM (SELECT i, j.passed_over[i] AS member, j.passed_over[i + 1] AS code,
+				j.passed_over[i + 2] AS figure, j.passed_over[i + 3] AS second_figure
+			FROM generate_series(1, cardinality(j.passed_over), 4) i) p
+		LEFT JOIN leadroute.member pm ON pm.id = p.member
+		LEFT JOIN leadroute.former_name fpm ON fpm.table_name = 'member' AND fpm.id = p.member) AS passed_over,
+	coalesce(j.passed_over_count, 0) AS passed_over_count,
+	j.measure,
+	CASE WHEN j.candidates IS NULL
+		THEN (SELECT cardinality(v.member) FROM leadroute.team_version v WHERE v.id = j.team_version LIMIT 1)
+		ELSE bit_count(j.candidates)::integer END AS candidates,
+	(SELECT cardinality(v.member) FROM leadroute.team_version v WHERE v.id = j.team_version LIMIT 1) AS team_size,
+	j.turn,
+	j.actor,
+	j.role_name,
+	j.assigned_at,
+	j.ended_at,
+	j.closed_at,
+	j.hop,
+	j.load,
+	NOT j.superseded AS is_current,
+	j.closed_at IS NOT NULL AS closed
+FROM leadroute.journal j
+LEFT JOIN leadroute.router ro ON ro.id = j.router
+LEFT JOIN leadroute.routed_table rt ON rt.id = j.routed_table
+LEFT JOIN leadroute.member m ON m.id = j.member
+LEFT JOIN leadroute.team t ON t.id = j.team
+LEFT JOIN leadroute.rule r ON r.id = j.rule
+LEFT JOIN leadroute.former_name fro ON fro.table_name = 'router' AND fro.id = j.router
+LEFT JOIN leadroute.former_name frt ON frt.table_name = 'routed_table' AND frt.id = j.routed_table
+LEFT JOIN leadroute.former_name fm ON fm.table_name = 'member' AND fm.id = j.member
+LEFT JOIN leadroute.former_name ft ON ft.table_name = 'team' AND ft.id = j.team
+LEFT JOIN leadroute.former_name fr ON fr.table_name = 'rule' AND fr.id = j.rule;
+COMMENT ON VIEW leadroute.assignment IS 'One row is a decision about a lead. Names are the present ones; of what was deleted, the last ones.';
+COMMENT ON COLUMN leadroute.assignment.id IS 'Number of the decision; rises in the order in which decisions were made.';
+COMMENT ON COLUMN leadroute.assignment.router IS 'Router that decided.';
+COMMENT ON COLUMN leadroute.assignment.routed_table IS 'Attached table of the lead.';
+COMMENT ON COLUMN leadroute.assignment.lead_key IS 'Key of the lead as text; of several columns in the form of a row: (17,4711).';
+COMMENT ON COLUMN leadroute.assignment.member IS 'Owner. NULL: nobody, or an owner that is no member.';
+COMMENT ON COLUMN leadroute.assignment.team IS 'Team among whose members it was distributed. NULL: every member of the router, or no team was concerned (method is NULL).';
+COMMENT ON COLUMN leadroute.assignment.rule IS 'Rule that decided; of a held lead, the first that would have had it. NULL: no rule was concerned.';
+COMMENT ON COLUMN leadroute.assignment.rule_version IS 'Version of the rule at the time.';
+COMMENT ON COLUMN leadroute.assignment.method IS 'Method that chose. NULL: none was used.';
+COMMENT ON COLUMN leadroute.assignment.kind IS 'assigned; given: the application set the owner; adopted: owned before the table was attached or the owner became a member; reassigned: decided anew after an earlier owner; manual: moved by hand; held: waits; released: the owner was taken away; none: a rule wants no owner.';
+COMMENT ON COLUMN leadroute.assignment.reason IS 'Code of the reason: no_rule, no_member, nobody_available, ignore_limits, unknown_member, assigned_by_hand. NULL: the method chose.';
+COMMENT ON COLUMN leadroute.assignment.detail IS 'The reason in prose, and what went wrong in rules. NULL: nothing to add.';
+COMMENT ON COLUMN leadroute.assignment.passed_over IS 'Members that were due before the chosen one, each {"member", "code", "detail", "until"}: code inactive, away, full, no_slot or bad_owner; until when away ("infinity": until resumed), else null. NULL: nobody.';
+COMMENT ON COLUMN leadroute.assignment.passed_over_count IS 'How many were passed over; passed_over lists at most leadroute.passed_over_limit of them.';
+COMMENT ON COLUMN leadroute.assignment.measure IS 'What the method compared, for the chosen member: round_robin: its credit in leads before the decision; least_loaded: its load ratio; longest_idle: decisions since its last lead (NULL: never had one); random: the draw in [0, 1).';
+COMMENT ON COLUMN leadroute.assignment.candidates IS 'How many members could take it. NULL: no method was used.';
+COMMENT ON COLUMN leadroute.assignment.team_size IS 'How many members the team had. NULL: no method was used.';
+COMMENT ON COLUMN leadroute.assignment.turn IS 'Whether it counts in the shares of the team''s rotation.';
+COMMENT ON COLUMN leadroute.assignment.actor IS 'Who acted behind the role (setting leadroute.actor). NULL: not said.';
+COMMENT ON COLUMN leadroute.assignment.role_name IS 'Role that inserted or changed the lead.';
+COMMENT ON COLUMN leadroute.assignment.assigned_at IS 'When it was decided.';
+COMMENT ON COLUMN leadroute.assignment.ended_at IS 'When the assignment ended. NULL: it lasts.';
+COMMENT ON COLUMN leadroute.assignment.closed_at IS 'When the lead was closed. NULL: it is open.';
+COMMENT ON COLUMN leadroute.assignment.hop IS 'Number of earlier owners of the lead.';
+COMMENT ON COLUMN leadroute.assignment.load IS 'What it added to the member''s load.';
+COMMENT ON COLUMN leadroute.assignment.is_current IS 'Whether it is what holds for the lead now. Never NULL.';
+COMMENT ON COLUMN leadroute.assignment.closed IS 'Whether the lead was closed under this assignment. Never NULL.';
+
+-- why: a sentence a decision or event.
+
+CREATE VIEW leadroute.lead_history AS
+SELECT a.id,
+	a.assigned_at AS at,
+	a.routed_table,
+	a.lead_key,
+	concat(
+		CASE a.kind
+			WHEN 'assigned' THEN 'assigned to "' || a.member || '"'
+			WHEN 'reassigned' THEN 'reassigned to "' || a.member || '"'
+			WHEN 'given' THEN CASE WHEN a.member IS NULL
+				THEN 'the application gave an owner that is no member'
+				ELSE 'given to "' || a.member || '" by the application' END
+			WHEN 'adopted' THEN 'adopted: "' || a.member || '" owned it already'
+			WHEN 'manual' THEN CASE WHEN a.member IS NULL
+				THEN 'moved by hand to an owner that is no member'
+				ELSE 'moved by hand to "' || a.member || '"' END
+			WHEN 'held' THEN CASE a.reason
+				WHEN 'no_rule' THEN 'held: no rule matched'
+				WHEN 'no_member' THEN 'held: no rule that matched has a member'
+				ELSE 'held: nobody could take it' END
+			WHEN 'released' THEN 'its owner was taken away'
+			WHEN 'none' THEN 'left without owner'
+			ELSE a.kind END,
+		CASE WHEN a.kind IN ('given', 'manual', 'released', 'adopted') THEN ' (role "' || a.role_name || '"'
+			|| coalesce(', actor "' || a.actor || '"', '') || ')' END,
+		CASE WHEN a.kind = 'held' THEN ', first by rule "' ELSE ' by rule "' END || a.rule || '" (version ' || a.rule_version || ')',
+		', ' || a.method || CASE WHEN a.team IS NULL THEN ' among all members' ELSE ' in team "' || a.team || '"' END,
+		CASE WHEN a.method IS NOT NULL THEN ': ' || concat_ws(', ',
+			CASE a.method
+				WHEN 'round_robin' THEN 'credit ' || trim_scale(round(a.measure::numeric, 4))
+				WHEN 'least_loaded' THEN 'load ratio ' || trim_scale(round(a.measure::numeric, 4))
+				WHEN 'random' THEN 'draw ' || trim_scale(round(a.measure::numeric, 4))
+				WHEN 'longest_idle' THEN CASE
+					WHEN a.member IS NULL THEN NULL
+					WHEN a.measure IS NULL THEN 'its first lead'
+					ELSE trim_scale(a.measure::numeric) || ' decisions since its last lead' END
+				ELSE a.method || ' ' || a.measure END,
+			CASE WHEN a.candidates = a.team_size AND a.team_size = 1 THEN 'the only member could take it'
+				WHEN a.candidates = a.team_size THEN 'all ' || a.team_size || ' members could take it'
+				ELSE a.candidates || ' of ' || a.team_size || ' members could take it' END) END,
+		'; passed over: ' || (SELECT string_agg(concat('"', p.entry ->> 'member', '" (', p.entry ->> 'detail', ')'), ', ' ORDER BY p.i)
+			FROM jsonb_array_elements(a.passed_over) WITH ORDINALITY p (entry, i))
+			|| CASE WHEN a.passed_over_count > jsonb_array_length(a.passed_over)
+				THEN ' and ' || a.passed_over_count - jsonb_array_length(a.passed_over) || ' more' ELSE '' END,
+		CASE WHEN a.reason = 'ignore_limits' THEN '; limits were ignored'
+			WHEN a.reason NOT IN ('no_rule', 'no_member', 'nobody_available', 'unknown_member', 'assigned_by_hand')
+				THEN '; reason: ' || a.reason END,
+		'; ' || a.detail) AS sentence
+FROM leadroute.assignment a
+UNION ALL
+SELECT e.id,
+	e.at,
+	coalesce(rt.name, frt.name),
+	e.lead_key,
+	concat(
+		CASE e.kind
+			WHEN 'released' THEN 'released' || coalesce(': "' || coalesce(m.name, fm.name) || '" has it no longer', '')
+			WHEN 'rekeyed' THEN 'its key changed to ' || coalesce(e.payload ->> 'key', '?')
+			ELSE e.kind END,
+		' (role "', e.role_name, '"', ', actor "' || e.actor || '"', ')')
+FROM leadroute.event e
+LEFT JOIN leadroute.routed_table rt ON rt.id = e.routed_table
+LEFT JOIN leadroute.member m ON m.id = e.member
+LEFT JOIN leadroute.former_name frt ON frt.table_name = 'routed_table' AND frt.id = e.routed_table
+LEFT JOIN leadroute.former_name fm ON fm.table_name = 'member' AND fm.id = e.member
+WHERE e.lead_key IS NOT NULL AND e.kind <> 'rule_error'
+UNION ALL
+SELECT e.id,
+	e.at,
+	coalesce(rt.name, frt.name),
+	e.payload ->> 'key',
+	'its key was ' || e.lead_key || ' before'
+FROM leadroute.event e
+LEFT JOIN leadroute.routed_table rt ON rt.id = e.routed_table
+LEFT JOIN leadroute.former_name frt ON frt.table_name = 'routed_table' AND frt.id = e.routed_table
+WHERE e.kind = 'rekeyed';
+COMMENT ON VIEW leadroute.lead_history IS 'One row is a sentence about what was decided about a lead, or happened to it. leadroute.why reads it.';
+COMMENT ON COLUMN leadroute.lead_history.id IS 'Number of the decision or event; they rise in the order in which it happened.';
+COMMENT ON COLUMN leadroute.lead_history.at IS 'When.';
+COMMENT ON COLUMN leadroute.lead_history.routed_table IS 'Attached table of the lead.';
+COMMENT ON COLUMN leadroute.lead_history.lead_key IS 'Key of the lead as text.';
+COMMENT ON COLUMN leadroute.lead_history.sentence IS 'What happened.';
+
+CREATE VIEW leadroute.my_lead_history WITH (security_barrier) AS
+SELECT h.id, h.at, h.routed_table, h.lead_key, h.sentence
+FROM leadroute.lead_history h
+WHERE EXISTS (SELECT FROM leadroute.journal c
+	JOIN leadroute.routed_table rt ON rt.id = c.routed_table
+	JOIN leadroute.member m ON m.id = c.member
+	WHERE NOT c.superseded AND c.lead_key = h.lead_key
+	AND rt.name = h.routed_table AND m.role_name = current_user);
+COMMENT ON VIEW leadroute.my_lead_history IS 'The rows of lead_history about leads that the caller owns now: whose member has the caller''s role_name.';
+COMMENT ON COLUMN leadroute.my_lead_history.id IS 'Number of the decision or event.';
+COMMENT ON COLUMN leadroute.my_lead_history.at IS 'When.';
+COMMENT ON COLUMN leadroute.my_lead_history.routed_table IS 'Attached table of the lead.';
+COMMENT ON COLUMN leadroute.my_lead_history.lead_key IS 'Key of the lead as text.';
+COMMENT ON COLUMN leadroute.my_lead_history.sentence IS 'What happened.';
+
+CREATE FUNCTION leadroute.why(lead_table text, key text) RETURNS SETOF text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF has_table_privilege('leadroute.lead_history', 'SELECT') THEN
+		RETURN QUERY SELECT date_trunc('second', h.at)::text || ': ' || h.sentence
+			FROM leadroute.lead_history h
+			WHERE h.routed_table = why.lead_table AND h.lead_key = why.key
+			ORDER BY h.id;
+		RETURN;
+	ELSIF has_table_privilege('leadroute.my_lead_history', 'SELECT') THEN
+		RETURN QUERY SELECT date_trunc('second', h.at)::text || ': ' || h.sentence
+			FROM leadroute.my_lead_history h
+			WHERE h.routed_table = why.lead_table AND h.lead_key = why.key
+			ORDER BY h.id;
+		IF FOUND THEN
+			RETURN;
+		END IF;
+	END IF;
+	RAISE EXCEPTION 'permission denied for lead % of table "%"', why.key, why.lead_table
+		USING ERRCODE = 'insufficient_privilege',
+			DETAIL = 'Its owner may ask, whose role_name is the current role, and roles that may read leadroute.lead_history.',
+			HINT = 'SELECT leadroute.grant_to(..., ''app'') or ''analyst'' gives that right.';
+END
+$$;
+COMMENT ON FUNCTION leadroute.why(text, text) IS 'What was decided about a lead and what happened to it, a sentence each, oldest first, from the journal; times in the session''s time zone. No row: nothing is known of it. The owner of the lead may ask, and who may read lead_history. Error: the caller is neither.';
+
+CREATE FUNCTION leadroute.key_text(key anyelement) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+SET DateStyle = 'ISO, YMD'
+SET IntervalStyle = 'postgres'
+SET TimeZone = 'UTC'
+SET extra_float_digits = 1
+SET bytea_output = 'hex'
+AS $$
+BEGIN
+	RETURN CASE WHEN num_nulls(key) = 0 THEN format('%s', key) END;
+END
+$$;
+COMMENT ON FUNCTION leadroute.key_text(anyelement) IS 'A key as the journal writes it: its text under fixed settings; ROW(17, 4711) for a key of several columns.';
+
+CREATE FUNCTION leadroute.why(lead_table text, key anyelement) RETURNS SETOF text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY SELECT s.sentence
+		FROM leadroute.why(why.lead_table, leadroute.key_text(why.key)) s (sentence);
+END
+$$;
+COMMENT ON FUNCTION leadroute.why(text, anyelement) IS 'The same with a key of any type; ROW(17, 4711) for a key of several columns.';
+
+CREATE VIEW leadroute.member_status AS
+SELECT m.router,
+	m.name AS member,
+	m.active,
+	w.why IS NULL AS available,
+	w.why AS not_available_because,
+	CASE w.why WHEN 'away' THEN a.until END AS until,
+	l.load,
+	m.capacity,
+	CASE WHEN m.capacity IS NOT NULL THEN greatest(m.capacity - l.load, 0) END AS open_capacity,
+	ARRAY(SELECT tm.team FROM leadroute.team_member tm
+		WHERE tm.router = m.router AND tm.member = m.name ORDER BY tm.team) AS teams,
+	nullif(c.last_turn, 0) AS last_assignment
+FROM leadroute.member m
+LEFT JOIN (
+	SELECT mc.member, mc.load, mc.last_turn FROM leadroute.member_counter() mc
+	WHERE leadroute.is_preloaded()
+	OFFSET 0) c ON c.member = m.id	-- not pulled up: the function is not called without the library
+LEFT JOIN (
+	SELECT al.router, al.member, coalesce(upper(r.during), 'infinity') AS until
+	FROM (SELECT ab.router, ab.member, range_agg(ab.during) AS during
+		FROM leadroute.absence ab WHERE ab.team IS NULL
+		GROUP BY ab.router, ab.member) al,
+	unnest(al.during) r (during)
+	WHERE r.during @> now()) a ON a.router = m.router AND a.member = m.name
+CROSS JOIN LATERAL (SELECT coalesce(c.load, CASE WHEN leadroute.is_preloaded() THEN 0 END) AS load) l
+CROSS JOIN LATERAL (SELECT CASE
+	WHEN NOT m.active THEN 'inactive'
+	WHEN a.until IS NOT NULL THEN 'away'
+	WHEN l.load >= m.capacity THEN 'full' END AS why) w;
+COMMENT ON VIEW leadroute.member_status IS 'One row is a member as it is now, open reservations of running transactions included.';
+COMMENT ON COLUMN leadroute.member_status.router IS 'Router.';
+COMMENT ON COLUMN leadroute.member_status.member IS 'Name of the member.';
+COMMENT ON COLUMN leadroute.member_status.active IS 'false: gone for good.';
+COMMENT ON COLUMN leadroute.member_status.available IS 'Whether it can receive a lead now. An absence for one team only does not count here.';
+COMMENT ON COLUMN leadroute.member_status.not_available_because IS 'inactive, away or full. NULL: it is available.';
+COMMENT ON COLUMN leadroute.member_status.until IS 'When its absence ends, those that follow without a gap included; infinity: until resumed. NULL: not away.';
+COMMENT ON COLUMN leadroute.member_status.load IS 'Open leads. NULL: the library is not preloaded.';
+COMMENT ON COLUMN leadroute.member_status.capacity IS 'Most open leads at once. NULL: no limit.';
+COMMENT ON COLUMN leadroute.member_status.open_capacity IS 'How many more it can take. NULL: no limit, or load is not known.';
+COMMENT ON COLUMN leadroute.member_status.teams IS 'Its teams.';
+COMMENT ON COLUMN leadroute.member_status.last_assignment IS 'assignment.id of the last lead that it received by a method. NULL: none.';
+
+-- Each arm stands for itself: one thing that is broken must not hide the others.
+CREATE VIEW leadroute.problem AS
+SELECT 'error' AS severity, 'not_preloaded' AS what, 'the library' AS subject,
+	'The server has not loaded leadroute at its start: leads are stored without owner.' AS detail,
+	'Add leadroute to shared_preload_libraries and restart the server.' AS what_to_do,
+	NULL::timestamptz AS since
+WHERE NOT leadroute.is_preloaded()
+UNION ALL
+SELECT 'error', 'writer_missing', format('rule "%s" of router "%s"', r.name, r.router),
+	format('Role "%s", with whose rights its condition runs, does not exist: the rule does not match.', r.written_by),
+	format('Take it over: UPDATE leadroute.rule SET written_by = current_user WHERE router = %L AND name = %L;', r.router, r.name),
+	NULL
+FROM leadroute.rule r
+WHERE r.enabled AND r.condition IS NOT NULL AND r.written_by IS NOT NULL
+AND NOT EXISTS (SELECT FROM pg_roles w WHERE w.rolname = r.written_by)
+UNION ALL
+SELECT 'error', 'writer_missing', format('table "%s"', rt.name),
+	format('Role "%s", with whose rights router_expr and closed_when run, does not exist: they are not evaluated.', rt.written_by),
+	format('Take it over: UPDATE leadroute.routed_table SET written_by = current_user WHERE name = %L;', rt.name),
+	NULL
+FROM leadroute.routed_table rt
+WHERE num_nonnulls(rt.router_expr, rt.closed_when) > 0 AND rt.written_by IS NOT NULL
+AND NOT EXISTS (SELECT FROM pg_roles w WHERE w.rolname = rt.written_by)
+UNION ALL
+SELECT 'error', 'condition_invalid', format('rule "%s" of router "%s"', c.name, c.router),
+	format('On table "%s": %s', c.routed_table, c.error),
+	'Change its condition, or its routed_table; the rule does not match leads of that table.',
+	NULL
+FROM (SELECT r.name, r.router, rt.name AS routed_table,
+		leadroute.condition_error(rt.name, r.condition, r.search_path, r.written_by) AS error
+	FROM leadroute.rule r
+	JOIN leadroute.routed_table rt ON (r.routed_table = rt.name OR r.routed_table IS NULL)
+		AND (rt.router = r.router OR rt.router IS NULL)
+	JOIN pg_class cl ON cl.oid = rt.relation
+	WHERE r.enabled AND r.condition IS NOT NULL
+	OFFSET 0) c
+WHERE c.error IS NOT NULL
+UNION ALL
+SELECT 'error', 'relation_gone', format('table "%s"', rt.name),
+	'The table was dropped.',
+	format('SELECT leadroute.detach(%L); or attach the new one by the same name.', rt.name),
+	NULL
+FROM leadroute.routed_table rt
+WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = rt.relation)
+UNION ALL
+SELECT 'error', 'column_gone', format('table "%s"', rt.name),
+	format('Column "%s" does not exist any more.', k.name),
+	CASE WHEN k.name = rt.owner_column
+		THEN format('Name the owner column: SELECT leadroute.attach(%L, ...);', rt.relation)
+		ELSE format('Name the key: SELECT leadroute.attach(%L, %L, key_columns => ...);', rt.relation, rt.owner_column) END,
+	NULL
+FROM leadroute.routed_table rt
+JOIN pg_class c ON c.oid = rt.relation
+CROSS JOIN LATERAL unnest(rt.key_columns || rt.owner_column) k (name)
+WHERE NOT EXISTS (SELECT FROM pg_attribute a
+	WHERE a.attrelid = rt.relation AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped)
+UNION ALL
+SELECT 'error', 'triggers_wrong', format('table "%s"', s.routed_table),
+	'Its triggers are not as they must be: ' || string_agg(s.trigger_name || ' ' || s.state, ', ' ORDER BY s.trigger_name) || '.',
+	format('Attach it again: SELECT leadroute.attach(%L, %L);', s.relation, min(rt.owner_column)),
+	NULL
+FROM leadroute.trigger_status s
+JOIN leadroute.routed_table rt ON rt.name = s.routed_table
+WHERE s.state <> 'ok'
+GROUP BY s.routed_table, s.relation
+UNION ALL
+SELECT 'warning', 'later_trigger', format('trigger "%s" of table %s', l.trigger_name, l.relation),
+	'It runs after leadroute has decided: rules do not see what it sets.',
+	format('Give it a name that sorts before "zz_leadroute_insert": ALTER TRIGGER %I ON %s RENAME TO ...', l.trigger_name, l.relation),
+	NULL
+FROM leadroute.later_trigger l
+UNION ALL
+SELECT 'warning', 'rule_error', format('rule "%s" of router "%s"', r.name, r.router),
+	format('%s reports in the last day; the last one, about lead %s: %s', count(*),
+		(array_agg(e.lead_key ORDER BY e.id DESC))[1],
+		(array_agg(e.payload ->> 'error' ORDER BY e.id DESC))[1]),
+	'Change its condition so that it has a value for every lead; where it fails, the rule does not match.',
+	min(e.at)
+FROM leadroute.event e
+JOIN leadroute.rule r ON e.payload @> jsonb_build_object('rule', r.id, 'version', r.version)
+	AND (e.payload ->> 'rule')::integer = r.id
+WHERE e.kind = 'rule_error' AND e.at > now() - interval '1 day' AND r.enabled
+GROUP BY r.router, r.name
+UNION ALL
+SELECT 'warning', 'held_too_long', format('table "%s"', rt.name),
+	format('%s leads have been held for more than an hour, the oldest since %s.', count(*), date_trunc('second', min(p.entered_at))),
+	'Ask leadroute.explain about one of them; add members, capacity or a rule without condition.',
+	min(p.entered_at)
+FROM leadroute.pool_entry p
+JOIN leadroute.routed_table rt ON rt.id = p.routed_table
+WHERE p.state = 'held' AND p.entered_at < now() - interval '1 hour'
+GROUP BY rt.name
+UNION ALL
+SELECT 'warning', 'team_empty', format('rule "%s" of router "%s"', r.name, r.router),
+	CASE WHEN r.team IS NULL THEN 'The router has no active member.'
+		ELSE format('Team "%s" has no active member.', r.team) END,
+	'Add members, or disable the rule.',
+	NULL
+FROM leadroute.rule r
+WHERE r.enabled
+AND NOT EXISTS (SELECT FROM leadroute.member m
+	WHERE m.router = r.router AND m.active
+	AND (r.team IS NULL OR EXISTS (SELECT FROM leadroute.team_member tm
+		WHERE tm.router = m.router AND tm.team = r.team AND tm.member = m.name)))
+UNION ALL
+SELECT 'warning', 'router_without_rules', format('router "%s"', ro.name),
+	'It has no enabled rule: every lead is held.',
+	format('INSERT INTO leadroute.rule (router, name) VALUES (%L, ''everyone'');', ro.name),
+	NULL
+FROM leadroute.router ro
+WHERE ro.enabled
+AND NOT EXISTS (SELECT FROM leadroute.rule r WHERE r.router = ro.name AND r.enabled)
+UNION ALL
+SELECT 'error', 'journal_trigger', format('trigger "%s" on %s', t.tgname, t.tgrelid::regclass),
+	'It does not fire: leadroute writes this table directly.',
+	'Drop it; leadroute.event is the feed of what happens.',
+	NULL
+FROM pg_trigger t
+WHERE NOT t.tgisinternal AND t.tgrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
+	'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.checkpoint'::regclass)
+UNION ALL
+SELECT 'error', 'journal_foreign_key', format('constraint "%s" of %s', c.conname, c.conrelid::regclass),
+	'It is not checked: leadroute writes this table directly.',
+	'Drop it.',
+	NULL
+FROM pg_constraint c
+WHERE c.contype = 'f'
+AND (c.conrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
+		'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.checkpoint'::regclass)
+	OR c.confrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
+		'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.checkpoint'::regclass));
+COMMENT ON VIEW leadroute.problem IS 'One row is something that is wrong now; none: nothing is known to be. It checks the condition of every enabled rule whose writer has all the rights of the caller.';
+COMMENT ON COLUMN leadroute.problem.severity IS 'error: leads are not decided as configured. warning: they may not be decided as meant.';
+COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, relation_gone, column_gone, triggers_wrong, later_trigger, rule_error, held_too_long, team_empty, router_without_rules, journal_trigger, journal_foreign_key.';
+COMMENT ON COLUMN leadroute.problem.subject IS 'What it is about.';
+COMMENT ON COLUMN leadroute.problem.detail IS 'What is wrong, in a sentence.';
+COMMENT ON COLUMN leadroute.problem.what_to_do IS 'What helps; often a statement.';
+COMMENT ON COLUMN leadroute.problem.since IS 'Since when. NULL: not known.';
+
+-- Shares from the journal alone.  First the rows are counted by composition,
+-- candidates and owner; only these counts are multiplied by members.
+CREATE FUNCTION leadroute.fairness(since timestamptz DEFAULT now() - interval '30 days', until timestamptz DEFAULT now(), router text DEFAULT NULL)
+RETURNS TABLE (router text, team text, member text, weight double precision, received bigint, exact_share double precision, deviation double precision)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	WITH counted AS MATERIALIZED (
+		SELECT j.router, j.team, j.team_version, j.candidates, j.member, count(*) AS n
+		FROM leadroute.journal j
+		WHERE j.turn AND j.assigned_at >= $1 AND j.assigned_at < $2
+		AND ($3 IS NULL OR j.router = (SELECT ro.id FROM leadroute.router ro WHERE ro.name = $3))
+		GROUP BY j.router, j.team, j.team_version, j.candidates, j.member),
+	expected AS (
+		SELECT c.router, c.team, s.member, sum(c.n * s.share) AS share,
+			(array_agg(s.weight ORDER BY c.team_version DESC))[1] AS weight
+		FROM (SELECT c.router, c.team, c.team_version, c.candidates, sum(c.n)::double precision AS n
+			FROM counted c GROUP BY 1, 2, 3, 4) c
+		JOIN leadroute.team_version v ON v.id = c.team_version
+		CROSS JOIN LATERAL (SELECT v.member[i] AS member, v.weight[i] AS weight,
+				leadroute.share_of(c.candidates, i, v.weight) AS share
+			FROM generate_series(1, cardinality(v.member)) i) s
+		GROUP BY c.router, c.team, s.member),
+	got AS (
+		SELECT c.router, c.team, c.member, sum(c.n)::bigint AS n
+		FROM counted c GROUP BY 1, 2, 3)
+	SELECT coalesce(ro.name, fro.name), coalesce(t.name, ft.name), coalesce(m.name, fm.name),
+		e.weight, coalesce(g.n, 0), e.share, coalesce(g.n, 0) - e.share
+	FROM expected e
+	LEFT JOIN got g ON g.router = e.router AND g.team = e.team AND g.member = e.member
+	LEFT JOIN leadroute.router ro ON ro.id = e.router
+	LEFT JOIN leadroute.team t ON t.id = e.team
+	LEFT JOIN leadroute.member m ON m.id = e.member
+	LEFT JOIN leadroute.former_name fro ON fro.table_name = 'router' AND fro.id = e.router
+	LEFT JOIN leadroute.former_name ft ON ft.table_name = 'team' AND ft.id = e.team
+	LEFT JOIN leadroute.former_name fm ON fm.table_name = 'member' AND fm.id = e.member
+	ORDER BY 1, 2 NULLS FIRST, 3;
+END;
+COMMENT ON FUNCTION leadroute.fairness(timestamptz, timestamptz, text) IS 'For each member of each team (NULL: every member of the router): weight in the last composition, leads received as turns of the rotation, the exact share that was due (the sum over these leads of weight by the weights of their candidates), and received minus share; from since until before until, of one router or (NULL) all. Leads given, adopted, moved by hand or decided under ignore_limits do not count. An unknown router has no rows.';
+CREATE VIEW leadroute.fairness AS
+SELECT f.router, f.team, f.member, f.weight, f.received, f.exact_share, f.deviation
+FROM leadroute.fairness(now() - interval '30 days', 'infinity') f;
+COMMENT ON VIEW leadroute.fairness IS 'What leadroute.fairness() says of the last 30 days.';
+COMMENT ON COLUMN leadroute.fairness.router IS 'Router.';
+COMMENT ON COLUMN leadroute.fairness.team IS 'Team. NULL: every member of the router.';
+COMMENT ON COLUMN leadroute.fairness.member IS 'Member.';
+COMMENT ON COLUMN leadroute.fairness.weight IS 'Its weight in the last composition that decisions used.';
+COMMENT ON COLUMN leadroute.fairness.received IS 'Leads received as turns of the rotation.';
+COMMENT ON COLUMN leadroute.fairness.exact_share IS 'Leads that were due, exactly.';
+COMMENT ON COLUMN leadroute.fairness.deviation IS 'received - exact_share.';

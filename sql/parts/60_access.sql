@@ -1,0 +1,100 @@
+-- Who may do what.
+--
+-- PUBLIC may use nothing of the schema: there is no USAGE on it.  The role
+-- that inserts leads needs nothing either: triggers need no EXECUTE, and
+-- row_stored(), the condition of one, is PUBLIC's.
+
+CREATE FUNCTION leadroute.grant_to(role text, profile text) RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	reads text[] := '{assignment,lead_history,member_status,problem,fairness,trigger_status,later_trigger}';
+	records text[] := '{journal,event,pool_entry,team_version,former_name}';
+	settings text[] := '{router,routed_table,member,team,team_member,rule}';
+	asks text[] := '{why,key_text}';
+	computes text[] := '{fairness,member_counter,seat_counter,condition_error,check_condition}';
+	selects text[] := '{}';
+	writes text[] := '{}';
+	calls text[] := '{}';
+	f regprocedure;
+BEGIN
+	IF grant_to.role IS NULL OR NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = grant_to.role) THEN
+		RAISE EXCEPTION 'role "%" does not exist', grant_to.role
+			USING ERRCODE = 'undefined_object';
+	ELSIF NOT pg_has_role((SELECT e.extowner FROM pg_extension e WHERE e.extname = 'leadroute'), 'USAGE') THEN
+		RAISE EXCEPTION 'permission denied to grant a profile'
+			USING ERRCODE = 'insufficient_privilege',
+				DETAIL = 'Only the owner of the extension and superusers may.';
+	END IF;
+
+	CASE grant_to.profile
+		WHEN 'rep' THEN
+			selects := '{my_status,my_lead_history}';
+			writes := '{my_absence}';
+			calls := asks || '{pause,resume,absence_of}'::text[];
+		WHEN 'app' THEN
+			selects := '{lead_history}';
+			calls := asks || '{explain,route}'::text[];
+		WHEN 'analyst' THEN
+			selects := reads || records || settings;
+			calls := asks || computes;
+		WHEN 'manager' THEN
+			selects := reads || records || settings;
+			writes := '{absence,member,team,team_member}';
+			calls := asks || computes || '{pause,resume,absence_of,explain,route,assign}'::text[];
+		WHEN 'admin' THEN
+			selects := reads || records || '{config_state,config_history,checkpoint}'::text[];
+			writes := settings || '{absence}'::text[];
+			calls := asks || computes || '{pause,resume,absence_of,explain,route,assign}'::text[]
+				|| '{attach,attach_under,check_relation,key_of,check_owner_column,detach,lead_trigger,adopt,release_table,verify,rebuild,checkpoint_now}'::text[];
+		WHEN 'backup' THEN
+			SELECT array_agg(c.relname) INTO selects FROM pg_class c
+				WHERE c.relnamespace = 'leadroute'::regnamespace AND c.relkind = 'r';
+			EXECUTE format('GRANT SELECT ON ALL SEQUENCES IN SCHEMA leadroute TO %I', grant_to.role);
+		ELSE
+			RAISE EXCEPTION 'unknown profile "%"', grant_to.profile
+				USING ERRCODE = 'invalid_parameter_value',
+					HINT = 'Profiles are rep, app, analyst, manager, admin and backup.';
+	END CASE;
+
+	EXECUTE format('GRANT USAGE ON SCHEMA leadroute TO %I', grant_to.role);
+	IF cardinality(selects) > 0 THEN
+		EXECUTE format('GRANT SELECT ON %s TO %I',
+			(SELECT string_agg(format('leadroute.%I', r.name), ', ') FROM unnest(selects) r (name)), grant_to.role);
+	END IF;
+	IF cardinality(writes) > 0 THEN
+		EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I',
+			(SELECT string_agg(format('leadroute.%I', r.name), ', ') FROM unnest(writes) r (name)), grant_to.role);
+	END IF;
+	FOR f IN SELECT p.oid::regprocedure FROM pg_proc p
+		WHERE p.pronamespace = 'leadroute'::regnamespace AND p.proname = ANY (calls)
+	LOOP
+		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', f, grant_to.role);
+	END LOOP;
+	RETURN format('role "%s" has profile "%s"', grant_to.role, grant_to.profile);
+END
+$$;
+COMMENT ON FUNCTION leadroute.grant_to(text, text) IS
+'Gives a role the rights of a profile; returns a sentence. rep: pause and resume itself, ask why it has a lead; it is known by member.role_name. app: ask why about and explain every lead, route stored ones; inserting leads needs no right. analyst: read all decisions, views and configuration, not who is away and why. manager: what an analyst may, and write members, teams and absences, route and assign leads. admin: write all configuration, attach and detach tables that it owns, verify and rebuild. backup: read all tables and sequences, for pg_dump; to be given again after an update of the extension. A role may have several. Error: unknown role or profile; the caller does not own the extension.';
+
+DO $$
+DECLARE
+	f record;
+BEGIN
+	FOR f IN SELECT p.oid::regprocedure AS name FROM pg_proc p
+		WHERE p.pronamespace = 'leadroute'::regnamespace
+		AND p.proname NOT IN (
+			-- say nothing about leads and change nothing
+			'version', 'default_router', 'is_preloaded', 'require_preload', 'row_stored',
+			'share_of', 'kind_name', 'method_name', 'passed_name', 'passed_until', 'passed_detail')
+	LOOP
+		EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f.name);
+	END LOOP;
+END
+$$;
+
+-- Monitoring.
+GRANT USAGE ON SCHEMA leadroute TO pg_monitor;
+GRANT SELECT ON leadroute.member_status, leadroute.problem TO pg_monitor;
+GRANT EXECUTE ON FUNCTION leadroute.member_counter(), leadroute.condition_error(text, text, text, text) TO pg_monitor;
