@@ -61,7 +61,7 @@ settle(LrTable *table, LrBinding *b, const char *key, LrMember *member,
 		/* a lead that is held again stays where it is, in its order */
 		if (member == NULL && current.kind == e->kind)
 			return;
-		e->hop = current.hop + (current.member != 0);
+		e->hop = current.hop + lr_had_owner(&current);
 		if (current.member != 0)
 			(void) lr_outcome_end(table, key, &current, LR_EVENT_RELEASED);
 		else
@@ -287,6 +287,25 @@ lr_assign(PG_FUNCTION_ARGS)
 
 /* ---------- adopt ---------- */
 
+/*
+ * Whether a lead is not in the journal yet, or there without a member: its
+ * owner has become one only now.
+ */
+static bool
+may_adopt(LrTable *table, const char *key)
+{
+	LrCurrent	current;
+
+	if (!lr_journal_known(table->id, key))
+		return true;
+	if (!lr_journal_current(table->id, key, &current))
+		return true;
+	if (current.member != 0)
+		return false;
+	lr_journal_end(table->id, key, &current, lr_now());
+	return true;
+}
+
 /* Journals one lead that its owner has had all along. */
 static bool
 adopt_lead(LrTable *table, TupleTableSlot *row)
@@ -305,7 +324,7 @@ adopt_lead(LrTable *table, TupleTableSlot *row)
 	if (b == NULL)
 		return false;
 	m = lr_binding_member(table, b, facts.owner);
-	if (m != NULL && !lr_journal_known(table->id, facts.key))
+	if (m != NULL && may_adopt(table, facts.key))
 	{
 		lr_take(m, LR_LEAD_LOAD, false, &r);
 		e.id = r.id;
@@ -334,10 +353,10 @@ owner_values(LrTable *table, List *member_ids)
 	int16		len;
 	bool		byval;
 	char		align;
-	char	   *router = table->router;
 
 	values = (Datum *) palloc(list_length(member_ids) * sizeof(Datum));
-	lr_scan_begin(&scan, "member", "member_pkey", "router", router);
+	/* with router_expr they may be of any router */
+	lr_scan_begin(&scan, "member", "member_pkey", "router", table->router);
 	while (lr_scan_next(&scan))
 		if (list_member_int(member_ids, lr_scan_int(&scan, "id", 0)))
 			values[n++] = lr_owner_datum(table,
@@ -454,12 +473,11 @@ lr_adopt_members(List *member_ids)
 	lr_config_accept();
 	foreach(lc, tables_with_triggers())
 	{
-		LrTable    *table = lr_table_pin((char *) lfirst(lc));
+		LrTable    *table = lr_table_pin_sound((char *) lfirst(lc));
 
 		if (table == NULL)
 			continue;
-		/* the router of a lead shows only in its row */
-		(void) adopt_table(table, table->router != NULL ? member_ids : NIL);
+		(void) adopt_table(table, member_ids);
 		lr_table_unpin(table);
 	}
 }

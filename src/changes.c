@@ -18,6 +18,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -50,6 +51,8 @@ static List *saved_members = NIL;
 void
 lr_changes_end(void)
 {
+	if (raised != NULL)
+		lr_config_own_change();
 	raised = NULL;
 	saved_members = NIL;
 }
@@ -66,6 +69,8 @@ lr_changes_commit_sub(int nest)
 void
 lr_changes_abort_sub(int nest)
 {
+	if (raised != NULL)
+		lr_config_own_change();
 	while (raised != NULL && raised->nest >= nest)
 		raised = raised->next;
 	saved_members = NIL;
@@ -113,6 +118,13 @@ text_column(TriggerData *td, HeapTuple tuple, const char *column)
 	return tuple == NULL || attno <= 0 ? NULL : SPI_getvalue(tuple, desc, attno);
 }
 
+static bool
+differs(TriggerData *td, HeapTuple old, HeapTuple new, const char *column)
+{
+	return strcmp(text_column(td, old, column),
+				  text_column(td, new, column)) != 0;
+}
+
 static int32
 int_column(TriggerData *td, HeapTuple tuple, const char *column)
 {
@@ -122,6 +134,26 @@ int_column(TriggerData *td, HeapTuple tuple, const char *column)
 									 &isnull);
 
 	return isnull ? 0 : DatumGetInt32(value);
+}
+
+bool
+lr_same_row(TupleDesc desc, HeapTuple a, HeapTuple b)
+{
+	int			i;
+
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		bool		a_null;
+		bool		b_null;
+		Datum		x = heap_getattr(a, i + 1, desc, &a_null);
+		Datum		y = heap_getattr(b, i + 1, desc, &b_null);
+
+		if (a_null != b_null ||
+			(!a_null && !datum_image_eq(x, y, att->attbyval, att->attlen)))
+			return false;
+	}
+	return true;
 }
 
 /* ---------- history ---------- */
@@ -208,9 +240,17 @@ lr_config_changed(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("leadroute.config_changed is a trigger function")));
 	table = RelationGetRelationName(td->tg_relation);
+	/* a migration that runs twice changes nothing the second time */
+	if (TRIGGER_FIRED_BY_UPDATE(td->tg_event) &&
+		lr_same_row(RelationGetDescr(td->tg_relation), td->tg_trigtuple,
+					td->tg_newtuple))
+		PG_RETURN_POINTER(NULL);
 	CacheInvalidateRelcacheByRelid(lr_relid("absence"));
 	if (strcmp(table, "absence") != 0)
+	{
 		CacheInvalidateRelcacheByRelid(lr_relid("config_state"));
+		lr_config_own_change();
+	}
 
 	if (TRIGGER_FIRED_BY_TRUNCATE(td->tg_event))
 	{
@@ -234,7 +274,9 @@ lr_config_changed(PG_FUNCTION_ARGS)
 		(void) lr_database_slot();
 		lr_eligibility_changed();
 	}
-	if (new != NULL && strcmp(table, "member") == 0)
+	if (new != NULL && strcmp(table, "member") == 0 &&
+		(old == NULL || differs(td, old, new, "owner_value") ||
+		 differs(td, old, new, "router")))
 	{
 		MemoryContext context = MemoryContextSwitchTo(TopTransactionContext);
 

@@ -5,6 +5,12 @@
 #ifndef LR_CHANGES_H
 #define LR_CHANGES_H
 
+#include "access/htup.h"
+#include "access/tupdesc.h"
+
+/* Whether two rows of a table are the same, value by value. */
+extern bool lr_same_row(TupleDesc desc, HeapTuple a, HeapTuple b);
+
 /* Transaction callbacks: which routers' versions this transaction raised. */
 extern void lr_changes_end(void);
 extern void lr_changes_commit_sub(int nest);

@@ -26,6 +26,7 @@
 #include "utils/numeric.h"
 #include "utils/rel.h"
 
+#include "changes.h"
 #include "compat.h"
 #include "config.h"
 #include "expr.h"
@@ -112,6 +113,10 @@ fill_writer(Row *row, bool expression_changed)
 	char	   *given = text_of(row, row->new, "written_by");
 	bool		writer_changed = row->old == NULL ? given != NULL :
 		given != NULL && differs(row, "written_by");
+
+	/* under another path the same text may call another function */
+	if (row->old != NULL && differs(row, "search_path"))
+		expression_changed = true;
 
 	if (writer_changed)
 		check_writer(given);
@@ -215,7 +220,7 @@ check_rule(Row *row)
 	check_word("method", text_of(row, row->new, "method"), methods);
 	check_word("overflow", text_of(row, row->new, "overflow"), overflows);
 	fill_writer(row, changed);
-	if (row->old != NULL)
+	if (row->old != NULL && !lr_same_row(row->desc, row->old, row->new))
 	{
 		bool		isnull;
 		int			attno = SPI_fnumber(row->desc, "version");
@@ -256,6 +261,41 @@ try_input(void *arg)
 	(void) OidInputFunctionCall(function, in->value, param, in->typmod);
 }
 
+/* The value that means "no owner" in a table; NULL: SQL NULL does. */
+static char *
+nobody_of(Oid relid)
+{
+	LrScan		scan;
+	char	   *nobody = NULL;
+
+	lr_scan_begin(&scan, "routed_table", NULL, NULL, NULL);
+	while (lr_scan_next(&scan))
+	{
+		bool		isnull;
+
+		if (DatumGetObjectId(lr_scan_datum(&scan, "relation", &isnull)) == relid)
+			nobody = lr_scan_text(&scan, "nobody");
+	}
+	lr_scan_end(&scan);
+	return nobody;
+}
+
+/* The canonical text of a value that the type can hold. */
+static char *
+canonical(const Input *in)
+{
+	Oid			function;
+	Oid			param;
+	Oid			output;
+	bool		varlena;
+
+	getTypeInputInfo(in->type, &function, &param);
+	getTypeOutputInfo(getBaseType(in->type), &output, &varlena);
+	return lr_canonical_output(output,
+							   OidInputFunctionCall(function, in->value, param,
+													in->typmod));
+}
+
 /* A member's owner value must fit the owner column of each of its tables. */
 static void
 check_owner_value(const char *member, char *owner_value, Attached *t)
@@ -281,6 +321,19 @@ check_owner_value(const char *member, char *owner_value, Attached *t)
 				 errdetail("The column says: %s.", error),
 				 errhint("Set owner_value to what your application writes into \"%s\" for this person, for example its user id.",
 						 t->owner_column)));
+	if (attno > 0 && nobody_of(t->relid) != NULL)
+	{
+		Input		nobody = in;
+
+		nobody.value = nobody_of(t->relid);
+		if (strcmp(canonical(&in), canonical(&nobody)) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("owner value \"%s\" of member \"%s\" means nobody in lead table \"%s\"",
+							owner_value, member, t->name),
+					 errhint("Set owner_value to what your application writes into \"%s\" for this person.",
+							 t->owner_column)));
+	}
 }
 
 /* A member that decisions refer to stays: its leads would lose their owner. */

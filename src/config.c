@@ -58,6 +58,7 @@ static Oid	relation_oid[lengthof(relation_name)];
 static bool relation_valid[lengthof(relation_name)];
 static int64 incarnation = 0;
 
+static uint64 own_changes = 1;
 static uint64 config_generation = 1;
 static uint64 people_generation = 1;
 static uint64 relation_generation = 1;
@@ -98,6 +99,13 @@ lr_config_init(void)
 	CacheRegisterRelcacheCallback(relation_invalidated, (Datum) 0);
 	CacheRegisterSyscacheCallback(PROCOID, catalog_invalidated, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHOID, catalog_invalidated, (Datum) 0);
+}
+
+void
+lr_config_own_change(void)
+{
+	own_changes++;
+	config_generation++;
 }
 
 uint64
@@ -635,6 +643,7 @@ read_router(const char *name)
 		router->context = context;
 		router->version = version;
 		router->checked = checked;
+		router->own_changes = own_changes;
 		router->people_seen = people;
 		if (read_router_row(router, name))
 		{
@@ -718,7 +727,8 @@ lr_router_pin(const char *name)
 	{
 		uint64		generation = config_generation;
 
-		if (read_version(name) == router->version)
+		if (router->own_changes == own_changes &&
+			read_version(name) == router->version)
 			router->checked = generation;
 		else
 		{

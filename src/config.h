@@ -84,6 +84,7 @@ typedef struct LrRouter
 	bool		enabled;
 	int64		version;		/* of config_state */
 	uint64		checked;		/* config generation at the last check */
+	uint64		own_changes;	/* see lr_config_own_change */
 	uint64		people_seen;	/* people generation last read */
 	int			nmembers;
 	LrMember  **member;			/* by name */
@@ -97,6 +98,12 @@ typedef struct LrRouter
 } LrRouter;
 
 extern void lr_config_init(void);
+
+/*
+ * This transaction changes configuration, or rolls a change of its own back:
+ * the version does not tell its states apart.
+ */
+extern void lr_config_own_change(void);
 
 /*
  * Takes in what other sessions have committed.  lr_config_accept is for the

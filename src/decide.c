@@ -292,6 +292,17 @@ note_chosen(const LrDecideRequest *request, LrRule *rule, LrPick *pick,
 	e->measure = pick->measure;
 }
 
+/* A rule that would have had the lead, had anybody been able to take it. */
+static void
+note_skipped(LrRule *rule, LrPick *pick, LrDecision *decision)
+{
+	char	   *detail = unconstify(char *, decision->entry.detail);
+
+	add_detail(&detail, psprintf("rule \"%s\"", rule->name),
+			   psprintf("none of %d members can take it", pick->fits));
+	decision->entry.detail = detail;
+}
+
 /* Offers the lead to a rule that matches; true: the lead is settled. */
 static bool
 try_rule(const LrDecideRequest *request, LrRule *rule, LrDecision *decision)
@@ -322,6 +333,7 @@ try_rule(const LrDecideRequest *request, LrRule *rule, LrDecision *decision)
 	}
 
 	/* members fit, none can take it now */
+	note_skipped(rule, pick, decision);
 	if (e->rule == 0)
 		note_pick(request, rule, pick, decision);
 	e->reason = "nobody_available";

@@ -49,7 +49,7 @@ push(const char *name, int depth, bool implicit)
 		frame->statement = GetCurrentStatementStartTimestamp();
 	}
 	lr_config_accept();
-	frame->table = lr_table_pin(name);
+	frame->table = lr_table_pin_sound(name);
 	if (frame->table != NULL)
 		lr_settle_prepared(lr_database());
 	frame->up = top_frame;

@@ -27,7 +27,8 @@ typedef struct LrPending
 	bool		active;
 	struct LrMove *move;		/* the row changes its partition; NULL: new */
 	LrDecision	decision;
-	char	   *owner;			/* canonical text of the owner given; NULL */
+	LrLeaf	   *leaf;			/* where the row goes */
+	TupleTableSlot *slot;		/* the executor's: at row_stored, the final row */
 	/* the row count of the partition when the decision was made */
 	PgStat_TableStatus *counts;	/* NULL: not counted */
 	int64		count_before;

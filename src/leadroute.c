@@ -24,6 +24,7 @@
 #include "reserve.h"
 #include "roster.h"
 #include "journal.h"
+#include "refuse.h"
 #include "worker.h"
 
 PG_MODULE_MAGIC;
@@ -199,6 +200,7 @@ _PG_init(void)
 		lr_roster_request();
 		lr_worker_register();
 		lr_frame_init();
+		lr_refuse_init();
 	}
 	MarkGUCPrefixReserved("leadroute");
 

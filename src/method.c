@@ -200,6 +200,15 @@ last_turn(const Work *work, int i)
 	return lr_member_slots[work->team->member[i]->slot].last_turn;
 }
 
+static bool
+idle_before(const Work *work, int a, int b)
+{
+	int64		x = last_turn(work, a);
+	int64		y = last_turn(work, b);
+
+	return x != y ? x < y : a < b;
+}
+
 /* Member a goes before b by round_robin. */
 static bool
 turn_before(const Work *work, int a, int b)
@@ -231,7 +240,10 @@ goes_before(const Work *work, int a, int b)
 	switch (work->request->method)
 	{
 		case LR_METHOD_ROUND_ROBIN:
-			return turn_before(work, a, b);
+			/* beyond the limits no credit moves: the longest idle goes first */
+			if (!work->request->ignore_limits)
+				return turn_before(work, a, b);
+			return idle_before(work, a, b);
 		case LR_METHOD_LEAST_LOADED:
 			{
 				double		x = load_ratio(work, a);
@@ -242,12 +254,7 @@ goes_before(const Work *work, int a, int b)
 			}
 			/* FALLTHROUGH */
 		case LR_METHOD_LONGEST_IDLE:
-			{
-				int64		x = last_turn(work, a);
-				int64		y = last_turn(work, b);
-
-				return x != y ? x < y : a < b;
-			}
+			return idle_before(work, a, b);
 		default:
 			/* random: nobody is due before anybody */
 			return false;

@@ -61,12 +61,20 @@ lr_facts_may_differ(LrTable *table, TupleTableSlot *old, TupleTableSlot *new)
 	int			i;
 
 	if (table->closed_when != NULL || table->closed_broken != NULL ||
+		table->router == NULL ||
 		column_differs(table, table->owner, old, new))
 		return true;
 	for (i = 0; i < table->nkeys; i++)
 		if (column_differs(table, table->key[i], old, new))
 			return true;
 	return false;
+}
+
+bool
+lr_had_owner(const LrCurrent *current)
+{
+	return current->kind != LR_KIND_HELD && current->kind != LR_KIND_NONE &&
+		current->kind != LR_KIND_RELEASED;
 }
 
 /* Gives the load of an open assignment back, with its event. */
@@ -128,7 +136,7 @@ owner_changed(LrTable *table, const LrFacts *new, bool known,
 		e.team = -1;
 		e.member = m != NULL ? m->id : 0;
 		e.load = r.load;
-		e.hop = known ? current->hop + (current->member != 0) : 0;
+		e.hop = known ? current->hop + lr_had_owner(current) : 0;
 		e.closed = new->closed;
 		if (new->owner != NULL && m == NULL)
 		{
@@ -169,6 +177,9 @@ lr_outcome_changed(LrTable *table, const LrFacts *old, const LrFacts *new)
 		(old->owner != NULL && strcmp(old->owner, new->owner) != 0);
 	bool		key_differs = strcmp(old->key, new->key) != 0;
 
+	/* the same value is somebody else's in another router */
+	owner_differs |= (old->router == NULL) != (new->router == NULL) ||
+		(old->router != NULL && strcmp(old->router, new->router) != 0);
 	if (!owner_differs && !key_differs && table->closed_when == NULL)
 		return;
 	known = lr_journal_current(table->id, old->key, &current);

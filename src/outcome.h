@@ -21,6 +21,9 @@ typedef struct LrFacts
 /* Load of an open lead. */
 #define LR_LEAD_LOAD	1
 
+/* Whether the lead had an owner under this row, a member or not. */
+extern bool lr_had_owner(const LrCurrent *current);
+
 extern void lr_facts(LrTable *table, TupleTableSlot *row, LrFacts *facts);
 
 /* Whether an update may have changed any of them; cheap. */

@@ -40,6 +40,7 @@
 #include "append.h"
 #include "compat.h"
 #include "config.h"
+#include "guard.h"
 #include "journal.h"
 #include "lead.h"
 #include "leadroute.h"
@@ -921,12 +922,51 @@ key_sql(LrTable *table)
 	if (table->nkeys > 1)
 		appendStringInfoString(&buf, "ROW(");
 	for (i = 0; i < table->nkeys; i++)
-		appendStringInfo(&buf, "%sl.%s", i > 0 ? ", " : "",
-						 quote_identifier(NameStr(TupleDescAttr(table->desc, table->key[i] - 1)->attname)));
+	{
+		const char *column = quote_identifier(NameStr(TupleDescAttr(table->desc, table->key[i] - 1)->attname));
+
+		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "",
+						 table->key_kind[i] == LR_KEY_NUMERIC ?
+						 psprintf("pg_catalog.trim_scale(l.%s)", column) :
+						 table->key_kind[i] == LR_KEY_CHAR ?
+						 psprintf("l.%s::pg_catalog.text", column) :
+						 psprintf("l.%s", column));
+	}
 	if (table->nkeys > 1)
 		appendStringInfoChar(&buf, ')');
 	appendStringInfoString(&buf, "::pg_catalog.text");
 	return buf.data;
+}
+
+/* Two texts of owners, compared as values of the owner column. */
+typedef struct OwnerPair
+{
+	LrTable    *table;
+	const char *a;
+	const char *b;
+	bool		same;
+} OwnerPair;
+
+static void
+compare_owner_values(void *arg)
+{
+	OwnerPair  *p = (OwnerPair *) arg;
+
+	p->same = strcmp(lr_owner_text(p->table, lr_owner_datum(p->table, p->a)),
+					 lr_owner_text(p->table, lr_owner_datum(p->table, p->b))) == 0;
+}
+
+static bool
+same_owner(LrTable *table, const char *a, const char *b)
+{
+	OwnerPair	pair = {table, a, b, false};
+
+	if (a == NULL || b == NULL)
+		return a == b;
+	/* what the column cannot hold is not the same */
+	if (lr_guarded(compare_owner_values, &pair) != NULL)
+		return false;
+	return pair.same;
 }
 
 /* Leads against current journal rows. */
@@ -960,7 +1000,8 @@ verify_table(LrTable *table, ReturnSetInfo *rsinfo)
 		if (SPI_getvalue(row, desc, 2) == NULL)
 			disagree(rsinfo, "journal without lead", SPI_getvalue(row, desc, 7),
 					 subject, "a lead", "none");
-		else
+		else if (!same_owner(table, SPI_getvalue(row, desc, 5),
+							 SPI_getvalue(row, desc, 3)))
 			disagree(rsinfo, "owner", SPI_getvalue(row, desc, 7), subject,
 					 SPI_getvalue(row, desc, 5), SPI_getvalue(row, desc, 3));
 	}
@@ -986,7 +1027,7 @@ verify_tables(ReturnSetInfo *rsinfo)
 	lr_scan_end(&scan);
 	foreach(lc, names)
 	{
-		LrTable    *table = lr_table_pin((char *) lfirst(lc));
+		LrTable    *table = lr_table_pin_sound((char *) lfirst(lc));
 
 		if (table == NULL)
 			continue;

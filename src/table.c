@@ -20,6 +20,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -100,6 +101,11 @@ key_column_text(LrTable *table, int i, Datum value)
 			return buffer;
 		case LR_KEY_TEXT:
 			return TextDatumGetCString(value);
+		case LR_KEY_CHAR:
+			return TextDatumGetCString(DirectFunctionCall1(rtrim1, value));
+		case LR_KEY_NUMERIC:
+			return DatumGetCString(DirectFunctionCall1(numeric_out,
+													   DirectFunctionCall1(numeric_trim_scale, value)));
 		default:
 			return lr_canonical_output(table->key_output[i], value);
 	}
@@ -331,6 +337,10 @@ key_kind(Oid type)
 		case TEXTOID:
 		case VARCHAROID:
 			return LR_KEY_TEXT;
+		case BPCHAROID:
+			return LR_KEY_CHAR;
+		case NUMERICOID:
+			return LR_KEY_NUMERIC;
 		default:
 			return LR_KEY_OTHER;
 	}
@@ -341,12 +351,9 @@ attribute(LrTable *table, const char *name)
 {
 	AttrNumber	attno = get_attnum(table->relid, name);
 
-	if (attno <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of lead table \"%s\" does not exist any more",
-						name, table->name),
-				 errhint("Run leadroute.attach again with the columns that the table has now.")));
+	if (attno <= 0 && table->broken == NULL)
+		table->broken = psprintf("column \"%s\" of lead table \"%s\" does not exist any more",
+								 name, table->name);
 	return attno;
 }
 
@@ -368,9 +375,12 @@ read_keys(LrTable *table, LrScan *scan)
 	for (i = 0; i < table->nkeys; i++)
 	{
 		AttrNumber	attno = attribute(table, TextDatumGetCString(element[i]));
-		Oid			type = getBaseType(TupleDescAttr(table->desc, attno - 1)->atttypid);
 		bool		varlena;
+		Oid			type;
 
+		if (attno <= 0)
+			return;
+		type = getBaseType(TupleDescAttr(table->desc, attno - 1)->atttypid);
 		table->key[i] = attno;
 		table->key_kind[i] = key_kind(type);
 		getTypeOutputInfo(type, &table->key_output[i], &varlena);
@@ -385,6 +395,8 @@ read_owner(LrTable *table, LrScan *scan)
 	bool		varlena;
 
 	table->owner = attribute(table, lr_scan_text(scan, "owner_column"));
+	if (table->owner <= 0)
+		return;
 	att = TupleDescAttr(table->desc, table->owner - 1);
 	table->owner_type = att->atttypid;
 	table->owner_typmod = att->atttypmod;
@@ -450,7 +462,8 @@ build_table(LrScan *scan)
 	read_owner(table, scan);
 	table->econtext = CreateStandaloneExprContext();
 	table->root_slot = MakeSingleTupleTableSlot(table->desc, &TTSOpsVirtual);
-	read_expressions(table, scan, rel);
+	if (table->broken == NULL)
+		read_expressions(table, scan, rel);
 	relation_close(rel, AccessShareLock);
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(context, CacheMemoryContext);
@@ -590,6 +603,28 @@ lr_table_unpin(LrTable *table)
 	release_if_unused(table);
 }
 
+/*
+ * The table for a trigger, pinned; NULL: rows pass as they are.  A table whose
+ * columns have gone is told about once a session.
+ */
+LrTable *
+lr_table_pin_sound(const char *name)
+{
+	LrTable    *table = lr_table_pin(name);
+
+	if (table == NULL || table->broken == NULL)
+		return table;
+	if (!table->warned)
+		ereport(WARNING,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("leads are stored without a decision: %s",
+						table->broken),
+				 errhint("Run leadroute.attach again with the columns that the table has now.")));
+	table->warned = true;
+	lr_table_unpin(table);
+	return NULL;
+}
+
 LrTable *
 lr_table_require(const char *name)
 {
@@ -600,6 +635,11 @@ lr_table_require(const char *name)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("lead table \"%s\" is not attached", name),
 				 errhint("SELECT name FROM leadroute.routed_table shows those that are; leadroute.attach adds one.")));
+	if (table->broken != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("%s", table->broken),
+				 errhint("Run leadroute.attach again with the columns that the table has now.")));
 	return table;
 }
 

@@ -52,6 +52,8 @@ typedef enum LrKeyKind
 	LR_KEY_INT4,
 	LR_KEY_INT8,
 	LR_KEY_TEXT,
+	LR_KEY_CHAR,				/* trailing blanks say nothing */
+	LR_KEY_NUMERIC,				/* nor do trailing zeros */
 	LR_KEY_OTHER
 } LrKeyKind;
 
@@ -94,6 +96,8 @@ struct LrTable
 	bool		nobody_isnull;
 	char	   *nobody;			/* canonical text */
 	LrExpr	   *closed_when;
+	char	   *broken;			/* why its leads cannot be routed; NULL: they can */
+	bool		warned;			/* that it is broken */
 	char	   *router_broken;	/* errors of these expressions; NULL: none */
 	char	   *closed_broken;
 	ExprContext *econtext;
@@ -143,6 +147,9 @@ extern char *lr_key_argument(FunctionCallInfo fcinfo, int arg);
 /* A WHERE clause over the key columns, for a key text as parameters. */
 extern char *lr_key_where(LrTable *table, const char *key, Oid *types,
 						  Datum *values);
+
+/* The same for a trigger; NULL also where it cannot be routed. */
+extern LrTable *lr_table_pin_sound(const char *name);
 
 /* Whether a relation carries our triggers now. */
 extern bool lr_has_triggers(Oid relid);

@@ -161,7 +161,6 @@ keep_given(LrFrame *frame, LrBinding *b, char *key, char *owner, bool closed,
 		if (detail == NULL)
 			d->entry.detail = psprintf("owner %s is no member", owner);
 	}
-	frame->pending.owner = owner;
 }
 
 static void
@@ -177,6 +176,51 @@ decide_lead(LrFrame *frame, LrBinding *b, TupleTableSlot *row, char *key,
 	request.load = closed ? 0 : LR_LEAD_LOAD;
 	request.now = lr_now();
 	lr_decide(&request, &frame->pending.decision);
+}
+
+/*
+ * A trigger that ran after ours may have set the owner: what is stored counts,
+ * as an owner that was given.  Our decision goes back.
+ */
+static void
+follow_stored_row(LrFrame *frame)
+{
+	LrPending  *p = &frame->pending;
+	LrDecision *d = &p->decision;
+	LrTable    *table = frame->table;
+	char	   *decided = d->member != NULL ?
+		frame->binding->owner_text[d->member->index] : NULL;
+	char	   *detail = "set by a trigger after the decision";
+	MemoryContext old = MemoryContextSwitchTo(frame->row_context);
+	char	   *stored = lr_table_owner(table, lr_table_root_row(table, p->leaf,
+																 p->slot));
+
+	if (d->entry.kind != LR_KIND_GIVEN || d->member != NULL)
+	{
+		if ((stored == NULL) != (decided == NULL) ||
+			(stored != NULL && strcmp(stored, decided) != 0))
+		{
+			bool		closed = d->entry.closed;
+			char	   *key = unconstify(char *, d->entry.lead_key);
+
+			lr_reserve_return(&d->reservation);
+			if (stored != NULL)
+				keep_given(frame, frame->binding, key, stored, closed, detail);
+			else
+			{
+				memset(&d->reservation, 0, sizeof(d->reservation));
+				d->reservation.member_slot = LR_NO_SLOT;
+				d->member = NULL;
+				d->entry.kind = LR_KIND_NONE;
+				d->entry.member = d->entry.load = 0;
+				d->entry.turn = false;
+				d->entry.reason = "late_trigger";
+				d->entry.detail = detail;
+			}
+			d->entry.closed = closed;
+		}
+	}
+	MemoryContextSwitchTo(old);
 }
 
 /* The row with its owner set. */
@@ -242,10 +286,12 @@ before_insert(TriggerData *td, const char *name, int depth)
 	lr_frame_disarm(depth);
 	if (table == NULL)
 		return result;
+	frame->pending.slot = td->tg_trigslot;
 
 	old = MemoryContextSwitchTo(frame->row_context);
 	leaf = lr_table_leaf(table, td->tg_relation);
 	row = lr_table_root_row(table, leaf, td->tg_trigslot);
+	frame->pending.leaf = leaf;
 	key = lr_table_key(table, row);
 	if (is_move(frame, depth, key))
 	{
@@ -303,7 +349,10 @@ lr_row_stored(PG_FUNCTION_ARGS)
 	if (p->move != NULL)
 		p->move->stored = true;
 	else
+	{
+		follow_stored_row(frame);
 		lr_journal_add(&p->decision.entry);
+	}
 	PG_RETURN_BOOL(false);
 }
 
@@ -335,7 +384,8 @@ note_update(const char *name, int depth, LrTable *table, LrLeaf *leaf,
 
 /*
  * ON CONFLICT DO UPDATE SET owner = EXCLUDED.owner: EXCLUDED is the row as our
- * BEFORE trigger left it, so this would re-route a stored lead.  An owner that
+ * BEFORE trigger left it, so this would re-route a stored lead (which may have
+ * another key, where the conflict is about another column).  An owner that
  * the app itself gave in the INSERT is meant, and stays.
  */
 static HeapTuple
@@ -356,8 +406,6 @@ keep_owner_of_conflict(TriggerData *td, LrFrame *frame, LrLeaf *leaf)
 	new_owner = lr_table_owner(table, lr_table_root_row(table, leaf,
 														td->tg_newslot));
 	MemoryContextSwitchTo(context);
-	if (strcmp(old.key, d->entry.lead_key) != 0)
-		return result;
 	if (new_owner != NULL && d->member != NULL &&
 		(old.owner == NULL || strcmp(old.owner, new_owner) != 0) &&
 		strcmp(new_owner, frame->binding->owner_text[d->member->index]) == 0)
@@ -392,7 +440,7 @@ before_update(TriggerData *td, const char *name, int depth)
 	/* only partitions can lose a row to each other */
 	if (!td->tg_relation->rd_rel->relispartition)
 		return result;
-	table = lr_table_pin(name);
+	table = lr_table_pin_sound(name);
 	if (table == NULL)
 		return result;
 	leaf = lr_table_leaf(table, td->tg_relation);
@@ -405,7 +453,7 @@ before_update(TriggerData *td, const char *name, int depth)
 static void
 after_update(TriggerData *td, const char *name, int depth)
 {
-	LrTable    *table = lr_table_pin(name);
+	LrTable    *table = lr_table_pin_sound(name);
 	LrLeaf	   *leaf;
 	LrFacts		old;
 	LrFacts		new;
@@ -465,7 +513,7 @@ lr_moves_abort(int nest)
 static void
 after_delete(TriggerData *td, const char *name, int depth)
 {
-	LrTable    *table = lr_table_pin(name);
+	LrTable    *table = lr_table_pin_sound(name);
 	LrFacts		old;
 	LrMove	   *move;
 
@@ -489,7 +537,7 @@ after_delete(TriggerData *td, const char *name, int depth)
 static void
 after_truncate(const char *name)
 {
-	LrTable    *table = lr_table_pin(name);
+	LrTable    *table = lr_table_pin_sound(name);
 
 	if (table == NULL)
 		return;
