@@ -128,10 +128,11 @@ sub invariants_ok
 }
 
 # poll_ok(node, database, query, what): one assertion, that the query comes to
-# give t.
+# give t; what it waits for takes much less than the time that it waits.
 sub poll_ok
 {
 	my ($node, $dbname, $query, $what) = @_;
+	local $PostgreSQL::Test::Utils::timeout_default = 20;
 
 	ok($node->poll_query_until($dbname, $query), $what);
 	return;

@@ -1,0 +1,103 @@
+# Held leads are decided, oldest first, as soon as somebody can take them: a
+# place becomes free, a member comes back, an absence ends by itself, a rule or a
+# member is added, a capacity is raised, a transaction that held the place is
+# rolled back.
+#
+# The worker's own retries are out of reach (an hour), so this fails when it is
+# not told; and when it takes them in another order, or decides a lead twice.
+
+use strict;
+use warnings FATAL => 'all';
+
+use LeadrouteTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('main', 'leadroute.held_retry_interval = 3600', 'max_prepared_transactions = 5');
+
+$node->safe_psql(
+	'postgres', q(
+	CREATE EXTENSION leadroute;
+	CREATE TABLE lead (
+		id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+		kind text,
+		stage text NOT NULL DEFAULT 'new',
+		owner text);
+	SELECT leadroute.attach('lead', 'owner', closed_when => $$stage = 'closed'$$);
+	INSERT INTO leadroute.member (name, capacity) VALUES ('anna', 2);
+	INSERT INTO leadroute.member (name, active) VALUES ('gone', false);
+	INSERT INTO leadroute.rule (name, condition) VALUES ('a', $$kind = 'a'$$);
+	INSERT INTO lead (kind) SELECT 'a' FROM generate_series(1, 12);
+	INSERT INTO lead (kind) SELECT 'b' FROM generate_series(1, 3)));
+
+sub owned
+{
+	return $node->safe_psql('postgres', q(SELECT string_agg(id::text, ' ' ORDER BY id) FROM lead WHERE owner IS NOT NULL));
+}
+
+sub decided_ok
+{
+	my ($sql, $last, $what) = @_;
+
+	$node->safe_psql('postgres', $sql) if $sql;
+	poll_ok($node, 'postgres', "SELECT owner IS NOT NULL FROM lead WHERE id = $last", $what);
+	is(owned(), join(' ', 1 .. $last), "oldest first: $what");
+	return;
+}
+
+is(owned(), '1 2', 'the others are held');
+is( $node->safe_psql('postgres', 'SELECT kind, reason, count(*) FROM leadroute.assignment WHERE is_current GROUP BY 1, 2 ORDER BY 1, 2'),
+	"assigned||2\nheld|no_rule|3\nheld|nobody_available|10", 'with their reasons');
+decided_ok(q(UPDATE lead SET stage = 'closed' WHERE id = 1), 3, 'a lead is closed');
+decided_ok(q(UPDATE leadroute.member SET capacity = 3 WHERE name = 'anna'), 4, 'the capacity is raised');
+decided_ok(q(UPDATE lead SET owner = 'gone' WHERE id = 2), 5, 'a lead is moved by hand');
+decided_ok(q(INSERT INTO leadroute.member (name, capacity) VALUES ('bruno', 1)), 6, 'a member is added');
+
+# Away for good, then back.
+$node->safe_psql('postgres', q(
+	SELECT leadroute.pause('anna');
+	UPDATE lead SET stage = 'closed' WHERE id = 3));
+is(owned(), '1 2 3 4 5 6', 'who is away gets none');
+decided_ok(q(SELECT leadroute.resume('anna')), 7, 'a member comes back');
+decided_ok(q(DELETE FROM lead WHERE id = 4), 8, 'a lead is deleted');
+decided_ok(q(UPDATE leadroute.member SET capacity = 4 WHERE name = 'anna'), 9, 'the capacity is raised, once more');
+
+# Nothing tells that an absence is over: the next retry finds out.
+$node->append_conf('postgresql.conf', 'leadroute.held_retry_interval = 1');
+$node->reload;
+$node->safe_psql('postgres', q(
+	INSERT INTO leadroute.absence (member, during) VALUES ('anna', tstzrange(now() - interval '1 minute', now() + interval '1.5 seconds'));
+	UPDATE lead SET stage = 'closed' WHERE id = 5));
+decided_ok('', 10, 'an absence ends by itself');
+$node->append_conf('postgresql.conf', 'leadroute.held_retry_interval = 3600');
+$node->reload;
+
+# What is only reserved comes back too.
+$node->safe_psql('postgres', q(DELETE FROM lead WHERE id = 12));
+my $session = $node->background_psql('postgres');
+$session->query_safe(q(BEGIN; DELETE FROM lead WHERE id = 7; INSERT INTO lead (kind) VALUES ('a')));
+$session->query_safe('ROLLBACK');
+is($node->safe_psql('postgres', 'SELECT owner FROM lead WHERE id = 11'), '', 'a rollback gives no place away');
+$session->quit;
+$node->safe_psql('postgres', q(
+	BEGIN;
+	DELETE FROM lead WHERE owner = 'bruno';
+	PREPARE TRANSACTION 'p';
+	COMMIT PREPARED 'p'));
+poll_ok($node, 'postgres', 'SELECT owner IS NOT NULL FROM lead WHERE id = 11', 'a prepared DELETE is committed');
+
+# Leads for which there was no rule.
+$node->safe_psql('postgres', q(
+	INSERT INTO leadroute.member (name) VALUES ('chiara');
+	INSERT INTO leadroute.rule (name, condition) VALUES ('b', $$kind = 'b'$$)));
+poll_ok($node, 'postgres', q(SELECT count(*) = 3 FROM lead WHERE kind = 'b' AND owner IS NOT NULL), 'a rule is added');
+
+is($node->safe_psql('postgres', 'SELECT count(*) FROM leadroute.pool_entry'), 0, 'nothing is held any more');
+is( $node->safe_psql('postgres', q(SELECT lead_key FROM leadroute.journal WHERE kind = 'a' GROUP BY 1 HAVING count(*) > 1)),
+	'', 'none was decided twice');
+verify_ok($node, 'postgres', 'at the end');
+credits_ok($node, 'postgres', 'at the end');
+invariants_ok($node, 'postgres', 'lead', 'at the end');
+
+$node->stop;
+done_testing;
