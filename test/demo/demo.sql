@@ -116,10 +116,13 @@ GROUP BY rule, member ORDER BY rule, member;
 
 \set ECHO none
 \echo
-\echo '-- Shares against weights: what each was due and what each received.'
+\echo '-- Shares against weights: what each received by turns, and what was due exactly.'
+\echo '-- No team: every member, the rule everyone else. Who is full is due nothing.'
 \echo
 \set ECHO queries
-SELECT * FROM leadroute.fairness;
+SELECT team, member, weight, received, round(exact_share::numeric, 2) AS due,
+	round(deviation::numeric, 2) AS deviation
+FROM leadroute.fairness;
 
 \set ECHO none
 \echo
@@ -142,6 +145,8 @@ SELECT max(id) AS lead FROM leads \gset
 \echo
 \echo '-- What was decided, from the journal:'
 \echo
+\pset format unaligned
+\pset tuples_only on
 \set ECHO queries
 SELECT leadroute.why('leads', :lead);
 \set ECHO none
@@ -150,9 +155,10 @@ SELECT leadroute.why('leads', :lead);
 \echo
 \set ECHO queries
 SELECT leadroute.explain('leads', :lead);
-SELECT leadroute.resume('Anna');
 
 \set ECHO none
+\pset format aligned
+\pset tuples_only off
 \echo
 \echo '== 8. Owners, journal and counters agree: no row, no disagreement'
 \echo
