@@ -132,8 +132,10 @@ for my $way ('INSERT', 'COPY')
 
 	my @why = split /\n/, $node->safe_psql(
 		$db, q(
-		SELECT DISTINCT ON (a.rule) a.rule || '|' || a.member || '|' || (SELECT string_agg(w::text, ' ') FROM leadroute.why('X Leads', a.lead_key) w)
-		FROM leadroute.assignment a ORDER BY a.rule, a.id DESC));
+		WITH last AS MATERIALIZED (
+			SELECT DISTINCT ON (rule) rule, member, lead_key FROM leadroute.assignment ORDER BY rule, id DESC)
+		SELECT rule || '|' || member || '|' || (SELECT string_agg(w::text, ' ') FROM leadroute.why('X Leads', lead_key) w)
+		FROM last ORDER BY rule));
 	is(scalar(@why), 8, "$way: why() answers");
 	is( join(' ', grep { my ($rule, $member, $text) = split /\|/, $_, 3; $text !~ /\Q$rule\E/ || $text !~ /\Q$member\E/ } @why),
 		'', "$way: why() names the rule and the member");
