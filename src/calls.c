@@ -169,7 +169,7 @@ take_by_hand(LrMember *m, int load, bool ignore_limits, LrReservation *r)
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	if (m->slot != LR_NO_SLOT)
 	{
-		open = lr_member_slots[m->slot].load;
+		open = lr_member_slots[m->slot].load + lr_reserve_released(m->slot);
 		full = !ignore_limits && m->capacity >= 0 && load > 0 &&
 			open + load > m->capacity;
 		r->last_turn = lr_member_slots[m->slot].last_turn;

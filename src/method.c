@@ -95,6 +95,13 @@ look_at_people(Work *work)
 	return fits;
 }
 
+/* Open load of a member as this transaction may count it. */
+static inline int64
+member_load(const LrMember *m)
+{
+	return lr_member_slots[m->slot].load + lr_reserve_released(m->slot);
+}
+
 /* Adds what the counters say: who is a candidate.  db->lock held. */
 static void
 look_at_counters(Work *work)
@@ -112,7 +119,7 @@ look_at_counters(Work *work)
 
 		if (team->why[i] == LR_CAN && m->capacity >= 0 &&
 			!work->request->ignore_limits &&
-			lr_member_slots[m->slot].load + load > m->capacity)
+			member_load(m) + load > m->capacity)
 			team->why[i] = LR_PASSED_FULL;
 		if (team->why[i] == LR_CAN)
 		{
@@ -188,7 +195,7 @@ static double
 load_ratio(const Work *work, int i)
 {
 	const LrMember *m = work->team->member[i];
-	double		load = (double) lr_member_slots[m->slot].load;
+	double		load = (double) member_load(m);
 
 	return load / (work->capacities && m->capacity > 0 ?
 				   (double) m->capacity : work->team->weight[i]);
@@ -342,7 +349,7 @@ describe(const Work *work, int i, LrPassedOver *p)
 			(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
 	else if (p->why == LR_PASSED_FULL)
 	{
-		p->a = lr_member_slots[m->slot].load;
+		p->a = member_load(m);
 		p->b = m->capacity;
 	}
 }
@@ -386,7 +393,7 @@ note_all(const Work *work, LrPick *pick)
 		c->share = team->why[i] == LR_CAN && work->weight > 0 ?
 			team->weight[i] / work->weight : 0;
 		c->load = team->member[i]->slot == LR_NO_SLOT ? 0 :
-			lr_member_slots[team->member[i]->slot].load;
+			member_load(team->member[i]);
 	}
 }
 

@@ -65,6 +65,7 @@ typedef struct MemberState
 {
 	int32		member;			/* key */
 	int64		load;
+	int64		released;		/* of a prepared transaction; not in load */
 	int64		last_turn;
 } MemberState;
 
@@ -118,7 +119,7 @@ member_state(State *s, int32 member)
 	MemberState *m = hash_search(s->members, &member, HASH_ENTER, &found);
 
 	if (!found)
-		m->load = m->last_turn = 0;
+		m->load = m->released = m->last_turn = 0;
 	return m;
 }
 
@@ -614,6 +615,26 @@ add_prepared_turn(State *s, Relation rel, HeapTuple row)
 	table_close(versions, AccessShareLock);
 }
 
+static bool
+is_adopted(Relation rel, HeapTuple row)
+{
+	bool		isnull;
+
+	return DatumGetChar(heap_getattr(row, SPI_fnumber(RelationGetDescr(rel), "kind"),
+									 RelationGetDescr(rel), &isnull)) == LR_KIND_ADOPTED;
+}
+
+/* What is given back stays reserved until COMMIT PREPARED. */
+static void
+add_prepared_load(MemberState *m, int64 load, int64 turn)
+{
+	if (load < 0)
+		m->released += load;
+	else
+		m->load += load;
+	m->last_turn = Max(m->last_turn, turn);
+}
+
 static void
 scan_prepared(const char *table, int64 cut, HTAB *all, int64 *last_id)
 {
@@ -634,8 +655,9 @@ scan_prepared(const char *table, int64 cut, HTAB *all, int64 *last_id)
 		*last_id = Max(*last_id, id);
 		s = prepared_state(all, xid, id)->state;
 		if (int_of(rel, row, "member", false) != 0)
-			member_state(s, (int32) int_of(rel, row, "member", false))->load +=
-				int_of(rel, row, "load", false);
+			add_prepared_load(member_state(s, (int32) int_of(rel, row, "member", false)),
+							  int_of(rel, row, "load", false),
+							  journal && !is_adopted(rel, row) ? id : 0);
 		if (journal)
 		{
 			bool		isnull;
@@ -705,18 +727,31 @@ enter_prepared(LrDatabase *db, Prepared *p)
 	HASH_SEQ_STATUS seq;
 	MemberState *m;
 	SeatState  *seat;
-	bool		ok = lr_prepared_enter(db, p->xid, LR_COUNTER_XACT, 0, p->min_id);
+	bool		ok = lr_prepared_enter(db, p->xid, LR_COUNTER_XACT, 0, p->min_id,
+									   0);
 
 	hash_seq_init(&seq, p->state->members);
 	while ((m = hash_seq_search(&seq)) != NULL)
-		ok &= lr_prepared_enter(db, p->xid, LR_COUNTER_LOAD,
-								lr_member_slot(db, m->member), m->load);
+	{
+		int			slot = lr_member_slot(db, m->member);
+
+		if (slot == LR_NO_SLOT)
+			continue;
+		ok &= lr_prepared_enter(db, p->xid, LR_COUNTER_LOAD, slot, m->load, 0);
+		ok &= lr_prepared_enter(db, p->xid, LR_COUNTER_RELEASE, slot,
+								m->released, 0);
+		/* apply_state sets it only if it is later than what is there */
+		if (m->last_turn > lr_member_slots[slot].last_turn)
+			ok &= lr_prepared_enter(db, p->xid, LR_COUNTER_TURN, slot,
+									m->last_turn,
+									lr_member_slots[slot].last_turn);
+	}
 	hash_seq_init(&seq, p->state->seats);
 	while ((seat = hash_seq_search(&seq)) != NULL)
 		ok &= lr_prepared_enter(db, p->xid, LR_COUNTER_CREDIT,
 								lr_seat_slot(db, seat->key.router,
 											 seat->key.team, seat->key.member),
-								seat->credit);
+								seat->credit, 0);
 	if (!ok)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),

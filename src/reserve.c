@@ -45,7 +45,8 @@ typedef struct TeamHold
 typedef struct LoadHold
 {
 	int			slot;
-	int64		load;
+	int64		load;			/* added to the shared counter */
+	int64		released;		/* to be added when we commit; <= 0 */
 	int64		turn_before;	/* last_turn before this level; -1: untouched */
 	int64		turn_set;		/* last_turn as this level left it */
 } LoadHold;
@@ -63,6 +64,7 @@ typedef struct Level
 } Level;
 
 static LrDatabase *held_db = NULL;	/* database of all holds */
+static bool any_released = false;	/* by any level */
 static bool eligibility_changed = false;	/* see lr_eligibility_changed */
 static Level *top_level = NULL;
 static Composition *compositions = NULL;
@@ -149,7 +151,7 @@ load_hold(Level *level, int slot)
 		{
 			hold = &level->loads[level->nloads++];
 			hold->slot = slot;
-			hold->load = 0;
+			hold->load = hold->released = 0;
 			hold->turn_before = -1;
 			hold->turn_set = 0;
 			*bucket = level->nloads;
@@ -306,13 +308,54 @@ lr_reserve_load(int member_slot, int load)
 
 	if (member_slot == LR_NO_SLOT || load == 0)
 		return;
+	lr_reserve_prepare(NULL);
+	if (load < 0)
+	{
+		load_hold(top_level, member_slot)->released += load;
+		any_released = true;
+		return;
+	}
 	r.member_slot = member_slot;
 	r.load = load;
 	r.last_turn = -1;
-	lr_reserve_prepare(NULL);
 	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
 	lr_reserve_apply(&r, 1);
 	LWLockRelease(held_db->lock);
+}
+
+/* The hold of a level on a member, if it has one. */
+static LoadHold *
+find_load_hold(Level *level, int slot)
+{
+	uint32		b = (uint32) slot * 2654435761u;
+
+	for (;; b++)
+	{
+		int			i = level->bucket[b & (level->nbuckets - 1)];
+
+		if (i == 0)
+			return NULL;
+		if (level->loads[i - 1].slot == slot)
+			return &level->loads[i - 1];
+	}
+}
+
+int64
+lr_reserve_released(int member_slot)
+{
+	int64		released = 0;
+	Level	   *level;
+
+	if (!any_released)
+		return 0;
+	for (level = top_level; level != NULL; level = level->up)
+	{
+		LoadHold   *hold = find_load_hold(level, member_slot);
+
+		if (hold != NULL)
+			released += hold->released;
+	}
+	return released;
 }
 
 int64
@@ -390,6 +433,7 @@ merge_level(Level *from, Level *to)
 		LoadHold   *t = load_hold(to, f->slot);
 
 		t->load += f->load;
+		t->released += f->released;
 		if (f->turn_before >= 0)
 		{
 			if (t->turn_before < 0)
@@ -448,6 +492,21 @@ commit_level(int nest)
 		level->nest = nest - 1;
 }
 
+/* The transaction has committed: what it gives back is given back. */
+static void
+commit_released(void)
+{
+	int			i;
+
+	if (!any_released || top_level == NULL)
+		return;
+	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
+	for (i = 0; i < top_level->nloads; i++)
+		lr_member_slots[top_level->loads[i].slot].load +=
+			top_level->loads[i].released;
+	LWLockRelease(held_db->lock);
+}
+
 /* ---------- prepared transactions ---------- */
 
 /*
@@ -472,7 +531,7 @@ free_prepared_entry(void)
 /* shared->lock and db->lock held. */
 static bool
 enter_counter(LrDatabase *db, TransactionId xid, LrCounterKind kind, int slot,
-			  int64 amount)
+			  int64 amount, int64 before)
 {
 	LrPreparedCounter *p = free_prepared_entry();
 
@@ -483,47 +542,70 @@ enter_counter(LrDatabase *db, TransactionId xid, LrCounterKind kind, int slot,
 	p->kind = kind;
 	p->slot = slot;
 	p->amount = amount;
+	p->before = before;
 	db->prepared++;
 	return true;
 }
 
 bool
 lr_prepared_enter(LrDatabase *db, TransactionId xid, LrCounterKind kind,
-				  int slot, int64 amount)
+				  int slot, int64 amount, int64 before)
 {
 	bool		ok;
 
 	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
-	ok = enter_counter(db, xid, kind, slot, amount);
+	ok = enter_counter(db, xid, kind, slot, amount, before);
 	LWLockRelease(db->lock);
 	LWLockRelease(lr_shared->lock);
 	return ok;
 }
 
+/* One counter of a prepared transaction that has ended. */
 static void
-return_counter(const LrPreparedCounter *p)
+settle_counter(const LrPreparedCounter *p, bool committed)
 {
-	if (p->kind == LR_COUNTER_LOAD)
+	LrMemberSlot *member = &lr_member_slots[p->slot];
+
+	switch (p->kind)
 	{
-		lr_member_slots[p->slot].load -= p->amount;
-		lr_member_slots[p->slot].turn_dirty = true;
+		case LR_COUNTER_LOAD:
+			if (!committed)
+				member->load -= p->amount;
+			break;
+		case LR_COUNTER_RELEASE:
+			if (committed)
+				member->load += p->amount;
+			break;
+		case LR_COUNTER_TURN:
+			if (!committed && member->last_turn == p->amount)
+				member->last_turn = p->before;
+			else if (!committed)
+				member->turn_dirty = true;
+			break;
+		case LR_COUNTER_CREDIT:
+			if (!committed)
+				add_credit(p->slot, -p->amount);
+			break;
+		default:
+			break;
 	}
-	else if (p->kind == LR_COUNTER_CREDIT)
-		add_credit(p->slot, -p->amount);
 }
 
-/* Drops the entries of a transaction.  shared->lock and db->lock held. */
+/*
+ * Drops the entries of a transaction, after settling them if it has ended.
+ * shared->lock and db->lock held.
+ */
 static void
-drop_counters(LrDatabase *db, TransactionId xid, bool give_back)
+drop_counters(LrDatabase *db, TransactionId xid, bool settle, bool committed)
 {
 	int			i;
 
 	for (i = 0; i < lr_shared->prepared_used; i++)
 		if (lr_prepared[i].xid == xid && lr_prepared[i].db == lr_db_index(db))
 		{
-			if (give_back)
-				return_counter(&lr_prepared[i]);
+			if (settle)
+				settle_counter(&lr_prepared[i], committed);
 			lr_prepared[i].xid = InvalidTransactionId;
 			db->prepared--;
 		}
@@ -568,11 +650,26 @@ lr_settle_prepared(LrDatabase *db)
 
 		LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
 		LWLockAcquire(db->lock, LW_EXCLUSIVE);
-		drop_counters(db, xid, !committed);
+		drop_counters(db, xid, true, committed);
 		db->held_hint = true;
 		LWLockRelease(db->lock);
 		LWLockRelease(lr_shared->lock);
 	}
+}
+
+/* Enters what the transaction holds of one member. */
+static bool
+enter_load(TransactionId xid, const LoadHold *hold)
+{
+	return (hold->load == 0 ||
+			enter_counter(held_db, xid, LR_COUNTER_LOAD, hold->slot,
+						  hold->load, 0)) &&
+		(hold->released == 0 ||
+		 enter_counter(held_db, xid, LR_COUNTER_RELEASE, hold->slot,
+					   hold->released, 0)) &&
+		(hold->turn_before < 0 ||
+		 enter_counter(held_db, xid, LR_COUNTER_TURN, hold->slot,
+					   hold->turn_set, hold->turn_before));
 }
 
 /* Copies the holds of the transaction into the array; false: no room. */
@@ -582,13 +679,11 @@ enter_holds(TransactionId xid)
 	Level	   *level = top_level;
 	TeamHold   *hold;
 	int64		min_id = lr_backends[lr_my_backend_index()].min_id;
-	bool		ok = enter_counter(held_db, xid, LR_COUNTER_XACT, 0, min_id);
+	bool		ok = enter_counter(held_db, xid, LR_COUNTER_XACT, 0, min_id, 0);
 	int			i;
 
 	for (i = 0; ok && level && i < level->nloads; i++)
-		if (level->loads[i].load != 0)
-			ok = enter_counter(held_db, xid, LR_COUNTER_LOAD,
-							   level->loads[i].slot, level->loads[i].load);
+		ok = enter_load(xid, &level->loads[i]);
 	for (hold = level ? level->teams : NULL; ok && hold != NULL; hold = hold->next)
 		for (i = 0; ok && i < hold->composition->n; i++)
 		{
@@ -597,7 +692,7 @@ enter_holds(TransactionId xid)
 
 			if (amount != 0 && hold->composition->seat[i] != LR_NO_SLOT)
 				ok = enter_counter(held_db, xid, LR_COUNTER_CREDIT,
-								   hold->composition->seat[i], amount);
+								   hold->composition->seat[i], amount, 0);
 		}
 	return ok;
 }
@@ -620,7 +715,7 @@ pre_prepare(void)
 	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
 	ok = enter_holds(xid);
 	if (!ok)
-		drop_counters(held_db, xid, false);
+		drop_counters(held_db, xid, false, false);
 	LWLockRelease(held_db->lock);
 	LWLockRelease(lr_shared->lock);
 	if (!ok)
@@ -665,6 +760,7 @@ end_transaction(void)
 	held_db = NULL;
 	top_level = NULL;
 	compositions = NULL;
+	any_released = false;
 	preparing = InvalidTransactionId;
 }
 
@@ -675,7 +771,7 @@ drop_preparing(void)
 		return;
 	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
 	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
-	drop_counters(held_db, preparing, false);
+	drop_counters(held_db, preparing, false, false);
 	LWLockRelease(held_db->lock);
 	LWLockRelease(lr_shared->lock);
 }
@@ -695,6 +791,8 @@ on_transaction(XactEvent event, void *arg)
 			pre_prepare();
 			break;
 		case XACT_EVENT_COMMIT:
+			commit_released();
+			/* FALLTHROUGH */
 		case XACT_EVENT_PREPARE:
 			lr_frames_abort(0);
 			lr_journal_abort(0);

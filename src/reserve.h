@@ -6,6 +6,10 @@
  * Invariants
  * - A counter in shared memory is what committed rows of journal and event
  *	 say, plus what open and prepared transactions have reserved.
+ * - What an open transaction gives back (it closes, deletes or moves a lead)
+ *	 stays reserved for others until it commits: it may still be rolled back,
+ *	 and nobody's load may exceed the capacity then.  The transaction itself
+ *	 may give the place away at once.
  * - Every change of a shared counter by a transaction is noted at the level
  *	 of the subtransaction that makes it, in memory allocated before the lock
  *	 is taken; a callback only adds and subtracts.
@@ -45,8 +49,14 @@ extern void lr_reserve_apply(const LrReservation *r, int sign);
 /* Takes one reservation of the current level back. */
 extern void lr_reserve_return(const LrReservation *r);
 
-/* Moves load without a decision: closed, reopened, released, … */
+/*
+ * Moves load without a decision: closed, reopened, released, …  Negative: given
+ * back when the transaction commits.
+ */
 extern void lr_reserve_load(int member_slot, int load);
+
+/* What this transaction will give back of a member's load; not above 0. */
+extern int64 lr_reserve_released(int member_slot);
 
 /*
  * Somebody may be able to take leads after this transaction who could not
@@ -65,6 +75,7 @@ extern void lr_settle_prepared(LrDatabase *db);
 
 /* Enters what a prepared transaction holds, found while loading. */
 extern bool lr_prepared_enter(LrDatabase *db, TransactionId xid,
-							  LrCounterKind kind, int slot, int64 amount);
+							  LrCounterKind kind, int slot, int64 amount,
+							  int64 before);
 
 #endif							/* LR_RESERVE_H */

@@ -97,7 +97,9 @@ typedef struct LrBackend
 typedef enum LrCounterKind
 {
 	LR_COUNTER_XACT,			/* amount is the smallest id */
-	LR_COUNTER_LOAD,			/* of a member slot */
+	LR_COUNTER_LOAD,			/* of a member slot: reserved */
+	LR_COUNTER_RELEASE,			/* of a member slot: given back by a commit */
+	LR_COUNTER_TURN,			/* last_turn of a member slot */
 	LR_COUNTER_CREDIT			/* of a seat */
 } LrCounterKind;
 
@@ -108,7 +110,8 @@ typedef struct LrPreparedCounter
 	int			db;
 	LrCounterKind kind;
 	int			slot;
-	int64		amount;
+	int64		amount;			/* TURN: as the transaction set it */
+	int64		before;			/* TURN: as it was before */
 } LrPreparedCounter;
 
 typedef struct LrShared

@@ -610,8 +610,18 @@ lr_table_unpin(LrTable *table)
 LrTable *
 lr_table_pin_sound(const char *name)
 {
+	static bool warned = false;
 	LrTable    *table = lr_table_pin(name);
 
+	if (table == NULL && !warned)
+	{
+		warned = true;
+		ereport(WARNING,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("leads are stored without owner: \"%s\" is not in leadroute.routed_table",
+						name),
+				 errhint("Restore leadroute's configuration, or run leadroute.attach on the table.")));
+	}
 	if (table == NULL || table->broken == NULL)
 		return table;
 	if (!table->warned)
