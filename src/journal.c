@@ -669,6 +669,21 @@ leave_pool(int32 routed_table, const char *lead_key)
 	table_close(rel, NoLock);
 }
 
+/* A held lead waits (again), in the order of its decision. */
+static void
+enter_pool(int32 routed_table, const char *lead_key, const LrCurrent *current)
+{
+	LrEntry		e = {0};
+
+	e.routed_table = routed_table;
+	e.router = current->router;
+	e.lead_key = lead_key;
+	e.team = -1;
+	e.id = current->id;
+	e.at = lr_now();
+	add_pool_entry(&e);
+}
+
 void
 lr_journal_end(int32 routed_table, const char *lead_key,
 			   const LrCurrent *current, TimestampTz at)
@@ -687,7 +702,8 @@ lr_journal_end(int32 routed_table, const char *lead_key,
 }
 
 void
-lr_journal_close(const LrCurrent *current, bool closed, TimestampTz at)
+lr_journal_close(int32 routed_table, const char *lead_key,
+				 const LrCurrent *current, bool closed, TimestampTz at)
 {
 	Datum		values[J_COLUMNS] = {0};
 	bool		nulls[J_COLUMNS] = {false};
@@ -698,6 +714,10 @@ lr_journal_close(const LrCurrent *current, bool closed, TimestampTz at)
 	nulls[J_CLOSED_AT] = !closed;
 	replace[J_CLOSED_AT] = true;
 	change_row(&tid, values, nulls, replace);
+	if (current->kind == LR_KIND_HELD && closed)
+		leave_pool(routed_table, lead_key);
+	else if (current->kind == LR_KIND_HELD)
+		enter_pool(routed_table, lead_key, current);
 }
 
 void
@@ -713,18 +733,10 @@ lr_journal_rekey(int32 routed_table, const char *old_key,
 	values[J_LEAD_KEY] = CStringGetTextDatum(new_key);
 	replace[J_LEAD_KEY] = true;
 	change_row(&tid, values, nulls, replace);
-	if (current->kind == LR_KIND_HELD)
+	if (current->kind == LR_KIND_HELD && !current->closed)
 	{
-		LrEntry		e = {0};
-
 		leave_pool(routed_table, old_key);
-		e.routed_table = routed_table;
-		e.router = current->router;
-		e.lead_key = new_key;
-		e.team = -1;
-		e.id = current->id;
-		e.at = lr_now();
-		add_pool_entry(&e);
+		enter_pool(routed_table, new_key, current);
 	}
 	initStringInfo(&payload);
 	appendStringInfoString(&payload, "{\"key\": ");

@@ -104,7 +104,8 @@ extern void lr_journal_end(int32 routed_table, const char *lead_key,
 						   const LrCurrent *current, TimestampTz at);
 
 /* Sets or clears closed_at. */
-extern void lr_journal_close(const LrCurrent *current, bool closed,
+extern void lr_journal_close(int32 routed_table, const char *lead_key,
+							 const LrCurrent *current, bool closed,
 							 TimestampTz at);
 
 /* The lead has another key from now on. */

@@ -161,7 +161,7 @@ closed_changed(LrTable *table, const LrFacts *new, const LrCurrent *current)
 		if (new->closed)
 			lr_eligibility_changed();
 	}
-	lr_journal_close(current, new->closed, lr_now());
+	lr_journal_close(table->id, new->key, current, new->closed, lr_now());
 	lr_event_add(new->closed ? LR_EVENT_CLOSED : LR_EVENT_REOPENED,
 				 current->router, table->id, new->key, current->id,
 				 current->member, load, NULL);

@@ -851,6 +851,10 @@ lr_rebuild(PG_FUNCTION_ARGS)
 	SPI_finish();
 	lr_resign(&rights);
 	rows = lr_recovery_load(db, true);
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	db->restored = false;
+	LWLockRelease(db->lock);
+	lr_eligibility_changed();
 	PG_RETURN_INT64(rows);
 }
 
@@ -884,11 +888,14 @@ static void
 verify_counters(LrDatabase *db, State *s, ReturnSetInfo *rsinfo)
 {
 	int			index = lr_db_index(db);
+	HASH_SEQ_STATUS seq;
+	MemberState *known;
 	int			i;
 
-	for (i = 0; i < lr_shared->members_used; i++)
-		if (lr_member_slots[i].db == index)
-			(void) member_state(s, lr_member_slots[i].member);
+	/* whoever is in the tables has a slot, or shared memory is full */
+	hash_seq_init(&seq, s->members);
+	while ((known = hash_seq_search(&seq)) != NULL)
+		(void) lr_member_slot(db, known->member);
 	for (i = 0; i < lr_shared->members_used; i++)
 	{
 		LrMemberSlot slot;

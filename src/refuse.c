@@ -58,7 +58,7 @@ refuse_trigger(Oid trigger)
 	Oid			relid;
 	int			i;
 
-	if (!OidIsValid(schema))
+	if (!OidIsValid(schema) || creating_extension)
 		return;
 	relid = relation_of_trigger(trigger);
 	if (!OidIsValid(relid) || get_rel_namespace(relid) != schema)

@@ -13,6 +13,7 @@
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 
 #include "compat.h"
 #include "frame.h"
@@ -64,10 +65,18 @@ typedef struct Level
 } Level;
 
 static LrDatabase *held_db = NULL;	/* database of all holds */
+static bool journal_rewritten = false;	/* see lr_journal_rewritten */
 static bool any_released = false;	/* by any level */
+static LrDatabase *to_wake = NULL;	/* see wake_worker */
 static bool eligibility_changed = false;	/* see lr_eligibility_changed */
 static Level *top_level = NULL;
 static Composition *compositions = NULL;
+
+void
+lr_journal_rewritten(void)
+{
+	journal_rewritten = true;
+}
 
 void
 lr_eligibility_changed(void)
@@ -729,39 +738,62 @@ pre_prepare(void)
 
 /* ---------- callbacks ---------- */
 
-/*
- * All of this transaction is settled: committed, prepared or given back.  The
- * worker is woken if it sleeps for good, or has something to do at once.
- */
+/* All of this transaction is settled: committed, prepared or given back. */
 static void
-end_transaction(void)
+end_transaction(bool committed)
 {
-	Latch	   *worker = NULL;
-
-	if (held_db == NULL && eligibility_changed && lr_shared != NULL)
-		held_db = lr_database_known();
+	if (held_db == NULL && (eligibility_changed || journal_rewritten))
+		held_db = lr_shared != NULL ? lr_database_known() : NULL;
 	if (held_db != NULL)
 	{
 		LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
 		lr_forget_ids(held_db);
-		held_db->held_hint |= eligibility_changed;
-		if (!held_db->worker_woken &&
-			(held_db->worker_idle || held_db->held_hint ||
-			 held_db->last_id - held_db->checkpoint_id >= lr_checkpoint_rows))
+		/* whoever routes leads is no longer restoring them */
+		if (top_level != NULL && committed)
+			held_db->restored = false;
+		if (journal_rewritten && committed)
 		{
-			held_db->worker_woken = true;
-			worker = held_db->worker;
+			held_db->restored = true;
+			if (held_db->state == LR_READY)
+				held_db->state = LR_EMPTY;
 		}
 		LWLockRelease(held_db->lock);
-		if (worker != NULL && worker != MyLatch)
-			SetLatch(worker);
 	}
-	eligibility_changed = false;
+	to_wake = held_db;
 	held_db = NULL;
 	top_level = NULL;
 	compositions = NULL;
-	any_released = false;
+	any_released = journal_rewritten = false;
 	preparing = InvalidTransactionId;
+}
+
+/*
+ * The worker is woken last, when the locks of the transaction are gone and its
+ * invalidation messages are out: it must see what has changed.  It is woken if
+ * it sleeps for good, or has something to do at once.
+ */
+static void
+wake_worker(ResourceReleasePhase phase, bool committed, bool top, void *arg)
+{
+	LrDatabase *db = to_wake;
+	Latch	   *worker = NULL;
+
+	if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !top || db == NULL)
+		return;
+	to_wake = NULL;
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	db->held_hint |= eligibility_changed;
+	if (!db->worker_woken &&
+		(db->worker_idle || db->held_hint ||
+		 db->last_id - db->checkpoint_id >= lr_checkpoint_rows))
+	{
+		db->worker_woken = true;
+		worker = db->worker;
+	}
+	LWLockRelease(db->lock);
+	eligibility_changed = false;
+	if (worker != NULL && worker != MyLatch)
+		SetLatch(worker);
 }
 
 static void
@@ -798,7 +830,7 @@ on_transaction(XactEvent event, void *arg)
 			lr_journal_abort(0);
 			lr_changes_end();
 			lr_moves_abort(0);
-			end_transaction();
+			end_transaction(true);
 			break;
 		case XACT_EVENT_ABORT:
 			lr_frames_abort(0);
@@ -808,7 +840,7 @@ on_transaction(XactEvent event, void *arg)
 			lr_team_version_abort();
 			drop_preparing();
 			abort_level(0);
-			end_transaction();
+			end_transaction(false);
 			break;
 		default:
 			break;
@@ -849,4 +881,5 @@ lr_reserve_init(void)
 {
 	RegisterXactCallback(on_transaction, NULL);
 	RegisterSubXactCallback(on_subtransaction, NULL);
+	RegisterResourceReleaseCallback(wake_worker, NULL);
 }

@@ -64,6 +64,12 @@ extern int64 lr_reserve_released(int member_slot);
  */
 extern void lr_eligibility_changed(void);
 
+/*
+ * This transaction writes the journal by SQL: the counters are loaded again
+ * after its commit.
+ */
+extern void lr_journal_rewritten(void);
+
 /* A fresh id outside of a decision. */
 extern int64 lr_reserve_id(void);
 

@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
+#include "storage/lmgr.h"
 #include "storage/shmem.h"
 #include "utils/hsearch.h"
 
@@ -219,6 +220,15 @@ find_database(Oid dboid, int64 incarnation)
 	return unused;
 }
 
+/* The slot this backend has used last. */
+static LrDatabase *known = NULL;
+
+LrDatabase *
+lr_database_known(void)
+{
+	return known;
+}
+
 LrDatabase *
 lr_database_slot(void)
 {
@@ -230,6 +240,7 @@ lr_database_slot(void)
 	incarnation = lr_incarnation();
 	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
 	db = find_database(MyDatabaseId, incarnation);
+	known = db;
 	launcher = db != NULL && db->worker == NULL ? lr_shared->launcher : NULL;
 	LWLockRelease(lr_shared->lock);
 	if (db == NULL)
@@ -277,14 +288,6 @@ loading_failed(int code, Datum arg)
 	ConditionVariableBroadcast(&db->changed);
 }
 
-/* The slot this backend has used last. */
-static LrDatabase *mine = NULL;
-
-LrDatabase *
-lr_database_known(void)
-{
-	return mine;
-}
 
 LrDatabase *
 lr_database(void)
@@ -292,10 +295,17 @@ lr_database(void)
 	LrDatabase *db;
 	bool		load = false;
 
-	if (mine != NULL && mine->state == LR_READY &&
-		mine->dboid == MyDatabaseId && mine->incarnation == lr_incarnation())
-		return mine;
-	db = mine = lr_database_slot();
+	/*
+	 * Counters that are to be loaded again (the journal was written by SQL)
+	 * wait for the end of a transaction that has reservations in the old ones.
+	 */
+	if (known != NULL &&
+		(known->state == LR_READY ||
+		 lr_backends[lr_my_backend_index()].min_id != 0) &&
+		known->dboid == MyDatabaseId &&
+		known->incarnation == lr_incarnation())
+		return known;
+	db = lr_database_slot();
 
 	ConditionVariablePrepareToSleep(&db->changed);
 	for (;;)
@@ -320,6 +330,9 @@ lr_database(void)
 
 	PG_ENSURE_ERROR_CLEANUP(loading_failed, PointerGetDatum(db));
 	{
+		/* reservations of others would be lost: wait for them */
+		if (db->open_xacts > 0)
+			LockRelationOid(lr_relid("journal"), ShareLock);
 		(void) lr_recovery_load(db, false);
 	}
 	PG_END_ENSURE_ERROR_CLEANUP(loading_failed, PointerGetDatum(db));

@@ -338,6 +338,8 @@ held_leads(MemoryContext context, int64 after, int64 *last)
 							  " FROM leadroute.pool_entry p"
 							  " JOIN leadroute.routed_table t ON t.id = p.routed_table"
 							  " WHERE p.state = 'held' AND p.assignment > $1"
+							  " AND EXISTS (SELECT FROM pg_catalog.pg_trigger g"
+							  " WHERE g.tgrelid = t.relation AND g.tgname = 'zz_leadroute_insert')"
 							  " ORDER BY p.assignment LIMIT $2",
 							  2, types, values, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read held leads");
@@ -448,6 +450,7 @@ typedef struct Due
 	int64		unsaved;		/* ids since the last checkpoint */
 	bool		prepared;
 	bool		hint;			/* somebody may have become eligible */
+	bool		restored;		/* nothing is routed yet, see restore.c */
 } Due;
 
 static void
@@ -457,6 +460,7 @@ look(LrDatabase *db, Due *due)
 	due->unsaved = db->last_id - db->checkpoint_id;
 	due->prepared = db->prepared > 0;
 	due->hint = db->held_hint;
+	due->restored = db->restored;
 	db->held_hint = db->worker_idle = db->worker_woken = false;
 	LWLockRelease(db->lock);
 }
@@ -537,7 +541,9 @@ work(LrDatabase *db)
 		else
 			timeout = milliseconds_until(checkpoint_at);
 	}
-	if (due.hint || now >= held_at)
+	if (due.restored)
+		timeout = timeout < 0 ? lr_held_retry_interval * 1000L : timeout;
+	else if (due.hint || now >= held_at)
 	{
 		if (any_held())
 		{

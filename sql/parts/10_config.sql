@@ -165,6 +165,9 @@ COMMENT ON COLUMN leadroute.absence.team IS 'Away for this team only. NULL: for 
 COMMENT ON COLUMN leadroute.absence.reason IS 'Why, in the member''s words. NULL: not said.';
 COMMENT ON COLUMN leadroute.absence.written_by IS 'Role that wrote it.';
 
+-- Its key may hold NULL, so it cannot identify rows for logical replication.
+ALTER TABLE leadroute.absence REPLICA IDENTITY FULL;
+
 CREATE TABLE leadroute.config_state (
 	router	text COLLATE "C" NOT NULL PRIMARY KEY
 			REFERENCES leadroute.router (name) ON UPDATE CASCADE ON DELETE CASCADE,

@@ -167,6 +167,24 @@ COMMENT ON COLUMN leadroute.incarnation.id IS 'The number.';
 INSERT INTO leadroute.incarnation (id)
 	SELECT ('x' || substr(replace(gen_random_uuid()::text, '-', ''), 17))::bit(64)::bigint;
 
+-- The library's own writing fires no triggers: these see a restore.
+CREATE FUNCTION leadroute.journal_written() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'lr_journal_written';
+COMMENT ON FUNCTION leadroute.journal_written() IS 'Trigger: SQL has written the journal (a restore); the counters are loaded again from all of it when the transaction has committed, and held leads wait until leads are routed again or leadroute.rebuild is called.';
+DO $$
+DECLARE
+	t text;
+BEGIN
+	FOREACH t IN ARRAY ARRAY['journal', 'event', 'team_version', 'pool_entry']
+	LOOP
+		EXECUTE format('CREATE TRIGGER journal_written AFTER INSERT%s ON leadroute.%I
+			FOR EACH STATEMENT EXECUTE FUNCTION leadroute.journal_written()',
+			CASE WHEN t <> 'pool_entry' THEN ' OR UPDATE OR DELETE OR TRUNCATE' END, t);
+		EXECUTE format('ALTER TABLE leadroute.%I ENABLE ALWAYS TRIGGER journal_written', t);
+	END LOOP;
+END
+$$;
+
 SELECT pg_extension_config_dump('leadroute.journal', '');
 SELECT pg_extension_config_dump('leadroute.event', '');
 SELECT pg_extension_config_dump('leadroute.pool_entry', '');
