@@ -25,6 +25,13 @@
 #define lr_my_backend_index()	((int) MyBackendId - 1)
 #endif
 
+/* Memory for the extra value of a setting. */
+#if PG_VERSION_NUM >= 160000
+#define lr_guc_malloc(size)	guc_malloc(LOG, size)
+#else
+#define lr_guc_malloc(size)	malloc(size)
+#endif
+
 /* Number of this transaction in this backend. */
 #if PG_VERSION_NUM >= 170000
 #define lr_my_lxid()	(MyProc->vxid.lxid)

@@ -56,7 +56,7 @@ PG_FUNCTION_INFO_V1(lr_require_preload_sql);
 static bool
 check_test_clock(char **newval, void **extra, GucSource source)
 {
-	TimestampTz *value = (TimestampTz *) malloc(sizeof(TimestampTz));
+	TimestampTz *value = (TimestampTz *) lr_guc_malloc(sizeof(TimestampTz));
 
 	if (value == NULL)
 		return false;

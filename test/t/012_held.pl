@@ -35,13 +35,16 @@ sub owned
 	return $node->safe_psql('postgres', q(SELECT string_agg(id::text, ' ' ORDER BY id) FROM lead WHERE owner IS NOT NULL));
 }
 
+# leads that a test below deletes
+my %deleted;
+
 sub decided_ok
 {
 	my ($sql, $last, $what) = @_;
 
 	$node->safe_psql('postgres', $sql) if $sql;
 	poll_ok($node, 'postgres', "SELECT owner IS NOT NULL FROM lead WHERE id = $last", $what);
-	is(owned(), join(' ', 1 .. $last), "oldest first: $what");
+	is(owned(), join(' ', grep { !$deleted{$_} } 1 .. $last), "oldest first: $what");
 	return;
 }
 
@@ -59,6 +62,7 @@ $node->safe_psql('postgres', q(
 	UPDATE lead SET stage = 'closed' WHERE id = 3));
 is(owned(), '1 2 3 4 5 6', 'who is away gets none');
 decided_ok(q(SELECT leadroute.resume('anna')), 7, 'a member comes back');
+$deleted{4} = 1;
 decided_ok(q(DELETE FROM lead WHERE id = 4), 8, 'a lead is deleted');
 decided_ok(q(UPDATE leadroute.member SET capacity = 4 WHERE name = 'anna'), 9, 'the capacity is raised, once more');
 
