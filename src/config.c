@@ -644,6 +644,7 @@ read_router(const char *name)
 		router->version = version;
 		router->checked = checked;
 		router->own_changes = own_changes;
+		router->incarnation = lr_incarnation();
 		router->people_seen = people;
 		if (read_router_row(router, name))
 		{
@@ -728,6 +729,7 @@ lr_router_pin(const char *name)
 		uint64		generation = config_generation;
 
 		if (router->own_changes == own_changes &&
+			router->incarnation == lr_incarnation() &&
 			read_version(name) == router->version)
 			router->checked = generation;
 		else

@@ -93,6 +93,7 @@ typedef struct Batch
 
 static Batch *innermost = NULL;
 static TupleDesc row_desc[ROW_KINDS];	/* copies, for this session */
+static int64 row_desc_of;		/* incarnation they are of */
 static CommandId written_cid = InvalidCommandId;
 
 static Oid	act_as = InvalidOid;
@@ -131,6 +132,11 @@ acting_role(void)
 static TupleDesc
 desc_of(RowKind kind)
 {
+	if (row_desc_of != lr_incarnation())
+	{
+		memset(row_desc, 0, sizeof(row_desc));
+		row_desc_of = lr_incarnation();
+	}
 	if (row_desc[kind] == NULL)
 	{
 		static const int columns[] = {J_COLUMNS, E_COLUMNS, P_COLUMNS};

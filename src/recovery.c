@@ -904,6 +904,7 @@ verify_counters(LrDatabase *db, State *s, ReturnSetInfo *rsinfo)
 		if (lr_member_slots[i].db != index)
 			continue;
 		slot = lr_member_slots[i];
+		slot.load += lr_reserve_released(i);
 		m = member_state(s, slot.member);
 		if (slot.load != m->load)
 			disagree(rsinfo, "load", NULL, psprintf("member id %d", slot.member),
@@ -1178,7 +1179,7 @@ lr_member_counter(PG_FUNCTION_ARGS)
 		if (slot.db != lr_db_index(db))
 			continue;
 		values[0] = Int32GetDatum(slot.member);
-		values[1] = Int64GetDatum(slot.load);
+		values[1] = Int64GetDatum(slot.load + lr_reserve_released(i));
 		values[2] = Int64GetDatum(slot.last_turn);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
