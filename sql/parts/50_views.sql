@@ -457,7 +457,8 @@ SELECT 'error', 'journal_trigger', format('trigger "%s" on %s', t.tgname, t.tgre
 	'Drop it; leadroute.event is the feed of what happens.',
 	NULL
 FROM pg_trigger t
-WHERE NOT t.tgisinternal AND t.tgrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
+WHERE NOT t.tgisinternal AND t.tgname <> 'journal_written'
+AND t.tgrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
 	'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.checkpoint'::regclass)
 UNION ALL
 SELECT 'error', 'journal_foreign_key', format('constraint "%s" of %s', c.conname, c.conrelid::regclass),
