@@ -1,0 +1,85 @@
+-- Every function: arguments with their names and defaults, result, language,
+-- volatility, strictness, and whether everybody may call it.  PUBLIC stands at
+-- what says nothing about leads and changes nothing; all else has to be granted.
+BEGIN;
+CREATE TEMP TABLE expected (call text, result text, how text);
+INSERT INTO expected VALUES
+	('absence_of(router text, member text)', 'regclass', 'plpgsql stable'),
+	('adopt(lead_table text)', 'bigint', 'c volatile'),
+	('assign(lead_table text, key anyelement, member text, reason text DEFAULT NULL::text, ignore_limits boolean DEFAULT false)', 'text', 'c volatile'),
+	('assign(lead_table text, key text, member text, reason text DEFAULT NULL::text, ignore_limits boolean DEFAULT false)', 'text', 'c volatile'),
+	('attach(relation regclass, owner_column text, name text DEFAULT NULL::text, router text DEFAULT NULL::text, router_expr text DEFAULT NULL::text, key_columns text[] DEFAULT NULL::text[], nobody text DEFAULT NULL::text, closed_when text DEFAULT NULL::text)', 'text', 'sql volatile'),
+	('attach_under(path text, relation regclass, owner_column text, name text, router text, router_expr text, key_columns text[], nobody text, closed_when text)', 'text', 'plpgsql volatile'),
+	('check_condition(lead_table text, condition text)', 'text', 'c volatile'),
+	('check_config()', 'trigger', 'c volatile'),
+	('check_owner_column(relation regclass, owner_column text, key_columns text[], nobody text)', 'text', 'plpgsql stable'),
+	('check_relation(relation regclass)', 'void', 'plpgsql stable strict'),
+	('checkpoint_now()', 'bigint', 'c volatile'),
+	('condition_error(lead_table text, condition text, search_path text, written_by text)', 'text', 'plpgsql volatile'),
+	('config_changed()', 'trigger', 'c volatile'),
+	('default_router()', 'text', 'c stable parallel safe PUBLIC'),
+	('detach(lead_table text)', 'text', 'plpgsql volatile'),
+	('drop_pool_entries()', 'trigger', 'plpgsql volatile security definer'),
+	('explain(lead_table text, key anyelement, format text DEFAULT ''text''::text)', 'SETOF text', 'c volatile'),
+	('explain(lead_table text, key text, format text DEFAULT ''text''::text)', 'SETOF text', 'c volatile'),
+	('fairness(since timestamp with time zone DEFAULT (now() - ''30 days''::interval), until timestamp with time zone DEFAULT now(), router text DEFAULT NULL::text)', 'TABLE(router text, team text, member text, weight double precision, received bigint, exact_share double precision, deviation double precision)', 'sql stable'),
+	('grant_to(role text, profile text)', 'text', 'plpgsql volatile'),
+	('is_preloaded()', 'boolean', 'c stable PUBLIC'),
+	('journal_written()', 'trigger', 'c volatile'),
+	('keep_name()', 'trigger', 'plpgsql volatile security definer'),
+	('key_of(relation regclass, key_columns text[])', 'text[]', 'plpgsql stable'),
+	('key_text(key anyelement)', 'text', 'plpgsql stable parallel safe'),
+	('kind_name(kind "char")', 'text', 'sql immutable strict parallel safe PUBLIC'),
+	('lead_trigger()', 'trigger', 'c volatile'),
+	('member_counter(OUT member integer, OUT load bigint, OUT last_turn bigint)', 'SETOF record', 'c volatile'),
+	('members_saved()', 'trigger', 'c volatile'),
+	('method_name(method "char")', 'text', 'sql immutable strict parallel safe PUBLIC'),
+	('passed_detail(code bigint, figure bigint, second_figure bigint)', 'text', 'sql stable parallel safe PUBLIC'),
+	('passed_name(code bigint)', 'text', 'sql immutable strict parallel safe PUBLIC'),
+	('passed_until(code bigint, figure bigint)', 'timestamp with time zone', 'sql immutable parallel safe PUBLIC'),
+	('pause(member text, until timestamp with time zone DEFAULT ''infinity''::timestamp with time zone, reason text DEFAULT NULL::text, team text DEFAULT NULL::text)', 'void', 'plpgsql volatile'),
+	('rebuild()', 'bigint', 'c volatile'),
+	('release_table(lead_table text)', 'bigint', 'c volatile'),
+	('require_preload()', 'void', 'c volatile PUBLIC'),
+	('resume(member text, team text DEFAULT NULL::text)', 'void', 'plpgsql volatile'),
+	('route(lead_table text, key anyelement)', 'text', 'c volatile'),
+	('route(lead_table text, key text)', 'text', 'c volatile'),
+	('row_stored()', 'boolean', 'c volatile PUBLIC'),
+	('seat_counter(OUT router integer, OUT team integer, OUT member integer, OUT credit double precision)', 'SETOF record', 'c volatile'),
+	('share_of(candidates bytea, member_index integer, weight double precision[])', 'double precision', 'c immutable parallel safe PUBLIC'),
+	('verify(OUT what text, OUT router text, OUT subject text, OUT expected text, OUT found text)', 'SETOF record', 'c volatile'),
+	('version(OUT library text, OUT sql text)', 'record', 'c stable PUBLIC'),
+	('why(lead_table text, key anyelement)', 'SETOF text', 'plpgsql stable'),
+	('why(lead_table text, key text)', 'SETOF text', 'plpgsql stable');
+
+SELECT plan(2 * count(*)::integer + 3) FROM expected;
+CREATE EXTENSION leadroute;
+
+CREATE TEMP VIEW found AS
+	SELECT format('%s(%s)', p.proname, pg_get_function_arguments(p.oid)) AS call,
+		pg_get_function_result(p.oid) AS result,
+		concat_ws(' ', l.lanname,
+			CASE p.provolatile WHEN 'v' THEN 'volatile' WHEN 's' THEN 'stable' ELSE 'immutable' END,
+			CASE WHEN p.proisstrict THEN 'strict' END,
+			CASE p.proparallel WHEN 's' THEN 'parallel safe' WHEN 'r' THEN 'parallel restricted' END,
+			CASE WHEN p.prosecdef THEN 'security definer' END,
+			CASE WHEN has_function_privilege('public', p.oid, 'EXECUTE') THEN 'PUBLIC' END) AS how
+	FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+	WHERE p.pronamespace = 'leadroute'::regnamespace;
+
+SELECT is((SELECT f.result FROM found f WHERE f.call = e.call), e.result, 'result of ' || e.call) FROM expected e;
+SELECT is((SELECT f.how FROM found f WHERE f.call = e.call), e.how, e.call || ' is ' || e.how) FROM expected e;
+SELECT is_empty('SELECT call FROM found EXCEPT SELECT call FROM expected', 'every function is listed here');
+SELECT is_empty($$
+	SELECT proname FROM pg_proc WHERE pronamespace = 'leadroute'::regnamespace
+	GROUP BY proname HAVING count(*) > 1 AND NOT bool_or('anyelement'::regtype = ANY (proargtypes::oid[])) $$,
+	'only calls with a key have two forms, one for text and one for any type');
+SELECT is_empty($$
+	SELECT p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+	JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+	JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+	WHERE e.extname = 'leadroute' AND n.nspname <> 'leadroute' $$,
+	'no function outside of the schema');
+
+SELECT finish();
+ROLLBACK;
