@@ -448,15 +448,6 @@ lr_expr_eval(LrExpr *expr, ExprContext *econtext, bool *isnull)
 }
 
 bool
-lr_expr_true(LrExpr *expr, ExprContext *econtext)
-{
-	bool		isnull;
-	Datum		value = lr_expr_eval(expr, econtext, &isnull);
-
-	return !isnull && DatumGetBool(value);
-}
-
-bool
 lr_error_is_fatal(int sqlerrcode)
 {
 	int			class = ERRCODE_TO_CATEGORY(sqlerrcode);

@@ -40,9 +40,6 @@ extern LrExpr *lr_expr_compile(Relation rel, const char *text, LrExprKind kind,
  */
 extern Datum lr_expr_eval(LrExpr *expr, ExprContext *econtext, bool *isnull);
 
-/* true: the expression is boolean and true for this row. */
-extern bool lr_expr_true(LrExpr *expr, ExprContext *econtext);
-
 /*
  * True for errors that must not be taken for a mistake in an expression:
  * serialization, resources, operator intervention, system, internal.

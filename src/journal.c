@@ -101,11 +101,6 @@ static Oid	role_oid = InvalidOid;
 static char *role_name = NULL;
 
 void
-lr_journal_init(void)
-{
-}
-
-void
 lr_journal_act_as(Oid role)
 {
 	act_as = role;

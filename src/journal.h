@@ -65,8 +65,6 @@ typedef struct LrCurrent
 #define LR_EVENT_REKEYED	"rekeyed"
 #define LR_EVENT_RULE_ERROR	"rule_error"
 
-extern void lr_journal_init(void);
-
 /*
  * Role recorded as the one that acts, while functions work with the rights of
  * the lead table's owner; InvalidOid: the current user.  Ends with the

@@ -23,7 +23,6 @@
 #include "leadroute.h"
 #include "reserve.h"
 #include "roster.h"
-#include "journal.h"
 #include "refuse.h"
 #include "worker.h"
 
@@ -206,5 +205,4 @@ _PG_init(void)
 
 	lr_config_init();
 	lr_reserve_init();
-	lr_journal_init();
 }

@@ -10,6 +10,7 @@
 #ifndef LR_RECOVERY_H
 #define LR_RECOVERY_H
 
+#include "fold.h"
 #include "roster.h"
 
 /*
@@ -18,6 +19,9 @@
  * read.  May raise.
  */
 extern int64 lr_recovery_load(LrDatabase *db, bool whole);
+
+/* The newest checkpoint, or an empty state. */
+extern LrState *lr_checkpoint_read(void);
 
 /* Writes a checkpoint if anything has happened; returns its cut. */
 extern int64 lr_checkpoint(LrDatabase *db);

@@ -536,15 +536,3 @@ lr_clear_counters(LrDatabase *db)
 		if (lr_rotation_slots[i].db == index)
 			lr_rotation_slots[i].last_set = 0;
 }
-
-void
-lr_wake_worker(LrDatabase *db)
-{
-	Latch	   *latch;
-
-	LWLockAcquire(lr_shared->lock, LW_SHARED);
-	latch = db->worker;
-	LWLockRelease(lr_shared->lock);
-	if (latch != NULL)
-		SetLatch(latch);
-}

@@ -171,7 +171,4 @@ extern int64 lr_settled_below(LrDatabase *db);
 /* Sets all counters of a database to zero.  db->lock held. */
 extern void lr_clear_counters(LrDatabase *db);
 
-/* Wakes the worker of the database, if there is one. */
-extern void lr_wake_worker(LrDatabase *db);
-
 #endif							/* LR_ROSTER_H */

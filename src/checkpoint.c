@@ -1,0 +1,241 @@
+/*
+ * checkpoint.c
+ *	  Writing and reading the counters at a cut.
+ *
+ * Invariant of the cut: it is below every id of an open or prepared
+ * transaction, and the rows are read with a snapshot taken after it was
+ * determined; so no row with id <= cut can become visible later.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+
+#include "append.h"
+#include "journal.h"
+#include "lead.h"
+#include "owner_rights.h"
+#include "recovery.h"
+#include "reserve.h"
+
+PG_FUNCTION_INFO_V1(lr_checkpoint_now);
+
+/* pages_per_range of journal_order and event_order. */
+#define PAGES_PER_RANGE	64
+
+static int
+array_column(int column, Oid type, Datum **elements)
+{
+	bool		isnull;
+	int			n;
+	Datum		array = SPI_getbinval(SPI_tuptable->vals[0],
+									  SPI_tuptable->tupdesc, column, &isnull);
+
+	if (type == INT4OID)
+		deconstruct_array(DatumGetArrayTypeP(array), INT4OID, 4, true,
+						  TYPALIGN_INT, elements, NULL, &n);
+	else
+		deconstruct_array(DatumGetArrayTypeP(array), INT8OID, 8,
+						  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, elements, NULL, &n);
+	return n;
+}
+
+/* The newest checkpoint, or an empty state. */
+LrState *
+lr_checkpoint_read(void)
+{
+	LrState	   *s = lr_state_new();
+	Datum	   *a;
+	Datum	   *b;
+	Datum	   *c;
+	Datum	   *d;
+	int			n;
+	int			i;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	lr_read_query("SELECT cut, member, load, last_turn, seat_router, seat_team,"
+			   " seat_member, seat_credit FROM leadroute.checkpoint"
+			   " ORDER BY cut DESC LIMIT 1", 0, 0, 0);
+	PopActiveSnapshot();
+	if (SPI_processed == 0)
+		return s;
+	s->cut = s->last_id = lr_spi_int8(0, 1);
+	n = array_column(2, INT4OID, &a);
+	(void) array_column(3, INT8OID, &b);
+	(void) array_column(4, INT8OID, &c);
+	for (i = 0; i < n; i++)
+	{
+		LrMemberState *m = lr_state_member(s, DatumGetInt32(a[i]));
+
+		m->load = DatumGetInt64(b[i]);
+		m->last_turn = DatumGetInt64(c[i]);
+	}
+	n = array_column(5, INT4OID, &a);
+	(void) array_column(6, INT4OID, &b);
+	(void) array_column(7, INT4OID, &c);
+	(void) array_column(8, INT8OID, &d);
+	for (i = 0; i < n; i++)
+		lr_state_seat(s, DatumGetInt32(a[i]), DatumGetInt32(b[i]),
+				   DatumGetInt32(c[i]))->credit = DatumGetInt64(d[i]);
+	SPI_freetuptable(SPI_tuptable);
+	return s;
+}
+
+static Datum
+make_array(Datum *elements, int n, Oid type)
+{
+	ArrayType  *array = type == INT4OID ?
+		construct_array(elements, n, INT4OID, 4, true, TYPALIGN_INT) :
+		construct_array(elements, n, INT8OID, 8, FLOAT8PASSBYVAL,
+						TYPALIGN_DOUBLE);
+
+	return PointerGetDatum(array);
+}
+
+static void
+write_checkpoint(LrState *s)
+{
+	int			nm = hash_get_num_entries(s->members);
+	int			ns = hash_get_num_entries(s->seats);
+	int			room = Max(nm, ns) + 1;
+	Datum	   *c[7];
+	Datum		values[9];
+	bool		nulls[9] = {false};
+	HASH_SEQ_STATUS seq;
+	LrMemberState *m;
+	LrSeatState  *seat;
+	int			i;
+
+	for (i = 0; i < 7; i++)
+		c[i] = (Datum *) palloc(room * sizeof(Datum));
+	i = 0;
+	hash_seq_init(&seq, s->members);
+	while ((m = hash_seq_search(&seq)) != NULL)
+	{
+		c[0][i] = Int32GetDatum(m->member);
+		c[1][i] = Int64GetDatum(m->load);
+		c[2][i++] = Int64GetDatum(m->last_turn);
+	}
+	i = 0;
+	hash_seq_init(&seq, s->seats);
+	while ((seat = hash_seq_search(&seq)) != NULL)
+	{
+		c[3][i] = Int32GetDatum(seat->key.router);
+		c[4][i] = Int32GetDatum(seat->key.team);
+		c[5][i] = Int32GetDatum(seat->key.member);
+		c[6][i++] = Int64GetDatum(seat->credit);
+	}
+	values[0] = Int64GetDatum(s->cut);
+	values[1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	for (i = 0; i < 3; i++)
+		values[2 + i] = make_array(c[i], nm, i == 0 ? INT4OID : INT8OID);
+	for (i = 3; i < 7; i++)
+		values[2 + i] = make_array(c[i], ns, i < 6 ? INT4OID : INT8OID);
+	lr_append_values("checkpoint", values, nulls);
+}
+
+/*
+ * Puts last_turn right where rollbacks have left it in doubt: up to the cut the
+ * tables say it exactly.
+ */
+static void
+clean_turns(LrDatabase *db, LrState *s)
+{
+	int			i;
+
+	for (i = 0; i < lr_shared->members_used; i++)
+	{
+		LrMemberSlot *slot = &lr_member_slots[i];
+		int64		last_turn;
+
+		if (slot->db != lr_db_index(db) || !slot->turn_dirty)
+			continue;
+		last_turn = lr_state_member(s, slot->member)->last_turn;
+		LWLockAcquire(db->lock, LW_EXCLUSIVE);
+		if (slot->last_turn <= s->cut)
+		{
+			slot->last_turn = last_turn;
+			slot->turn_dirty = false;
+		}
+		LWLockRelease(db->lock);
+	}
+}
+
+/*
+ * Summarises the ranges of a table's BRIN index that lie behind its end.  The
+ * ranges at the end stay unsummarised, so that appending does not have to
+ * update their summary with every row.
+ */
+static void
+summarize_behind(const char *table)
+{
+	static BlockNumber done[2] = {0, 0};
+	BlockNumber *from = &done[strcmp(table, "event") == 0];
+	Relation	rel = table_open(lr_relid(table), AccessShareLock);
+	BlockNumber blocks = RelationGetNumberOfBlocks(rel);
+	char	   *query = psprintf("SELECT pg_catalog.brin_summarize_range('leadroute.%s_order', b)"
+								 " FROM pg_catalog.generate_series($1, $2, %d) b",
+								 table, PAGES_PER_RANGE);
+	Oid			types[2] = {INT8OID, INT8OID};
+	Datum		values[2];
+
+	table_close(rel, AccessShareLock);
+	if (*from > blocks)
+		*from = 0;				/* rewritten or truncated */
+	if (blocks < 3 * PAGES_PER_RANGE ||
+		*from >= blocks - 3 * PAGES_PER_RANGE)
+		return;
+	values[0] = Int64GetDatum(*from);
+	values[1] = Int64GetDatum((int64) blocks - 3 * PAGES_PER_RANGE);
+	if (SPI_execute_with_args(query, 2, types, values, NULL, false,
+							  0) != SPI_OK_SELECT)
+		elog(ERROR, "could not summarize leadroute.%s", table);
+	*from = (blocks - 2 * PAGES_PER_RANGE) / PAGES_PER_RANGE * PAGES_PER_RANGE;
+}
+
+int64
+lr_checkpoint(LrDatabase *db)
+{
+	int64		cut;
+	LrState	   *s;
+	LrRights	rights;
+
+	lr_settle_prepared(db);
+	cut = lr_settled_below(db) - 1;
+	lr_become(lr_extension_owner(), &rights);
+	SPI_connect();
+	/* one writer at a time; readers and routing do not care */
+	LockRelationOid(lr_relid("checkpoint"), ShareUpdateExclusiveLock);
+	s = lr_checkpoint_read();
+	if (cut > s->cut)
+	{
+		lr_fold(s, cut);
+		clean_turns(db, s);
+		write_checkpoint(s);
+		CommandCounterIncrement();
+		PushActiveSnapshot(GetLatestSnapshot());
+		if (SPI_execute("DELETE FROM leadroute.checkpoint WHERE cut <"
+						" (SELECT pg_catalog.max(cut) FROM leadroute.checkpoint)",
+						false, 0) != SPI_OK_DELETE)
+			elog(ERROR, "could not delete old checkpoints");
+		summarize_behind("journal");
+		summarize_behind("event");
+		PopActiveSnapshot();
+		LWLockAcquire(db->lock, LW_EXCLUSIVE);
+		db->checkpoint_id = cut;
+		LWLockRelease(db->lock);
+	}
+	cut = s->cut;
+	SPI_finish();
+	lr_resign(&rights);
+	return cut;
+}
+
+Datum
+lr_checkpoint_now(PG_FUNCTION_ARGS)
+{
+	lr_require_preload();
+	lr_journal_flush();
+	PG_RETURN_INT64(lr_checkpoint(lr_database()));
+}

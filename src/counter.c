@@ -1,0 +1,92 @@
+/*
+ * counter.c
+ *	  The counters in shared memory, and exact shares, as SQL sees them.
+ */
+#include "postgres.h"
+
+#include "funcapi.h"
+
+#include "lead.h"
+#include "recovery.h"
+#include "reserve.h"
+
+PG_FUNCTION_INFO_V1(lr_member_counter);
+PG_FUNCTION_INFO_V1(lr_seat_counter);
+PG_FUNCTION_INFO_V1(lr_share_of);
+
+Datum
+lr_member_counter(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	LrDatabase *db;
+	int			i;
+
+	lr_require_preload();
+	InitMaterializedSRF(fcinfo, 0);
+	db = lr_database();
+	lr_settle_prepared(db);
+	for (i = 0; i < lr_shared->members_used; i++)
+	{
+		LrMemberSlot slot = lr_member_slots[i];
+		Datum		values[3];
+		bool		nulls[3] = {false};
+
+		if (slot.db != lr_db_index(db))
+			continue;
+		values[0] = Int32GetDatum(slot.member);
+		values[1] = Int64GetDatum(slot.load + lr_reserve_released(i));
+		values[2] = Int64GetDatum(slot.last_turn);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+Datum
+lr_seat_counter(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	LrDatabase *db;
+	int			i;
+
+	lr_require_preload();
+	InitMaterializedSRF(fcinfo, 0);
+	db = lr_database();
+	lr_settle_prepared(db);
+	for (i = 0; i < lr_shared->seats_used; i++)
+	{
+		LrSeat		seat = lr_seats[i];
+		Datum		values[4];
+		bool		nulls[4] = {false};
+
+		if (seat.db != lr_db_index(db))
+			continue;
+		values[0] = Int32GetDatum(seat.router);
+		values[1] = Int32GetDatum(seat.team);
+		values[2] = Int32GetDatum(seat.member);
+		values[3] = Float8GetDatum(LR_CREDIT_LEADS(seat.credit));
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+Datum
+lr_share_of(PG_FUNCTION_ARGS)
+{
+	LrShares		shares;
+	double		sum = 0;
+	int			index;
+	int			i;
+
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	shares.candidates = PG_ARGISNULL(0) ? NULL : PG_GETARG_BYTEA_PP(0);
+	index = PG_GETARG_INT32(1) - 1;
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), FLOAT8OID, 8, FLOAT8PASSBYVAL,
+					  TYPALIGN_DOUBLE, &shares.weight, NULL, &shares.n);
+	for (i = 0; i < shares.n; i++)
+		if (lr_is_candidate(shares.candidates, i))
+			sum += DatumGetFloat8(shares.weight[i]);
+	if (index < 0 || index >= shares.n || !lr_is_candidate(shares.candidates, index))
+		PG_RETURN_FLOAT8(0);
+	PG_RETURN_FLOAT8(DatumGetFloat8(shares.weight[index]) / sum);
+}

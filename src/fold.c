@@ -1,0 +1,223 @@
+/*
+ * fold.c
+ *	  Folding journal and event into counters.  See fold.h.
+ *
+ * The fold is three aggregates that PostgreSQL computes; only the shares of
+ * each (composition, set of candidates, chosen member) are worked out here, as
+ * integers that depend on nothing else: the very numbers that apply_turn of
+ * reserve.c added.
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "utils/snapmgr.h"
+
+#include "fold.h"
+#include "roster.h"
+
+/* ---------- states ---------- */
+
+LrState *
+lr_state_new(void)
+{
+	LrState	   *s = (LrState *) palloc0(sizeof(LrState));
+	HASHCTL		info = {0};
+
+	info.hcxt = CurrentMemoryContext;
+	info.keysize = sizeof(int32);
+	info.entrysize = sizeof(LrMemberState);
+	s->members = hash_create("leadroute members", 1024, &info,
+							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	info.keysize = sizeof(LrSeatKey);
+	info.entrysize = sizeof(LrSeatState);
+	s->seats = hash_create("leadroute seats", 1024, &info,
+						   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	return s;
+}
+
+LrMemberState *
+lr_state_member(LrState *s, int32 member)
+{
+	bool		found;
+	LrMemberState *m = hash_search(s->members, &member, HASH_ENTER, &found);
+
+	if (!found)
+		m->load = m->released = m->last_turn = 0;
+	return m;
+}
+
+LrSeatState *
+lr_state_seat(LrState *s, int32 router, int32 team, int32 member)
+{
+	LrSeatKey		key = {router, team, member};
+	bool		found;
+	LrSeatState  *seat = hash_search(s->seats, &key, HASH_ENTER, &found);
+
+	if (!found)
+		seat->credit = 0;
+	return seat;
+}
+
+/* Column of a row of the current SPI result; 0 where it is NULL. */
+int64
+lr_spi_int8(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[row],
+									  SPI_tuptable->tupdesc, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+void
+lr_read_query(const char *query, int nargs, int64 a, int64 b)
+{
+	Oid			types[2] = {INT8OID, INT8OID};
+	Datum		values[2];
+
+	values[0] = Int64GetDatum(a);
+	values[1] = Int64GetDatum(b);
+	if (SPI_execute_with_args(query, nargs, types, values, NULL, true,
+							  0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the journal");
+}
+
+/* ---------- the fold ---------- */
+
+bool
+lr_is_candidate(const bytea *candidates, int i)
+{
+	return candidates == NULL ||
+		(i / 8 < (int) VARSIZE_ANY_EXHDR(candidates) &&
+		 (((uint8 *) VARDATA_ANY(candidates))[i / 8] & (1 << (i % 8))) != 0);
+}
+
+/* Adds count leads of these shares that went to one member. */
+void
+lr_add_turns(LrState *s, int32 router, int32 team, int32 chosen, int64 count,
+		  const LrShares *shares)
+{
+	double		weight = 0;
+	double		factor;
+	int64		sum = 0;
+	int			i;
+
+	for (i = 0; i < shares->n; i++)
+		if (lr_is_candidate(shares->candidates, i))
+			weight += DatumGetFloat8(shares->weight[i]);
+	factor = (double) LR_CREDIT_ONE / weight;
+	for (i = 0; i < shares->n; i++)
+		if (lr_is_candidate(shares->candidates, i))
+		{
+			int64		share = (int64) (DatumGetFloat8(shares->weight[i]) * factor);
+
+			lr_state_seat(s, router, team,
+					   DatumGetInt32(shares->member[i]))->credit += count * share;
+			sum += share;
+		}
+	lr_state_seat(s, router, team, chosen)->credit -= count * sum;
+}
+
+static void
+fold_turns(LrState *s, int64 from, int64 upto)
+{
+	uint64		i;
+
+	lr_read_query("SELECT g.router::int8, g.team::int8, g.member::int8, g.n,"
+			   " g.candidates, v.member, v.weight"
+			   " FROM (SELECT router, team, member, candidates, team_version,"
+			   " pg_catalog.count(*) AS n FROM leadroute.journal"
+			   " WHERE turn AND id > $1 AND id <= $2"
+			   " GROUP BY router, team, member, candidates, team_version) g"
+			   " JOIN leadroute.team_version v ON v.id = g.team_version",
+			   2, from, upto);
+	for (i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		LrShares		shares;
+		bool		isnull;
+		Datum		candidates = SPI_getbinval(row, desc, 5, &isnull);
+
+		shares.candidates = isnull ? NULL : DatumGetByteaPP(candidates);
+		deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, desc, 6, &isnull)),
+						  INT4OID, 4, true, TYPALIGN_INT, &shares.member, NULL,
+						  &shares.n);
+		deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, desc, 7, &isnull)),
+						  FLOAT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+						  &shares.weight, NULL, &shares.n);
+		lr_add_turns(s, (int32) lr_spi_int8(i, 1), (int32) lr_spi_int8(i, 2),
+				  (int32) lr_spi_int8(i, 3), lr_spi_int8(i, 4), &shares);
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+static void
+fold_loads(LrState *s, int64 from, int64 upto)
+{
+	uint64		i;
+
+	lr_read_query("SELECT member::int8, pg_catalog.sum(load), pg_catalog.count(*),"
+			   " pg_catalog.max(id) FILTER (WHERE kind <> 'd')"
+			   " FROM leadroute.journal WHERE id > $1 AND id <= $2"
+			   " GROUP BY member", 2, from, upto);
+	for (i = 0; i < SPI_processed; i++)
+	{
+		LrMemberState *m;
+
+		s->rows += lr_spi_int8(i, 3);
+		if (lr_spi_int8(i, 1) == 0)
+			continue;
+		m = lr_state_member(s, (int32) lr_spi_int8(i, 1));
+		m->load += lr_spi_int8(i, 2);
+		m->last_turn = Max(m->last_turn, lr_spi_int8(i, 4));
+	}
+	SPI_freetuptable(SPI_tuptable);
+
+	lr_read_query("SELECT member::int8, pg_catalog.sum(load) FROM leadroute.event"
+			   " WHERE id > $1 AND id <= $2 AND load <> 0 GROUP BY member",
+			   2, from, upto);
+	for (i = 0; i < SPI_processed; i++)
+		lr_state_member(s, (int32) lr_spi_int8(i, 1))->load += lr_spi_int8(i, 2);
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Highest id in use beyond one. */
+static int64
+highest_id(int64 from)
+{
+	int64		id;
+
+	lr_read_query("SELECT GREATEST((SELECT pg_catalog.max(id) FROM leadroute.journal WHERE id > $1),"
+			   " (SELECT pg_catalog.max(id) FROM leadroute.event WHERE id > $1),"
+			   " (SELECT pg_catalog.max(id) FROM leadroute.team_version WHERE id > $1), $1)",
+			   1, from, 0);
+	id = lr_spi_int8(0, 1);
+	SPI_freetuptable(SPI_tuptable);
+	return id;
+}
+
+/*
+ * Adds the rows beyond s->cut up to upto that the newest snapshot sees.  The
+ * planner is kept from reading the whole journal for its end.
+ */
+void
+lr_fold(LrState *s, int64 upto)
+{
+	int			nest = NewGUCNestLevel();
+
+	if (s->cut > 0)
+		(void) set_config_option("enable_seqscan", "off", PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+								 false);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	PushActiveSnapshot(GetLatestSnapshot());
+	fold_loads(s, s->cut, upto);
+	fold_turns(s, s->cut, upto);
+	s->last_id = highest_id(s->cut);
+	PopActiveSnapshot();
+	AtEOXact_GUC(false, nest);
+	if (upto != PG_INT64_MAX)
+		s->cut = upto;
+}

@@ -1,0 +1,77 @@
+/*
+ * fold.h
+ *	  The counters as the tables say: a pure function of journal and event.
+ *
+ * Callers have SPI connected and the rights of the extension's owner.
+ */
+#ifndef LR_FOLD_H
+#define LR_FOLD_H
+
+#include "utils/hsearch.h"
+
+typedef struct LrMemberState
+{
+	int32		member;			/* key */
+	int64		load;
+	int64		released;		/* of a prepared transaction; not in load */
+	int64		last_turn;
+} LrMemberState;
+
+typedef struct LrSeatKey
+{
+	int32		router;
+	int32		team;
+	int32		member;
+} LrSeatKey;
+
+typedef struct LrSeatState
+{
+	LrSeatKey		key;
+	int64		credit;
+} LrSeatState;
+
+/* The counters as the tables say. */
+typedef struct LrState
+{
+	HTAB	   *members;
+	HTAB	   *seats;
+	int64		cut;			/* rows up to here are contained */
+	int64		last_id;
+	int64		rows;			/* of the journal, read */
+} LrState;
+
+/* One composition's members and weights, and who of them were candidates. */
+typedef struct LrShares
+{
+	int			n;
+	Datum	   *member;
+	Datum	   *weight;
+	bytea	   *candidates;		/* NULL: all */
+} LrShares;
+
+/* An empty state; all of these live in the current context. */
+extern LrState *lr_state_new(void);
+
+/* The counters of a member, of a seat; zero when new. */
+extern LrMemberState *lr_state_member(LrState *s, int32 member);
+extern LrSeatState *lr_state_seat(LrState *s, int32 router, int32 team,
+								  int32 member);
+
+/*
+ * Adds the rows beyond s->cut up to upto that the newest snapshot sees, and
+ * moves the cut there unless upto is the highest number.
+ */
+extern void lr_fold(LrState *s, int64 upto);
+
+/* Adds count leads of these shares that went to one member. */
+extern void lr_add_turns(LrState *s, int32 router, int32 team, int32 chosen,
+						 int64 count, const LrShares *shares);
+
+/* Whether the i-th member of a composition was a candidate. */
+extern bool lr_is_candidate(const bytea *candidates, int i);
+
+/* Runs a query with up to two bigint parameters; reads a column of its rows. */
+extern void lr_read_query(const char *query, int nargs, int64 a, int64 b);
+extern int64 lr_spi_int8(uint64 row, int column);
+
+#endif							/* LR_FOLD_H */
