@@ -9,8 +9,10 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "executor/spi.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "utils/array.h"
 
 #include "append.h"
 #include "journal.h"

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "utils/array.h"
 #include "funcapi.h"
 
 #include "lead.h"

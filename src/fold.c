@@ -10,6 +10,8 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/guc.h"
 #include "utils/snapmgr.h"
 
 #include "fold.h"

@@ -5,7 +5,9 @@
 #include "postgres.h"
 
 #include "funcapi.h"
+#include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
