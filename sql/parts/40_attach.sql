@@ -157,7 +157,7 @@ END
 $$;
 COMMENT ON FUNCTION leadroute.check_relation(regclass) IS 'Part of attach: error, with the reason and what to do instead, when this relation cannot be attached or the caller does not own it.';
 
-CREATE FUNCTION leadroute.key_of(relation regclass, key_columns text[]) RETURNS text[]
+CREATE FUNCTION leadroute.key_of(relation regclass, key_columns text[], owner_column text) RETURNS text[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -191,7 +191,7 @@ BEGIN
 			HAVING bool_and(a.attnotnull)) i
 		WHERE key_of.key_columns IS NULL
 		OR i.sorted = (SELECT array_agg(k.name ORDER BY k.name::name) FROM unnest(key_of.key_columns) k (name))
-		ORDER BY i.indisprimary DESC, cardinality(i.columns), i.indexrelid
+		ORDER BY key_of.owner_column = ANY (i.columns), i.indisprimary DESC, cardinality(i.columns), i.indexrelid
 		LIMIT 1;
 	IF FOUND THEN
 		RETURN coalesce(key_of.key_columns, key);
@@ -209,7 +209,7 @@ BEGIN
 			HINT = 'Leave key_columns out to use the primary key, or create the unique index first.';
 END
 $$;
-COMMENT ON FUNCTION leadroute.key_of(regclass, text[]) IS 'Part of attach: the columns that identify a lead: the given ones, which must be a key; NULL: the primary key, else the smallest unique index that is one. Error when there is none.';
+COMMENT ON FUNCTION leadroute.key_of(regclass, text[], text) IS 'Part of attach: the columns that identify a lead: the given ones, which must be a key; NULL: the primary key, else the smallest unique index that is one, without the owner column if possible. Error when there is none.';
 
 CREATE FUNCTION leadroute.check_owner_column(relation regclass, owner_column text, key_columns text[], nobody text) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -239,11 +239,6 @@ BEGIN
 		RAISE EXCEPTION 'owner column "%" of table "%" is an identity column', check_owner_column.owner_column, table_name
 			USING ERRCODE = 'wrong_object_type',
 				HINT = 'Name the column that holds the owner.';
-	ELSIF check_owner_column.owner_column = ANY (check_owner_column.key_columns) THEN
-		RAISE EXCEPTION 'owner column "%" of table "%" is part of its key', check_owner_column.owner_column, table_name
-			USING ERRCODE = 'invalid_table_definition',
-				DETAIL = 'A lead would become another one with each change of its owner.',
-				HINT = 'Name a key without the owner by key_columns.';
 	END IF;
 
 	-- partition keys depend internally on the columns they use
@@ -261,6 +256,12 @@ BEGIN
 			USING ERRCODE = 'invalid_table_definition',
 				DETAIL = 'The partition is chosen before triggers can set the owner.',
 				HINT = 'Partition the table by another column.';
+	END IF;
+	IF check_owner_column.owner_column = ANY (check_owner_column.key_columns) THEN
+		RAISE EXCEPTION 'owner column "%" of table "%" is part of its key', check_owner_column.owner_column, table_name
+			USING ERRCODE = 'invalid_table_definition',
+				DETAIL = 'A lead would become another one with each change of its owner.',
+				HINT = 'Name a key without the owner by key_columns.';
 	END IF;
 
 	WITH RECURSIVE d (oid, typtype, typbasetype) AS (
@@ -393,7 +394,8 @@ BEGIN
 	new.name := coalesce(old.name, given, table_name);
 	new.relation := attach_under.relation;
 	new.owner_column := attach_under.owner_column;
-	new.key_columns := leadroute.key_of(new.relation, coalesce(attach_under.key_columns, old.key_columns));
+	new.key_columns := leadroute.key_of(new.relation,
+		coalesce(attach_under.key_columns, old.key_columns), new.owner_column);
 	new.closed_when := coalesce(attach_under.closed_when, old.closed_when);
 	new.nobody := leadroute.check_owner_column(new.relation, new.owner_column, new.key_columns,
 		coalesce(attach_under.nobody, old.nobody));
@@ -517,6 +519,34 @@ RETURN leadroute.attach_under(pg_catalog.current_setting('search_path'), relatio
 	name, router, router_expr, key_columns, nobody, closed_when);
 COMMENT ON FUNCTION leadroute.attach(regclass, text, text, text, text, text[], text, text) IS
 'Attaches a lead table: writes its row of routed_table, installs the triggers zz_leadroute_... and adopts the leads that have an owner. Every argument but relation is the column of routed_table of that name; NULL leaves what there is. name defaults to the table''s name, key_columns to the primary key; without router and router_expr it is the default router, and when there is none at all, one named like the table is made; a router that is named and does not exist is made. Called again it changes what differs; a change of anything but nobody ends the assignments and adopts the open leads anew. Locks the table against writers until the end of the transaction. Returns a sentence that says what was done. The caller must own the table and have the profile admin. Error, with the reason and what to do instead, when the table cannot be routed.';
+
+-- Decisions read and write the lead table with the rights of its owner, so a
+-- row that names a table or its columns is written by the owner only: by attach
+-- or directly.  An ordinary trigger: a restore brings back what was there.
+CREATE FUNCTION leadroute.check_table_owner() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	c record;
+BEGIN
+	IF TG_OP = 'UPDATE' AND (NEW.relation, NEW.key_columns, NEW.owner_column)
+		IS NOT DISTINCT FROM (OLD.relation, OLD.key_columns, OLD.owner_column)
+	THEN
+		RETURN NEW;
+	END IF;
+	SELECT cl.relname, cl.relowner INTO c FROM pg_class cl WHERE cl.oid = NEW.relation;
+	IF FOUND AND NOT pg_has_role(c.relowner, 'USAGE') THEN
+		RAISE EXCEPTION 'must be owner of table %', c.relname
+			USING ERRCODE = 'insufficient_privilege',
+				DETAIL = 'Leads are read and written with the rights of their table''s owner.';
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION leadroute.check_table_owner() IS 'Trigger: error when somebody who does not own a table attaches it, or changes which of its columns are the key or the owner.';
+CREATE TRIGGER check_table_owner BEFORE INSERT OR UPDATE ON leadroute.routed_table
+	FOR EACH ROW EXECUTE FUNCTION leadroute.check_table_owner();
 
 -- pool_entry is the library's own: nobody needs the right to delete from it.
 CREATE FUNCTION leadroute.drop_pool_entries() RETURNS trigger
