@@ -305,7 +305,7 @@ SELECT m.router,
 	CASE w.why WHEN 'away' THEN a.until END AS until,
 	l.load,
 	m.capacity,
-	CASE WHEN m.capacity IS NOT NULL THEN greatest(m.capacity - l.load, 0) END AS open_capacity,
+	CASE WHEN num_nulls(m.capacity, l.load) = 0 THEN greatest(m.capacity - l.load, 0) END AS open_capacity,
 	ARRAY(SELECT tm.team FROM leadroute.team_member tm
 		WHERE tm.router = m.router AND tm.member = m.name ORDER BY tm.team) AS teams,
 	nullif(c.last_turn, 0) AS last_assignment
