@@ -141,6 +141,13 @@ lr_route(PG_FUNCTION_ARGS)
 		result = cstring_to_text(name);
 		MemoryContextSwitchTo(old);
 	}
+	/*
+	 * Deferred triggers of the table would fire at the worker's commit, with
+	 * its rights: now they fire with those of the table's owner.
+	 */
+	if (MyBackendType == B_BG_WORKER &&
+		SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not fire deferred triggers");
 	SPI_finish();
 	lr_resign(&rights);
 	lr_journal_act_as(InvalidOid);

@@ -13,12 +13,15 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "catalog/catalog.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -423,6 +426,46 @@ check_absence(Row *row)
 /* ---------- routed_table ---------- */
 
 static void
+refuse_relation(Relation rel, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("\"%s\" cannot be routed", RelationGetRelationName(rel)),
+			 errdetail("%s", detail),
+			 errhint("Use leadroute.attach, which says what is needed.")));
+}
+
+/* What a row written without attach must not get wrong. */
+static void
+check_relation(Row *row, Relation rel)
+{
+	bool		isnull;
+	ArrayType  *names = DatumGetArrayTypeP(column(row, row->new, "key_columns",
+												  &isnull));
+	Datum	   *key;
+	bool	   *nulls;
+	int			n;
+	int			i;
+
+	if (rel->rd_rel->relkind != RELKIND_RELATION &&
+		rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		refuse_relation(rel, "It is not a table.");
+	if (IsCatalogRelation(rel))
+		refuse_relation(rel, "It belongs to the system.");
+	if (SPI_fnumber(RelationGetDescr(rel),
+					text_of(row, row->new, "owner_column")) <= 0)
+		refuse_relation(rel, psprintf("It has no column \"%s\".",
+									  text_of(row, row->new, "owner_column")));
+	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &key, &nulls, &n);
+	if (n == 0)
+		refuse_relation(rel, "It needs a key.");
+	for (i = 0; i < n; i++)
+		if (nulls[i] || SPI_fnumber(RelationGetDescr(rel),
+									TextDatumGetCString(key[i])) <= 0)
+			refuse_relation(rel, "A key column is missing.");
+}
+
+static void
 check_routed_table(Row *row)
 {
 	char	   *router_expr = text_of(row, row->new, "router_expr");
@@ -442,6 +485,7 @@ check_routed_table(Row *row)
 	rel = try_relation_open(relid, AccessShareLock);
 	if (rel == NULL)
 		return;					/* restored before its table */
+	check_relation(row, rel);
 	relation_close(rel, AccessShareLock);
 	if (router_expr != NULL)
 		check_expression(relid, router_expr, LR_EXPR_TEXT, row, "router_expr");

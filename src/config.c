@@ -239,6 +239,20 @@ read_version(const char *name)
 	return version;
 }
 
+/* Which router has the name now: names may be exchanged; 0: none. */
+static int32
+read_router_id(const char *name)
+{
+	LrScan		scan;
+	int32		id = 0;
+
+	lr_scan_begin(&scan, "router", "router_pkey", "name", name);
+	if (lr_scan_next(&scan))
+		id = lr_scan_int(&scan, "id", 0);
+	lr_scan_end(&scan);
+	return id;
+}
+
 static bool
 read_router_row(LrRouter *router, const char *name)
 {
@@ -730,6 +744,7 @@ lr_router_pin(const char *name)
 
 		if (router->own_changes == own_changes &&
 			router->incarnation == lr_incarnation() &&
+			router->id == read_router_id(name) &&
 			read_version(name) == router->version)
 			router->checked = generation;
 		else

@@ -79,13 +79,14 @@ evaluate_guarded(Evaluation *ev, LrExpr *expr, bool *isnull)
 
 		MemoryContextSwitchTo(ev->context);
 		error = CopyErrorData();
-		if (lr_error_is_fatal(error->sqlerrcode))
-			PG_RE_THROW();
 		FlushErrorState();
+		/* also when it goes on: who catches it must find its own level */
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(ev->context);
 		CurrentResourceOwner = ev->owner;
 		ev->open = false;
+		if (lr_error_is_fatal(error->sqlerrcode))
+			ReThrowError(error);
 		ev->error = pstrdup(error->message);
 		FreeErrorData(error);
 	}
@@ -99,7 +100,8 @@ static Datum
 evaluate(Evaluation *ev, LrExpr *expr, bool *isnull)
 {
 	ev->error = NULL;
-	if (!expr->can_raise)
+	/* once the subtransaction is open, all run guarded: it must be closed */
+	if (!expr->can_raise && !ev->open)
 		return lr_expr_eval(expr, ev->econtext, isnull);
 	return evaluate_guarded(ev, expr, isnull);
 }

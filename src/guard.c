@@ -31,10 +31,13 @@ lr_guarded(LrGuardedFn fn, void *arg)
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		if (lr_error_is_fatal(error->sqlerrcode))
-			PG_RE_THROW();
 		FlushErrorState();
+		/* also when it goes on: who catches it must find its own level */
 		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (lr_error_is_fatal(error->sqlerrcode))
+			ReThrowError(error);
 		message = pstrdup(error->message);
 		FreeErrorData(error);
 	}
