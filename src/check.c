@@ -194,6 +194,8 @@ check_word(const char *column_name, const char *word, const char *const *words)
 	StringInfoData list;
 	int			i;
 
+	if (word == NULL)
+		return;					/* NOT NULL says so */
 	for (i = 0; words[i] != NULL; i++)
 		if (strcmp(word, words[i]) == 0)
 			return;
@@ -381,6 +383,8 @@ check_member(Row *row)
 		return;
 	}
 	name = text_of(row, row->new, "name");
+	if (name == NULL)
+		return;					/* NOT NULL says so */
 	if (text_of(row, row->new, "owner_value") == NULL)
 		set_text(row, "owner_value", name);
 	owner_value = text_of(row, row->new, "owner_value");
@@ -397,7 +401,8 @@ check_team_member(Row *row)
 	Datum		value = column(row, row->new, "weight", &isnull);
 	double		weight;
 
-	if (isnull)
+	if (isnull || text_of(row, row->new, "member") == NULL ||
+		text_of(row, row->new, "team") == NULL)
 		return;					/* NOT NULL says so */
 	weight = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
 												value));
@@ -418,7 +423,8 @@ check_absence(Row *row)
 {
 	char	   *writer = text_of(row, row->new, "written_by");
 
-	if (strcmp(writer, GetUserNameFromId(GetUserId(), false)) != 0 &&
+	if (writer != NULL &&
+		strcmp(writer, GetUserNameFromId(GetUserId(), false)) != 0 &&
 		(row->old == NULL || differs(row, "written_by")))
 		check_writer(writer);
 }
@@ -474,7 +480,12 @@ check_routed_table(Row *row)
 	Oid			relid = DatumGetObjectId(column(row, row->new, "relation",
 												&isnull));
 	Relation	rel;
+	bool		no_keys;
 
+	(void) column(row, row->new, "key_columns", &no_keys);
+	if (isnull || no_keys || text_of(row, row->new, "name") == NULL ||
+		text_of(row, row->new, "owner_column") == NULL)
+		return;					/* NOT NULL says so */
 	if (row->old != NULL && differs(row, "name"))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -200,9 +200,12 @@ int64
 lr_checkpoint(LrDatabase *db)
 {
 	int64		cut;
+	int64		rewritten;
+	bool		fresh;
 	LrState	   *s;
 	LrRights	rights;
 
+	rewritten = db->rewritten;
 	lr_settle_prepared(db);
 	cut = lr_settled_below(db) - 1;
 	lr_become(lr_extension_owner(), &rights);
@@ -210,9 +213,12 @@ lr_checkpoint(LrDatabase *db)
 	/* one writer at a time; readers and routing do not care */
 	LockRelationOid(lr_relid("checkpoint"), ShareUpdateExclusiveLock);
 	s = lr_checkpoint_read();
-	if (cut > s->cut)
-	{
+	/* the tables may be half restored: that must not be remembered */
+	fresh = cut > s->cut && !db->restored;
+	if (fresh)
 		lr_fold(s, cut);
+	if (fresh && !db->restored && db->rewritten == rewritten)
+	{
 		clean_turns(db, s);
 		write_checkpoint(s);
 		CommandCounterIncrement();

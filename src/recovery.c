@@ -41,7 +41,9 @@ prepared_xid(HeapTuple tuple)
 {
 	TransactionId xmin = HeapTupleHeaderGetXmin(tuple->t_data);
 
-	if (!TransactionIdIsNormal(xmin) || !TransactionIdIsInProgress(xmin) ||
+	/* a new version of an old row is a projection, no event */
+	if ((tuple->t_data->t_infomask & HEAP_UPDATED) != 0 ||
+		!TransactionIdIsNormal(xmin) || !TransactionIdIsInProgress(xmin) ||
 		TransactionIdIsCurrentTransactionId(xmin))
 		return InvalidTransactionId;
 	return SubTransGetTopmostTransaction(xmin);

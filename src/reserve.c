@@ -754,6 +754,7 @@ end_transaction(bool committed)
 		if (journal_rewritten && committed)
 		{
 			held_db->restored = true;
+			held_db->rewritten++;	/* who is loading begins again */
 			if (held_db->state == LR_READY)
 				held_db->state = LR_EMPTY;
 		}

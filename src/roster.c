@@ -289,6 +289,25 @@ loading_failed(int code, Datum arg)
 }
 
 
+/* Loads the counters; false: the tables were rewritten meanwhile. */
+static bool
+load_once(LrDatabase *db)
+{
+	int64		seen;
+	bool		current;
+
+	LWLockAcquire(db->lock, LW_SHARED);
+	seen = db->rewritten;
+	LWLockRelease(db->lock);
+	(void) lr_recovery_load(db, false);
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	current = db->rewritten == seen;
+	if (current)
+		db->state = LR_READY;
+	LWLockRelease(db->lock);
+	return current;
+}
+
 LrDatabase *
 lr_database(void)
 {
@@ -333,12 +352,10 @@ lr_database(void)
 		/* reservations of others would be lost: wait for them */
 		if (db->open_xacts > 0)
 			LockRelationOid(lr_relid("journal"), ShareLock);
-		(void) lr_recovery_load(db, false);
+		while (!load_once(db))
+			CHECK_FOR_INTERRUPTS();
 	}
 	PG_END_ENSURE_ERROR_CLEANUP(loading_failed, PointerGetDatum(db));
-	LWLockAcquire(db->lock, LW_EXCLUSIVE);
-	db->state = LR_READY;
-	LWLockRelease(db->lock);
 	ConditionVariableBroadcast(&db->changed);
 	return db;
 }

@@ -49,6 +49,7 @@ typedef struct LrDatabase
 	Latch	   *worker;			/* of the database's worker; NULL: none */
 	int			worker_pid;
 	TimestampTz worker_started; /* last attempt of the launcher */
+	int64		rewritten;		/* counts commits of SQL that wrote the journal */
 	bool		restored;		/* journal written by SQL: see restore.c */
 	bool		worker_idle;	/* sleeps until it is woken */
 	bool		worker_woken;	/* and has been, since it last looked */

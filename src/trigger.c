@@ -66,6 +66,7 @@ static LrMove *moves = NULL;	/* oldest first, the order of the deletes */
 static LrMove **moves_end = &moves;
 static SubTransactionId own_update_subid = InvalidSubTransactionId;
 static int	own_update_depth = 0;
+static LocalTransactionId own_update_lxid = 0;
 
 int
 lr_trigger_depth(void)
@@ -78,6 +79,7 @@ lr_own_update_begin(void)
 {
 	own_update_depth = lr_trigger_depth() + 1;
 	own_update_subid = GetCurrentSubTransactionId();
+	own_update_lxid = lr_my_lxid();
 }
 
 void
@@ -90,7 +92,7 @@ lr_own_update_end(void)
 static bool
 is_own_update(int depth)
 {
-	return own_update_depth == depth &&
+	return own_update_depth == depth && own_update_lxid == lr_my_lxid() &&
 		own_update_subid == GetCurrentSubTransactionId();
 }
 
