@@ -92,6 +92,7 @@ typedef struct Batch
 } Batch;
 
 static Batch *innermost = NULL;
+static bool flushing = false;	/* rows of the innermost batch are in use */
 static TupleDesc row_desc[ROW_KINDS];	/* copies, for this session */
 static int64 row_desc_of;		/* incarnation they are of */
 static CommandId written_cid = InvalidCommandId;
@@ -228,7 +229,8 @@ add_row(RowKind kind, Datum *values, bool *nulls)
 	old = MemoryContextSwitchTo(batch->context);
 	batch->row[kind][batch->n[kind]++] = heap_form_tuple(desc, values, nulls);
 	MemoryContextSwitchTo(old);
-	if (batch->n[kind] >= BATCH_ROWS)
+	/* what a conflict adds during a flush waits for the end of it */
+	if (batch->n[kind] >= BATCH_ROWS && !flushing)
 		lr_journal_flush();
 }
 
@@ -345,8 +347,10 @@ lr_journal_flush(void)
 	bool		full = false;
 	int			kind;
 
-	if (batch == NULL || batch->nest != GetCurrentTransactionNestLevel())
+	if (flushing || batch == NULL ||
+		batch->nest != GetCurrentTransactionNestLevel())
 		return;
+	flushing = true;
 	for (kind = 0; kind < ROW_KINDS; kind++)
 	{
 		HeapTuple  *rows = batch->row[kind];
@@ -361,6 +365,7 @@ lr_journal_flush(void)
 		written_cid = GetCurrentCommandId(true);
 		lr_append(row_table[kind], rows, n, resolve[kind]);
 	}
+	flushing = false;
 	for (kind = 0; kind < ROW_KINDS; kind++)
 		if (batch->n[kind] > 0)
 			break;
@@ -383,6 +388,7 @@ lr_journal_abort(int nest)
 			MemoryContextDelete(batch->context);
 	}
 	act_as = InvalidOid;
+	flushing = false;
 	if (nest == 0)
 		written_cid = InvalidCommandId;
 }

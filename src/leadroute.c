@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 
 #include "compat.h"
 #include "config.h"
@@ -56,17 +57,30 @@ static bool
 check_test_clock(char **newval, void **extra, GucSource source)
 {
 	TimestampTz *value = (TimestampTz *) lr_guc_malloc(sizeof(TimestampTz));
+	MemoryContext context = CurrentMemoryContext;
+	volatile bool ok = true;
 
 	if (value == NULL)
 		return false;
 	*value = 0;
-	if (*newval != NULL && **newval != '\0')
-		*value = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in,
-														 CStringGetDatum(*newval),
-														 ObjectIdGetDatum(InvalidOid),
-														 Int32GetDatum(-1)));
+	PG_TRY();
+	{
+		if (*newval != NULL && **newval != '\0')
+			*value = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in,
+															 CStringGetDatum(*newval),
+															 ObjectIdGetDatum(InvalidOid),
+															 Int32GetDatum(-1)));
+	}
+	PG_CATCH();
+	{
+		/* the postmaster reads settings too: it must not stop for one */
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		ok = false;
+	}
+	PG_END_TRY();
 	*extra = value;
-	return true;
+	return ok;
 }
 
 static void
