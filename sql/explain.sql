@@ -98,6 +98,21 @@ SELECT leadroute.explain('lead', 40);
 SELECT leadroute.explain('lead', '41');
 SELECT leadroute.explain('lead', 42);
 SELECT regexp_replace(leadroute.explain('lead', 43), '\d+ decisions', 'some decisions') AS explain;
+-- longest_idle with one who had the last lead, and one who never had any
+BEGIN;
+DELETE FROM leadroute.team_member WHERE team = 'li' AND member = 'anna';
+INSERT INTO leadroute.member (name) VALUES ('fred');
+INSERT INTO leadroute.team_member (team, member) VALUES ('li', 'fred');
+INSERT INTO lead (id, country) VALUES (49, 'IT');
+DELETE FROM leadroute.team_member WHERE team = 'li' AND member = 'chiara';
+INSERT INTO leadroute.member (name) VALUES ('gerd');
+INSERT INTO leadroute.team_member (team, member) VALUES ('li', 'gerd');
+SELECT leadroute.explain('lead', 43) AS explain;
+SELECT m ->> 'member' AS member, m ->> 'measure' AS measure
+	FROM leadroute.explain('lead', 43, 'json') j, jsonb_array_elements(j::jsonb -> 'rules') r, jsonb_array_elements(r -> 'members') m;
+DELETE FROM leadroute.team_member WHERE team = 'li' AND member = 'gerd';
+SELECT leadroute.explain('lead', 43) AS explain;
+ROLLBACK;
 SELECT leadroute.explain('lead', 44);
 SELECT leadroute.explain('lead', 45);
 SELECT leadroute.explain('lead', 46);

@@ -98,5 +98,23 @@ SELECT * FROM leadroute.verify();
 
 DROP TABLE int2_key, int4_key, int8_key, uuid_key, text_key, varchar_key, char_key, time_key, date_key, float_key, numeric_key, bytea_key, pair_key, mixed_key, zero;
 DROP PROCEDURE try;
+-- generated key columns: not known when the lead is decided
+CREATE TABLE made (n integer NOT NULL, m integer NOT NULL, id integer GENERATED ALWAYS AS (n * 10) STORED PRIMARY KEY, owner text);
+SELECT leadroute.attach('made', 'owner');
+SELECT leadroute.attach('made', 'owner', key_columns => '{id}');
+-- another key serves
+CREATE UNIQUE INDEX ON made (n);
+SELECT leadroute.attach('made', 'owner', router => 'made');
+SELECT key_columns FROM leadroute.routed_table WHERE name = 'made';
+SELECT leadroute.attach('made', 'owner', key_columns => '{id}');
+INSERT INTO leadroute.member (router, name) VALUES ('made', 'a');
+INSERT INTO leadroute.rule (router, name) VALUES ('made', 'everyone');
+INSERT INTO made (n, m) VALUES (1, 1) RETURNING owner;
+-- the key's column made anew, as a generated one
+ALTER TABLE made DROP COLUMN id, DROP COLUMN n, ADD COLUMN n integer GENERATED ALWAYS AS (m + 1) STORED;
+INSERT INTO made (m) VALUES (2) RETURNING owner;
+SELECT leadroute.route('made', 2);
+SELECT leadroute.detach('made');
+DROP TABLE made;
 DROP EXTENSION leadroute;
 DROP SCHEMA leadroute;

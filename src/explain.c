@@ -86,12 +86,17 @@ passed_words(const LrPassedOver *p)
 static char *
 measure_words(char method, const LrCandidate *c)
 {
+	if (!c->has_measure)
+		return pstrdup(method == LR_METHOD_LONGEST_IDLE ? "never had a lead" :
+					   "not measured");
 	switch (method)
 	{
 		case LR_METHOD_LEAST_LOADED:
 			return psprintf("load ratio %.3f", c->measure);
 		case LR_METHOD_LONGEST_IDLE:
-			return psprintf("%.0f decisions ago", c->measure);
+			/* what is counted are decisions up to this one */
+			return c->measure == 1 ? pstrdup("1 decision since its last lead") :
+				psprintf("%.0f decisions since its last lead", c->measure);
 		case LR_METHOD_RANDOM:
 			return psprintf("draw %.3f", c->measure);
 		default:
@@ -117,10 +122,11 @@ explain_team(ReturnSetInfo *rsinfo, const LrTrial *trial)
 	const LrPick *pick = trial->pick;
 	int			i;
 
-	line(rsinfo, psprintf("      %s, %s: %d of %d members can take it",
+	line(rsinfo, psprintf("      %s, %s: %d of %d %s can take it",
 						  team->name ? psprintf("team \"%s\"", team->name) :
 						  "every member", method_word(trial->rule->method),
-						  pick->candidates, team->n));
+						  pick->candidates, team->n,
+						  team->n == 1 ? "member" : "members"));
 	for (i = 0; i < team->n; i++)
 	{
 		const LrCandidate *c = &pick->all[i];
@@ -209,8 +215,9 @@ json_members(StringInfo buf, const LrTrial *t)
 						 c->state.why == LR_CAN ? "true" : "false",
 						 i == t->pick->chosen ? "true" : "false");
 		json_text(buf, "detail", passed_words(&c->state));
-		appendStringInfo(buf, ", \"share\": %.6f, \"measure\": %.6f, \"load\": %lld, \"capacity\": ",
-						 c->share, c->measure, (long long) c->load);
+		appendStringInfo(buf, ", \"share\": %.6f, \"measure\": %s, \"load\": %lld, \"capacity\": ",
+						 c->share, c->has_measure ? psprintf("%.6f", c->measure) :
+						 "null", (long long) c->load);
 		if (c->member->capacity >= 0)
 			appendStringInfo(buf, "%d}", c->member->capacity);
 		else

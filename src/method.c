@@ -389,7 +389,7 @@ note_all(const Work *work, LrPick *pick)
 
 		c->member = team->member[i];
 		describe(work, i, &c->state);
-		(void) measure(work, i, &c->measure);
+		c->has_measure = measure(work, i, &c->measure);
 		c->share = team->why[i] == LR_CAN && work->weight > 0 ?
 			team->weight[i] / work->weight : 0;
 		c->load = team->member[i]->slot == LR_NO_SLOT ? 0 :

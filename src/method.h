@@ -36,6 +36,7 @@ typedef struct LrCandidate
 {
 	LrMember   *member;
 	LrPassedOver state;			/* why == LR_CAN: could take it */
+	bool		has_measure;
 	double		measure;
 	double		share;
 	int64		load;

@@ -47,7 +47,7 @@ typedef struct LoadHold
 {
 	int			slot;
 	int64		load;			/* added to the shared counter */
-	int64		released;		/* to be added when we commit; <= 0 */
+	int64		released;		/* to be added when we commit; <= 0, all levels together */
 	int64		turn_before;	/* last_turn before this level; -1: untouched */
 	int64		turn_set;		/* last_turn as this level left it */
 } LoadHold;
@@ -310,28 +310,6 @@ lr_reserve_return(const LrReservation *r)
 	LWLockRelease(held_db->lock);
 }
 
-void
-lr_reserve_load(int member_slot, int load)
-{
-	LrReservation r = {0};
-
-	if (member_slot == LR_NO_SLOT || load == 0)
-		return;
-	lr_reserve_prepare(NULL);
-	if (load < 0)
-	{
-		load_hold(top_level, member_slot)->released += load;
-		any_released = true;
-		return;
-	}
-	r.member_slot = member_slot;
-	r.load = load;
-	r.last_turn = -1;
-	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
-	lr_reserve_apply(&r, 1);
-	LWLockRelease(held_db->lock);
-}
-
 /* The hold of a level on a member, if it has one. */
 static LoadHold *
 find_load_hold(Level *level, int slot)
@@ -365,6 +343,40 @@ lr_reserve_released(int member_slot)
 			released += hold->released;
 	}
 	return released;
+}
+
+void
+lr_reserve_load(int member_slot, int load)
+{
+	LrReservation r = {0};
+	LoadHold   *hold;
+	int64		kept;
+
+	if (member_slot == LR_NO_SLOT || load == 0)
+		return;
+	lr_reserve_prepare(NULL);
+	hold = load_hold(top_level, member_slot);
+	if (load < 0)
+	{
+		hold->released += load;
+		any_released = true;
+		return;
+	}
+	/*
+	 * What is given back at the commit only is reserved still: taking it again
+	 * is keeping it.  The levels together never give back less than nothing,
+	 * since those above stay when this one is rolled back.
+	 */
+	kept = Min(load, -lr_reserve_released(member_slot));
+	hold->released += kept;
+	if (kept == load)
+		return;
+	r.member_slot = member_slot;
+	r.load = load - kept;
+	r.last_turn = -1;
+	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
+	lr_reserve_apply(&r, 1);
+	LWLockRelease(held_db->lock);
 }
 
 int64

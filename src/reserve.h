@@ -51,7 +51,8 @@ extern void lr_reserve_return(const LrReservation *r);
 
 /*
  * Moves load without a decision: closed, reopened, released, …  Negative: given
- * back when the transaction commits.
+ * back when the transaction commits; what is taken after that by the same
+ * transaction, is kept first.
  */
 extern void lr_reserve_load(int member_slot, int load);
 

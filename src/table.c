@@ -380,6 +380,12 @@ read_keys(LrTable *table, LrScan *scan)
 
 		if (attno <= 0)
 			return;
+		/* added anew since: what a key is made of must be known before the row */
+		if (get_attgenerated(table->relid, attno) != '\0' &&
+			table->broken == NULL)
+			table->broken = psprintf("key column \"%s\" of lead table \"%s\" is generated",
+									 TextDatumGetCString(element[i]),
+									 table->name);
 		type = getBaseType(TupleDescAttr(table->desc, attno - 1)->atttypid);
 		table->key[i] = attno;
 		table->key_kind[i] = key_kind(type);
@@ -635,11 +641,28 @@ lr_table_pin_sound(const char *name)
 	return NULL;
 }
 
+bool
+lr_table_is_attached(const char *name)
+{
+	LrScan		scan;
+	bool		attached;
+
+	lr_scan_begin(&scan, "routed_table", "routed_table_pkey", "name", name);
+	attached = lr_scan_next(&scan);
+	lr_scan_end(&scan);
+	return attached;
+}
+
 LrTable *
 lr_table_require(const char *name)
 {
 	LrTable    *table = lr_table_pin(name);
 
+	if (table == NULL && lr_table_is_attached(name))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("lead table \"%s\" has been dropped", name),
+				 errhint("leadroute.detach cleans up after it; leadroute.attach of a new table by the same name takes its place.")));
 	if (table == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

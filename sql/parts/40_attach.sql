@@ -164,6 +164,7 @@ AS $$
 DECLARE
 	table_name text := (SELECT c.relname FROM pg_class c WHERE c.oid = key_of.relation);
 	missing text;
+	generated text;
 	key text[];
 BEGIN
 	SELECT k.name INTO missing
@@ -175,6 +176,13 @@ BEGIN
 		RAISE EXCEPTION 'key column "%" of table "%" does not exist', missing, table_name
 			USING ERRCODE = 'undefined_column';
 	END IF;
+	SELECT a.attname INTO generated
+		FROM pg_attribute a
+		LEFT JOIN pg_index x ON x.indrelid = a.attrelid AND x.indisprimary
+		WHERE a.attrelid = key_of.relation AND a.attgenerated <> ''
+		AND CASE WHEN key_of.key_columns IS NULL THEN a.attnum = ANY (x.indkey::int2[])
+			ELSE a.attname = ANY (key_of.key_columns) END
+		ORDER BY a.attnum LIMIT 1;
 
 	SELECT i.columns INTO key
 		FROM (SELECT x.indexrelid, x.indisprimary,
@@ -188,13 +196,18 @@ BEGIN
 			AND x.indpred IS NULL AND x.indexprs IS NULL
 			AND k.place <= x.indnkeyatts
 			GROUP BY x.indexrelid, x.indisprimary
-			HAVING bool_and(a.attnotnull)) i
+			HAVING bool_and(a.attnotnull AND a.attgenerated = '')) i
 		WHERE key_of.key_columns IS NULL
 		OR i.sorted = (SELECT array_agg(k.name ORDER BY k.name::name) FROM unnest(key_of.key_columns) k (name))
 		ORDER BY key_of.owner_column = ANY (i.columns), i.indisprimary DESC, cardinality(i.columns), i.indexrelid
 		LIMIT 1;
 	IF FOUND THEN
 		RETURN coalesce(key_of.key_columns, key);
+	ELSIF generated IS NOT NULL THEN
+		RAISE EXCEPTION 'key column "%" of table "%" is generated', generated, table_name
+			USING ERRCODE = 'invalid_table_definition',
+				DETAIL = 'The server computes generated columns after the triggers that decide: the key of a new lead is not known then.',
+				HINT = 'Name other columns by key_columns that have a unique index and are NOT NULL, for example an identity column.';
 	ELSIF key_of.key_columns IS NULL THEN
 		RAISE EXCEPTION 'table "%" has no key', table_name
 			USING ERRCODE = 'invalid_table_definition',
@@ -209,7 +222,7 @@ BEGIN
 			HINT = 'Leave key_columns out to use the primary key, or create the unique index first.';
 END
 $$;
-COMMENT ON FUNCTION leadroute.key_of(regclass, text[], text) IS 'Part of attach: the columns that identify a lead: the given ones, which must be a key; NULL: the primary key, else the smallest unique index that is one, without the owner column if possible. Error when there is none.';
+COMMENT ON FUNCTION leadroute.key_of(regclass, text[], text) IS 'Part of attach: the columns that identify a lead: the given ones, which must be a key; NULL: the primary key, else the smallest unique index that is one, without the owner column if possible. Generated columns are no part of a key. Error when there is none.';
 
 CREATE FUNCTION leadroute.check_owner_column(relation regclass, owner_column text, key_columns text[], nobody text) RETURNS text
 LANGUAGE plpgsql STABLE
