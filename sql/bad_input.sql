@@ -32,7 +32,7 @@ UPDATE "S'ch""ema"."We""ird' T\able" SET "Ke'y" = 'closed' WHERE "I""d" = 1;
 DELETE FROM "S'ch""ema"."We""ird' T\able" WHERE "I""d" = 7;
 SELECT * FROM leadroute.verify();
 SELECT * FROM leadroute.problem;
-ALTER TABLE "S'ch""ema"."We""ird' T\able" DISABLE TRIGGER zz_leadroute_end;
+ALTER TABLE "S'ch""ema"."We""ird' T\able" DISABLE TRIGGER zz_leadroute_truncated;
 SELECT regexp_replace(what_to_do, '^[^:]*:', '') FROM leadroute.problem \gexec
 SELECT * FROM leadroute.problem;
 SELECT leadroute.detach($$We"ird' T\able$$);

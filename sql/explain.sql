@@ -245,7 +245,7 @@ ROLLBACK;
 ALTER TABLE lead DISABLE TRIGGER zz_leadroute_insert;
 SELECT severity, what, subject, detail, what_to_do FROM leadroute.problem;
 DROP TRIGGER zz_leadroute_insert ON lead;
-ALTER TABLE lead ENABLE ALWAYS TRIGGER zz_leadroute_end;
+ALTER TABLE lead ENABLE ALWAYS TRIGGER zz_leadroute_truncated;
 CREATE OR REPLACE TRIGGER zz_leadroute_changed AFTER UPDATE OF owner ON lead FOR EACH ROW EXECUTE FUNCTION leadroute.lead_trigger('lead');
 SELECT detail FROM leadroute.problem;
 SELECT leadroute.attach('lead', 'owner');

@@ -31,6 +31,26 @@ typedef struct Evaluation
 	char	   *error;			/* of the last expression; NULL: none */
 } Evaluation;
 
+/*
+ * Nest level of the evaluation that is going on; 0: none.  States and contexts
+ * of expressions are shared by all leads of the backend, so an expression must
+ * not lead to another lead's decision.
+ */
+static int	evaluating_nest = 0;
+
+bool
+lr_evaluating(void)
+{
+	return evaluating_nest > 0;
+}
+
+void
+lr_evaluating_abort(int nest)
+{
+	if (evaluating_nest >= nest)
+		evaluating_nest = 0;
+}
+
 static void
 begin_evaluation(Evaluation *ev, LrTable *table, TupleTableSlot *row)
 {
@@ -59,6 +79,7 @@ evaluate_guarded(Evaluation *ev, LrExpr *expr, bool *isnull)
 {
 	volatile Datum value = (Datum) 0;
 	volatile bool null = true;
+	int			outer = evaluating_nest;
 
 	if (!ev->open)
 	{
@@ -66,6 +87,7 @@ evaluate_guarded(Evaluation *ev, LrExpr *expr, bool *isnull)
 		MemoryContextSwitchTo(ev->context);
 		ev->open = true;
 	}
+	evaluating_nest = GetCurrentTransactionNestLevel();
 	PG_TRY();
 	{
 		bool		result_null;
@@ -85,12 +107,14 @@ evaluate_guarded(Evaluation *ev, LrExpr *expr, bool *isnull)
 		MemoryContextSwitchTo(ev->context);
 		CurrentResourceOwner = ev->owner;
 		ev->open = false;
+		evaluating_nest = outer;
 		if (lr_error_is_fatal(error->sqlerrcode))
 			ReThrowError(error);
 		ev->error = pstrdup(error->message);
 		FreeErrorData(error);
 	}
 	PG_END_TRY();
+	evaluating_nest = outer;
 	*isnull = null;
 	return value;
 }

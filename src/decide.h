@@ -57,6 +57,14 @@ typedef struct LrDecision
  */
 extern void lr_decide(const LrDecideRequest *request, LrDecision *decision);
 
+/*
+ * Whether an expression that may run a user's function is being evaluated:
+ * nothing may be decided meanwhile.  And a transaction callback for the end of
+ * levels >= nest.
+ */
+extern bool lr_evaluating(void);
+extern void lr_evaluating_abort(int nest);
+
 /* The lead's own SQL: closed? errors go to *detail and count as not true. */
 extern bool lr_lead_closed(LrTable *table, TupleTableSlot *row, char **detail);
 

@@ -1,9 +1,19 @@
 /*
  * frame.c
- *	  The stack of statements that insert leads.  See frame.h.
+ *	  The stack of statements, and their frames.  See frame.h.
  *
- * lr_frames_abort is called by transaction callbacks: it frees and unpins and
- * can raise nothing; the counters go back with the level (reserve.c).
+ * Invariants
+ * - statements[0 .. running] are those that run, the innermost last, each with
+ *	 the transaction nest level it runs at.  A hook takes its entry off when it
+ *	 returns; an error that passes through it ends a (sub)transaction of that
+ *	 level or an outer one, whose callback does (lr_frames_abort).  Entry 0
+ *	 stands for whatever is not seen by a hook.
+ * - Frames lie on a stack; those of inner statements are above those of outer
+ *	 ones.  All frames of a statement are gone when it has ended.
+ * - lr_frames_abort is called by transaction callbacks: it unpins and frees,
+ *	 and can raise nothing; the counters go back with the level (reserve.c).
+ * - Frames that have ended wait in a list with their memory contexts, so that
+ *	 a statement of one row makes none.
  */
 #include "postgres.h"
 
@@ -11,63 +21,132 @@
 #include "executor/executor.h"
 #include "tcop/utility.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
+#include "compat.h"
 #include "frame.h"
 #include "journal.h"
 #include "reserve.h"
-#include "trigger.h"
 
-/* Deepest trigger nesting at which rows are confirmed one by one. */
-#define MAX_DEPTH	256
+typedef struct Statement
+{
+	const void *key;			/* QueryDesc, or PlannedStmt of a COPY */
+	EState	   *estate;			/* NULL: not the executor's */
+	int			nest;
+	LrFrame    *armed;			/* whose row is confirmed when it is stored */
+} Statement;
 
+static Statement *statements = NULL;
+static int	running = 0;
+static int	statement_room = 0;
 static LrFrame *top_frame = NULL;
-static LrFrame *armed[MAX_DEPTH];
+static LrFrame *idle_frames = NULL;
+
+/* ---------- statements ---------- */
+
+static Statement *
+current_statement(void)
+{
+	/* the library was loaded in the middle of a statement */
+	if (statements == NULL)
+	{
+		statement_room = 16;
+		statements = (Statement *) MemoryContextAllocZero(TopMemoryContext,
+														  statement_room * sizeof(Statement));
+	}
+	return &statements[running];
+}
+
+/* Returns the entry's place, for leave_statement. */
+static int
+enter_statement(const void *key, EState *estate)
+{
+	Statement  *statement = current_statement();
+
+	if (running + 1 == statement_room)
+	{
+		statements = (Statement *) repalloc(statements,
+											2 * statement_room * sizeof(Statement));
+		statement_room *= 2;
+	}
+	statement = &statements[++running];
+	statement->key = key;
+	statement->estate = estate;
+	statement->nest = GetCurrentTransactionNestLevel();
+	statement->armed = NULL;
+	return running;
+}
+
+static void
+leave_statement(int place)
+{
+	running = place - 1;
+}
+
+/* ---------- frames ---------- */
 
 static LrFrame *
-push(const char *name, int depth, bool implicit)
+new_frame(void)
 {
-	MemoryContext context = AllocSetContextCreate(TopTransactionContext,
-												  "leadroute frame",
-												  ALLOCSET_SMALL_SIZES);
-	LrFrame    *frame = (LrFrame *) MemoryContextAllocZero(context,
-														   sizeof(LrFrame));
+	LrFrame    *frame = idle_frames;
 
-	frame->context = context;
-	frame->row_context = AllocSetContextCreate(context, "leadroute lead",
-											   ALLOCSET_DEFAULT_SIZES);
-	frame->name = MemoryContextStrdup(context, name);
-	frame->nest = GetCurrentTransactionNestLevel();
-	frame->depth = depth;
-	frame->implicit = implicit;
-	if (implicit)
+	if (frame != NULL)
 	{
-		Snapshot	snapshot = GetActiveSnapshot();
-
-		frame->snapshot = snapshot;
-		frame->curcid = snapshot->curcid;
-		frame->statement = GetCurrentStatementStartTimestamp();
+		idle_frames = frame->up;
+		return frame;
 	}
-	lr_config_accept();
-	frame->table = lr_table_pin_sound(name);
-	if (frame->table != NULL)
-		lr_settle_prepared(lr_database());
-	frame->up = top_frame;
-	top_frame = frame;
+	frame = (LrFrame *) MemoryContextAllocZero(TopMemoryContext,
+											   sizeof(LrFrame));
+	frame->context = AllocSetContextCreate(TopMemoryContext, "leadroute frame",
+										   ALLOCSET_SMALL_SIZES);
+	frame->row_context = AllocSetContextCreate(TopMemoryContext,
+											   "leadroute lead",
+											   ALLOCSET_DEFAULT_SIZES);
 	return frame;
 }
 
-/* Frees a frame that is no longer on the stack. */
+static LrFrame *
+push(const char *name)
+{
+	LrFrame    *frame;
+	LrTable    *table;
+
+	lr_config_accept();
+	table = lr_table_pin_sound(name);
+	frame = new_frame();
+	frame->statement = current_statement()->key;
+	frame->nest = GetCurrentTransactionNestLevel();
+	frame->name = MemoryContextStrdup(frame->context, name);
+	frame->table = table;
+	frame->binding = NULL;
+	frame->relation = NULL;
+	frame->result_rel = NULL;
+	frame->pending.active = false;
+	frame->update.leaf = InvalidOid;
+	frame->update.context = NULL;
+	frame->up = top_frame;
+	top_frame = frame;
+	if (table != NULL)
+		lr_settle_prepared(lr_database());
+	return frame;
+}
+
+/* Puts a frame that is no longer on the stack aside. */
 static void
 release(LrFrame *frame)
 {
-	if (frame->depth < MAX_DEPTH && armed[frame->depth] == frame)
-		armed[frame->depth] = NULL;
+	int			i;
+
+	for (i = 0; i <= running; i++)
+		if (statements[i].armed == frame)
+			statements[i].armed = NULL;
 	if (frame->binding)
 		lr_binding_unpin(frame->binding);
 	if (frame->table)
 		lr_table_unpin(frame->table);
-	MemoryContextDelete(frame->context);
+	MemoryContextReset(frame->context);
+	MemoryContextReset(frame->row_context);
+	frame->up = idle_frames;
+	idle_frames = frame;
 }
 
 static void
@@ -77,85 +156,42 @@ pop(LrFrame *frame)
 
 	while (*link != frame)
 		link = &(*link)->up;
-	*link = frame->up;
 	lr_frame_discard(frame);
+	*link = frame->up;
 	release(frame);
 }
 
-void
-lr_frame_open(const char *name, int depth)
-{
-	(void) push(name, depth, false);
-}
-
 LrFrame *
-lr_frame_find(const char *name, int depth)
+lr_frame_find(const char *name)
 {
+	const void *key = current_statement()->key;
 	LrFrame    *frame;
 
 	for (frame = top_frame; frame != NULL; frame = frame->up)
-		if (frame->depth == depth && strcmp(frame->name, name) == 0)
+		if (frame->statement == key && strcmp(frame->name, name) == 0)
 			return frame;
 	return NULL;
 }
 
-void
-lr_frame_close(const char *name, int depth)
-{
-	LrFrame    *frame;
-
-	for (frame = top_frame; frame != NULL; frame = frame->up)
-		if (!frame->implicit && frame->depth == depth &&
-			strcmp(frame->name, name) == 0)
-		{
-			pop(frame);
-			return;
-		}
-}
-
-/* Statements nested in an earlier row have ended by now. */
-static void
-discard_deeper(int depth)
-{
-	LrFrame    *frame;
-	LrFrame    *up;
-
-	for (frame = top_frame; frame != NULL; frame = up)
-	{
-		up = frame->up;
-		if (frame->depth <= depth)
-			continue;
-		if (frame->implicit)
-			pop(frame);
-		else
-			lr_frame_discard(frame);
-	}
-}
-
-static bool
-same_statement(LrFrame *frame)
-{
-	Snapshot	snapshot = GetActiveSnapshot();
-
-	return frame->snapshot == snapshot && frame->curcid == snapshot->curcid &&
-		frame->statement == GetCurrentStatementStartTimestamp() &&
-		frame->nest == GetCurrentTransactionNestLevel();
-}
-
 LrFrame *
-lr_frame_for_row(const char *name, int depth)
+lr_frame_get(const char *name)
 {
-	LrFrame    *frame;
+	LrFrame    *frame = lr_frame_find(name);
 
-	discard_deeper(depth);
-	frame = lr_frame_find(name, depth);
-	if (frame != NULL && frame->implicit && !same_statement(frame))
+	/* rows of an unknown statement may each be of another one */
+	if (frame != NULL && frame->statement == NULL)
 	{
 		pop(frame);
 		frame = NULL;
 	}
-	if (frame == NULL)
-		frame = push(name, depth, true);
+	return frame != NULL ? frame : push(name);
+}
+
+LrFrame *
+lr_frame_for_row(const char *name)
+{
+	LrFrame    *frame = lr_frame_get(name);
+
 	lr_frame_discard(frame);
 	MemoryContextReset(frame->row_context);
 	return frame;
@@ -177,25 +213,75 @@ lr_frame_bind(LrFrame *frame, const char *router)
 	return frame->binding;
 }
 
+/*
+ * A target of the statement that is this relation, and updates rows that
+ * conflict from this slot, if one is given.
+ */
+static ResultRelInfo *
+target_in(List *targets, Relation rel, TupleTableSlot *conflict)
+{
+	ListCell   *lc;
+
+	foreach(lc, targets)
+	{
+		ResultRelInfo *target = (ResultRelInfo *) lfirst(lc);
+
+		if (target->ri_RelationDesc == rel &&
+			(conflict == NULL ||
+			 (target->ri_onConflict != NULL &&
+			  target->ri_onConflict->oc_ProjSlot == conflict)))
+			return target;
+	}
+	return NULL;
+}
+
+static ResultRelInfo *
+find_target(Relation rel, TupleTableSlot *conflict)
+{
+	EState	   *estate = current_statement()->estate;
+	ResultRelInfo *target;
+
+	if (estate == NULL)
+		return NULL;
+	target = target_in(estate->es_opened_result_relations, rel, conflict);
+	return target != NULL ? target :
+		target_in(estate->es_tuple_routing_result_relations, rel, conflict);
+}
+
+ResultRelInfo *
+lr_frame_result_rel(LrFrame *frame, Relation rel)
+{
+	if (frame->relation != rel)
+	{
+		frame->relation = rel;
+		frame->result_rel = find_target(rel, NULL);
+	}
+	return frame->result_rel;
+}
+
+bool
+lr_frame_is_conflict(Relation rel, TupleTableSlot *newslot)
+{
+	return find_target(rel, newslot) != NULL;
+}
+
 void
 lr_frame_arm(LrFrame *frame)
 {
 	frame->pending.active = true;
-	if (frame->depth < MAX_DEPTH)
-		armed[frame->depth] = frame;
+	current_statement()->armed = frame;
 }
 
 void
-lr_frame_disarm(int depth)
+lr_frame_disarm(void)
 {
-	if (depth < MAX_DEPTH)
-		armed[depth] = NULL;
+	current_statement()->armed = NULL;
 }
 
 LrFrame *
-lr_frame_armed(int depth)
+lr_frame_armed(void)
 {
-	LrFrame    *frame = depth < MAX_DEPTH ? armed[depth] : NULL;
+	LrFrame    *frame = current_statement()->armed;
 
 	return frame != NULL && frame->pending.active ? frame : NULL;
 }
@@ -210,35 +296,71 @@ lr_frame_discard(LrFrame *frame)
 		lr_reserve_return(&frame->pending.decision.reservation);
 }
 
-/* ---------- statements that name a partition ---------- */
+/* ---------- hooks ---------- */
 
+static ExecutorRun_hook_type prev_run_hook = NULL;
 static ExecutorFinish_hook_type prev_finish_hook = NULL;
 static ProcessUtility_hook_type prev_utility_hook = NULL;
 
-/* Closes implicit frames of statements that have ended, and writes. */
+/* The statement has stored its rows: closes its frames, writes the journal. */
 static void
-end_implicit(void)
+end_rows(const void *key)
 {
-	int			depth;
+	LrFrame    *frame;
+	LrFrame    *up;
+	bool		any = false;
 
-	if (top_frame == NULL || !top_frame->implicit)
-		return;
-	depth = lr_trigger_depth();
-	while (top_frame != NULL && top_frame->implicit &&
-		   top_frame->depth > depth &&
-		   top_frame->nest == GetCurrentTransactionNestLevel())
-		pop(top_frame);
-	lr_journal_flush();
+	for (frame = top_frame; frame != NULL; frame = up)
+	{
+		up = frame->up;
+		if (frame->statement == key)
+		{
+			pop(frame);
+			any = true;
+		}
+	}
+	if (any)
+		lr_journal_flush();
 }
 
+#if PG_VERSION_NUM >= 180000
+#define RUN_PARAMETERS	QueryDesc *query, ScanDirection direction, uint64 count
+#define RUN_ARGUMENTS	query, direction, count
+#else
+#define RUN_PARAMETERS	QueryDesc *query, ScanDirection direction, uint64 count, \
+						bool once
+#define RUN_ARGUMENTS	query, direction, count, once
+#endif
+
+static void
+frame_executor_run(RUN_PARAMETERS)
+{
+	int			place = enter_statement(query, query->estate);
+
+	if (prev_run_hook)
+		prev_run_hook(RUN_ARGUMENTS);
+	else
+		standard_ExecutorRun(RUN_ARGUMENTS);
+	leave_statement(place);
+}
+
+/*
+ * AFTER triggers run here: their statements find the journal written.  So may
+ * rows of a WITH query that nobody has read to its end.
+ */
 static void
 frame_executor_finish(QueryDesc *query)
 {
+	int			place;
+
+	end_rows(query);
+	place = enter_statement(query, query->estate);
 	if (prev_finish_hook)
 		prev_finish_hook(query);
 	else
 		standard_ExecutorFinish(query);
-	end_implicit();
+	leave_statement(place);
+	end_rows(query);
 }
 
 /* COPY does not go through the executor. */
@@ -248,24 +370,34 @@ frame_process_utility(PlannedStmt *pstmt, const char *query_string,
 					  ParamListInfo params, QueryEnvironment *env,
 					  DestReceiver *dest, QueryCompletion *qc)
 {
+	bool		copy = IsA(pstmt->utilityStmt, CopyStmt);
+	int			place = copy ? enter_statement(pstmt, NULL) : 0;
+
 	if (prev_utility_hook)
 		prev_utility_hook(pstmt, query_string, read_only_tree, context, params,
 						  env, dest, qc);
 	else
 		standard_ProcessUtility(pstmt, query_string, read_only_tree, context,
 								params, env, dest, qc);
-	if (top_frame != NULL && IsA(pstmt->utilityStmt, CopyStmt))
-		end_implicit();
+	if (copy)
+	{
+		leave_statement(place);
+		end_rows(pstmt);
+	}
 }
 
 void
 lr_frame_init(void)
 {
+	prev_run_hook = ExecutorRun_hook;
+	ExecutorRun_hook = frame_executor_run;
 	prev_finish_hook = ExecutorFinish_hook;
 	ExecutorFinish_hook = frame_executor_finish;
 	prev_utility_hook = ProcessUtility_hook;
 	ProcessUtility_hook = frame_process_utility;
 }
+
+/* ---------- the end of transactions ---------- */
 
 void
 lr_frames_finish(void)
@@ -277,11 +409,14 @@ lr_frames_finish(void)
 void
 lr_frames_abort(int nest)
 {
+	while (running > 0 && statements[running].nest >= nest)
+		running--;
 	while (top_frame != NULL && top_frame->nest >= nest)
 	{
 		LrFrame    *frame = top_frame;
 
 		top_frame = frame->up;
+		frame->pending.active = false;
 		release(frame);
 	}
 }

@@ -20,7 +20,7 @@
 #include "journal.h"
 #include "reserve.h"
 #include "changes.h"
-#include "trigger.h"
+#include "move.h"
 
 /* Seats and shares of a composition, kept while a level refers to it. */
 typedef struct Composition
@@ -850,6 +850,7 @@ on_transaction(XactEvent event, void *arg)
 			lr_journal_abort(0);
 			lr_changes_end();
 			lr_moves_abort(0);
+			lr_evaluating_abort(0);
 			lr_team_version_abort();
 			drop_preparing();
 			abort_level(0);
@@ -881,6 +882,7 @@ on_subtransaction(SubXactEvent event, SubTransactionId mine,
 			lr_journal_abort(nest);
 			lr_changes_abort_sub(nest);
 			lr_moves_abort(nest);
+			lr_evaluating_abort(nest);
 			lr_team_version_abort();
 			abort_level(nest);
 			break;

@@ -467,7 +467,6 @@ build_table(LrScan *scan)
 	read_keys(table, scan);
 	read_owner(table, scan);
 	table->econtext = CreateStandaloneExprContext();
-	table->root_slot = MakeSingleTupleTableSlot(table->desc, &TTSOpsVirtual);
 	if (table->broken == NULL)
 		read_expressions(table, scan, rel);
 	relation_close(rel, AccessShareLock);
@@ -734,7 +733,9 @@ lr_table_root_row(LrTable *table, LrLeaf *leaf, TupleTableSlot *slot)
 {
 	if (leaf->map == NULL)
 		return slot;
-	return execute_attr_map_slot(leaf->map, slot, table->root_slot);
+	return execute_attr_map_slot(leaf->map, slot,
+								 MakeSingleTupleTableSlot(table->desc,
+														  &TTSOpsVirtual));
 }
 
 /* ---------- bindings ---------- */

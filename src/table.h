@@ -101,7 +101,6 @@ struct LrTable
 	char	   *router_broken;	/* errors of these expressions; NULL: none */
 	char	   *closed_broken;
 	ExprContext *econtext;
-	TupleTableSlot *root_slot;	/* a partition's row in the root's layout */
 	List	   *leaves;
 	List	   *bindings;
 };
@@ -117,7 +116,10 @@ extern void lr_binding_unpin(LrBinding *b);
 /* How the rows of a relation relate to the table. */
 extern LrLeaf *lr_table_leaf(LrTable *table, Relation rel);
 
-/* A row in the root's layout: the slot itself or a conversion of it. */
+/*
+ * A row in the root's layout: the slot itself or a conversion of it, in this
+ * context and for as long as the slot has the row.
+ */
 extern TupleTableSlot *lr_table_root_row(LrTable *table, LrLeaf *leaf,
 										 TupleTableSlot *slot);
 

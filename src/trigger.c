@@ -10,6 +10,7 @@
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -24,6 +25,7 @@
 #include "frame.h"
 #include "journal.h"
 #include "leadroute.h"
+#include "move.h"
 #include "outcome.h"
 #include "reserve.h"
 #include "trigger.h"
@@ -31,45 +33,12 @@
 PG_FUNCTION_INFO_V1(lr_lead_trigger);
 PG_FUNCTION_INFO_V1(lr_row_stored);
 
-/*
- * A row of an attached table that is being updated.  When it moves to another
- * partition, the server follows up with an insert at the same depth (BEFORE
- * ROW INSERT on the new leaf) and fires no AFTER ROW UPDATE.
- */
-typedef struct Update
-{
-	MemoryContext context;
-	int			depth;			/* 0: none */
-	SubTransactionId subid;
-	LocalTransactionId lxid;	/* of the transaction */
-	char	   *table;
-	LrFacts		old;
-	char	   *new_key;
-} Update;
-
-
-/*
- * A row that has moved: its AFTER ROW DELETE is still to come, at the end of
- * the statement, and then counts as the update that it is.
- */
-typedef struct LrMove
-{
-	struct LrMove *next;
-	int			nest;
-	bool		stored;			/* on the new partition */
-	LrFacts		old;
-	LrFacts		new;
-} LrMove;
-
-static Update update;
-static LrMove *moves = NULL;	/* oldest first, the order of the deletes */
-static LrMove **moves_end = &moves;
 static SubTransactionId own_update_subid = InvalidSubTransactionId;
 static int	own_update_depth = 0;
 static LocalTransactionId own_update_lxid = 0;
 
-int
-lr_trigger_depth(void)
+static int
+trigger_depth(void)
 {
 	return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0));
 }
@@ -77,7 +46,7 @@ lr_trigger_depth(void)
 void
 lr_own_update_begin(void)
 {
-	own_update_depth = lr_trigger_depth() + 1;
+	own_update_depth = trigger_depth() + 1;
 	own_update_subid = GetCurrentSubTransactionId();
 	own_update_lxid = lr_my_lxid();
 }
@@ -95,6 +64,8 @@ is_own_update(int depth)
 	return own_update_depth == depth && own_update_lxid == lr_my_lxid() &&
 		own_update_subid == GetCurrentSubTransactionId();
 }
+
+static void confirm_directly(LrFrame *frame, TriggerData *td);
 
 /* ---------- INSERT ---------- */
 
@@ -239,115 +210,74 @@ with_owner(TriggerData *td, LrFrame *frame, LrLeaf *leaf, LrBinding *b)
 									 1, &attno, &value, &isnull);
 }
 
-/* The row is one that an UPDATE moves to another partition. */
-static bool
-is_move(LrFrame *frame, int depth, const char *key)
+/* The lead has a decision, a move, or nothing to do with leadroute. */
+static void
+look_at_row(LrFrame *frame, Relation rel, TupleTableSlot *slot)
 {
-	return update.depth == depth && update.table != NULL &&
-		update.lxid == lr_my_lxid() &&
-		update.subid == GetCurrentSubTransactionId() &&
-		strcmp(update.table, frame->name) == 0 &&
-		strcmp(update.new_key, key) == 0;
-}
-
-static LrMove *
-note_move(LrTable *table, TupleTableSlot *row)
-{
-	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
-	LrMove	   *move = (LrMove *) palloc0(sizeof(LrMove));
-
-	move->nest = GetCurrentTransactionNestLevel();
-	move->old.key = pstrdup(update.old.key);
-	move->old.owner = update.old.owner ? pstrdup(update.old.owner) : NULL;
-	move->old.router = update.old.router ? pstrdup(update.old.router) : NULL;
-	move->old.closed = update.old.closed;
-	lr_facts(table, row, &move->new);
-	*moves_end = move;
-	moves_end = &move->next;
-	update.depth = 0;
-	MemoryContextSwitchTo(old);
-	return move;
-}
-
-static HeapTuple
-before_insert(TriggerData *td, const char *name, int depth)
-{
-	LrFrame    *frame = lr_frame_for_row(name, depth);
 	LrTable    *table = frame->table;
-	HeapTuple	result = td->tg_trigtuple;
-	MemoryContext old;
-	LrLeaf	   *leaf;
-	TupleTableSlot *row;
+	LrPending  *p = &frame->pending;
 	LrBinding  *b = NULL;
+	TupleTableSlot *row;
 	char	   *detail = NULL;
 	char	   *router;
 	char	   *key;
 	char	   *owner;
 	bool		closed;
 
-	lr_frame_disarm(depth);
-	if (table == NULL)
-		return result;
-	frame->pending.slot = td->tg_trigslot;
-
-	old = MemoryContextSwitchTo(frame->row_context);
-	leaf = lr_table_leaf(table, td->tg_relation);
-	row = lr_table_root_row(table, leaf, td->tg_trigslot);
-	frame->pending.leaf = leaf;
+	p->leaf = lr_table_leaf(table, rel);
+	p->slot = slot;
+	p->decision.member = NULL;
+	row = lr_table_root_row(table, p->leaf, slot);
 	key = lr_table_key(table, row);
-	if (is_move(frame, depth, key))
+	p->move = lr_move_arrives(frame, rel, row, key);
+	if (p->move == NULL)
 	{
-		frame->pending.move = note_move(table, row);
-		note_count(&frame->pending, td->tg_relation);
-		lr_frame_arm(frame);
-		MemoryContextSwitchTo(old);
-		return result;
-	}
-	router = lr_lead_router(table, row, &detail);
-	if (router != NULL)
-		b = lr_frame_bind(frame, router);
-	if (b != NULL && b->router->enabled)
-	{
-		frame->pending.move = NULL;
+		router = lr_lead_router(table, row, &detail);
+		if (router != NULL)
+			b = lr_frame_bind(frame, router);
+		if (b == NULL || !b->router->enabled)
+			return;
 		owner = lr_table_owner(table, row);
 		closed = lr_lead_closed(table, row, &detail);
 		if (owner != NULL)
 			keep_given(frame, b, key, owner, closed, detail);
 		else
 			decide_lead(frame, b, row, key, closed);
-		frame->pending.decision.entry.closed = closed;
-		note_count(&frame->pending, td->tg_relation);
-		lr_frame_arm(frame);
-		MemoryContextSwitchTo(old);
-		if (owner == NULL && frame->pending.decision.member != NULL)
-			result = with_owner(td, frame, leaf, b);
+		p->decision.entry.closed = closed;
 	}
-	MemoryContextSwitchTo(old);
-	return result;
+	note_count(p, rel);
+	lr_frame_arm(frame);
 }
 
-/*
- * The server has just stored a row at this depth.  Confirms the decision that
- * is pending there; false, so that no event is queued.
- */
-Datum
-lr_row_stored(PG_FUNCTION_ARGS)
+static HeapTuple
+before_insert(TriggerData *td, const char *name)
 {
-	LrFrame    *frame;
-	LrPending  *p;
+	LrFrame    *frame = lr_frame_for_row(name);
+	LrPending  *p = &frame->pending;
+	MemoryContext old;
 
-	if (!lr_preloaded())
-		PG_RETURN_BOOL(false);
-	frame = lr_frame_armed(lr_trigger_depth() + 1);
-	if (frame == NULL)
-		PG_RETURN_BOOL(false);
-	p = &frame->pending;
-	/* somebody calls us by hand, in the middle of a statement */
-	if (p->counts != NULL && inserted_rows(p->counts) <= p->count_before)
-		PG_RETURN_BOOL(false);
+	lr_frame_disarm();
+	if (frame->table == NULL)
+		return td->tg_trigtuple;
+	confirm_directly(frame, td);
+	old = MemoryContextSwitchTo(frame->row_context);
+	look_at_row(frame, td->tg_relation, td->tg_trigslot);
+	MemoryContextSwitchTo(old);
+	/* a member is there whose owner value the row does not have yet */
+	if (p->active && p->move == NULL && p->decision.member != NULL &&
+		p->decision.entry.kind != LR_KIND_GIVEN)
+		return with_owner(td, frame, p->leaf, frame->binding);
+	return td->tg_trigtuple;
+}
+
+/* The server has just stored the frame's row. */
+static void
+confirm(LrFrame *frame)
+{
+	LrPending  *p = &frame->pending;
 
 	p->active = false;
-	lr_frame_disarm(frame->depth);
+	lr_frame_disarm();
 	if (p->move != NULL)
 		p->move->stored = true;
 	else
@@ -355,34 +285,72 @@ lr_row_stored(PG_FUNCTION_ARGS)
 		follow_stored_row(frame);
 		lr_journal_add(&p->decision.entry);
 	}
+}
+
+/*
+ * The WHEN condition of the AFTER ROW trigger, leadroute.row_stored(), as the
+ * server's call of an expression; false, so that no event is queued.
+ */
+static Datum
+evaluate_stored(ExprState *state, ExprContext *econtext, bool *isnull)
+{
+	LrFrame    *frame = lr_frame_armed();
+
+	if (frame != NULL)
+		confirm(frame);
+	*isnull = false;
+	return BoolGetDatum(false);
+}
+
+/* Without state of its own, so that it fits every statement. */
+static ExprState stored_state = {
+	.type = T_ExprState,
+	.flags = EEO_FLAG_IS_QUAL,
+	.evalfunc = evaluate_stored
+};
+
+/*
+ * The server would read, plan and initialise the condition once a statement,
+ * which costs more than the decision: it is handed over ready for use.
+ */
+static void
+confirm_directly(LrFrame *frame, TriggerData *td)
+{
+	ResultRelInfo *target;
+	int			i;
+
+	if (frame->relation == td->tg_relation)
+		return;
+	target = lr_frame_result_rel(frame, td->tg_relation);
+	for (i = 0; target != NULL && i < target->ri_TrigDesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &target->ri_TrigDesc->triggers[i];
+
+		if (trigger->tgfoid == td->tg_trigger->tgfoid &&
+			TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW,
+								 TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT) &&
+			trigger->tgqual != NULL)
+			target->ri_TrigWhenExprs[i] = &stored_state;
+	}
+}
+
+/*
+ * The condition where the server evaluates it by itself, and whoever calls it
+ * by hand: it confirms only if the server has counted a row since.
+ */
+Datum
+lr_row_stored(PG_FUNCTION_ARGS)
+{
+	LrFrame    *frame = lr_preloaded() ? lr_frame_armed() : NULL;
+	LrPending  *p = frame != NULL ? &frame->pending : NULL;
+
+	if (p != NULL &&
+		(p->counts == NULL || inserted_rows(p->counts) > p->count_before))
+		confirm(frame);
 	PG_RETURN_BOOL(false);
 }
 
 /* ---------- UPDATE and DELETE ---------- */
-
-static void
-note_update(const char *name, int depth, LrTable *table, LrLeaf *leaf,
-			TriggerData *td)
-{
-	MemoryContext old;
-
-	if (update.context == NULL)
-		update.context = AllocSetContextCreate(TopMemoryContext,
-											   "leadroute update",
-											   ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(update.context);
-	update.depth = 0;
-	old = MemoryContextSwitchTo(update.context);
-	update.table = pstrdup(name);
-	lr_facts(table, lr_table_root_row(table, leaf, td->tg_trigslot),
-			 &update.old);
-	update.new_key = lr_table_key(table, lr_table_root_row(table, leaf,
-														   td->tg_newslot));
-	MemoryContextSwitchTo(old);
-	update.subid = GetCurrentSubTransactionId();
-	update.lxid = lr_my_lxid();
-	update.depth = depth;
-}
 
 /*
  * ON CONFLICT DO UPDATE SET owner = EXCLUDED.owner: EXCLUDED is the row as our
@@ -401,7 +369,8 @@ keep_owner_of_conflict(TriggerData *td, LrFrame *frame, LrLeaf *leaf)
 	MemoryContext context;
 
 	if (!frame->pending.active || frame->pending.move ||
-		d->entry.kind == LR_KIND_GIVEN)
+		d->entry.kind == LR_KIND_GIVEN ||
+		!lr_frame_is_conflict(td->tg_relation, td->tg_newslot))
 		return result;
 	context = MemoryContextSwitchTo(frame->row_context);
 	lr_facts(table, lr_table_root_row(table, leaf, td->tg_trigslot), &old);
@@ -428,26 +397,20 @@ keep_owner_of_conflict(TriggerData *td, LrFrame *frame, LrLeaf *leaf)
 }
 
 static HeapTuple
-before_update(TriggerData *td, const char *name, int depth)
+before_update(TriggerData *td, const char *name)
 {
-	HeapTuple	result = td->tg_newtuple;
-	LrFrame    *frame = lr_frame_find(name, depth);
-	LrTable    *table;
-	LrLeaf	   *leaf;
-
-	if (frame != NULL && frame->table != NULL)
-		result = keep_owner_of_conflict(td, frame,
-										lr_table_leaf(frame->table,
-													  td->tg_relation));
+	Relation	rel = td->tg_relation;
 	/* only partitions can lose a row to each other */
-	if (!td->tg_relation->rd_rel->relispartition)
+	LrFrame    *frame = rel->rd_rel->relispartition ? lr_frame_get(name) :
+		lr_frame_find(name);
+	HeapTuple	result = td->tg_newtuple;
+
+	if (frame == NULL || frame->table == NULL)
 		return result;
-	table = lr_table_pin_sound(name);
-	if (table == NULL)
-		return result;
-	leaf = lr_table_leaf(table, td->tg_relation);
-	note_update(name, depth, table, leaf, td);
-	lr_table_unpin(table);
+	result = keep_owner_of_conflict(td, frame,
+									lr_table_leaf(frame->table, rel));
+	if (rel->rd_rel->relispartition)
+		lr_move_expect(frame, rel, td->tg_trigslot, td->tg_newslot);
 	return result;
 }
 
@@ -460,7 +423,6 @@ after_update(TriggerData *td, const char *name, int depth)
 	LrFacts		old;
 	LrFacts		new;
 
-	update.depth = 0;
 	if (table == NULL)
 		return;
 	leaf = lr_table_leaf(table, td->tg_relation);
@@ -478,40 +440,6 @@ after_update(TriggerData *td, const char *name, int depth)
 	lr_table_unpin(table);
 }
 
-/* Takes the move of a lead off the list; NULL: it did not move. */
-static LrMove *
-take_move(const char *key)
-{
-	LrMove	  **link;
-
-	for (link = &moves; *link != NULL; link = &(*link)->next)
-		if (strcmp((*link)->old.key, key) == 0)
-		{
-			LrMove	   *move = *link;
-
-			*link = move->next;
-			if (move->next == NULL)
-				moves_end = link;
-			return move;
-		}
-	return NULL;
-}
-
-void
-lr_moves_abort(int nest)
-{
-	LrMove	  **link = &moves;
-
-	while (*link != NULL)
-	{
-		if ((*link)->nest >= nest)
-			*link = (*link)->next;
-		else
-			link = &(*link)->next;
-	}
-	moves_end = link;
-}
-
 static void
 after_delete(TriggerData *td, const char *name, int depth)
 {
@@ -524,7 +452,7 @@ after_delete(TriggerData *td, const char *name, int depth)
 	lr_facts(table, lr_table_root_row(table,
 									  lr_table_leaf(table, td->tg_relation),
 									  td->tg_trigslot), &old);
-	move = take_move(old.key);
+	move = lr_move_leaves(table, old.key);
 	if (move == NULL || !move->stored)
 		lr_outcome_deleted(table, &old);
 	else
@@ -549,31 +477,24 @@ after_truncate(const char *name)
 
 /* ---------- the function ---------- */
 
-static void
-statement_trigger(TriggerData *td, const char *name, int depth)
+static HeapTuple
+route(TriggerData *td, const char *name)
 {
-	if (TRIGGER_FIRED_BY_TRUNCATE(td->tg_event))
+	if (lr_evaluating())
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("an expression of leadroute stores, changes or deletes leads of \"%s\"",
+						name),
+				 errhint("A condition says whether a lead fits, and changes nothing.")));
+	if (TRIGGER_FIRED_FOR_STATEMENT(td->tg_event))
 		after_truncate(name);
 	else if (TRIGGER_FIRED_BEFORE(td->tg_event))
-		lr_frame_open(name, depth);
-	else
-	{
-		lr_frame_close(name, depth);
-		lr_journal_flush();
-	}
-}
-
-static HeapTuple
-row_trigger(TriggerData *td, const char *name, int depth)
-{
-	if (TRIGGER_FIRED_BEFORE(td->tg_event))
 		return TRIGGER_FIRED_BY_INSERT(td->tg_event) ?
-			before_insert(td, name, depth) :
-			before_update(td, name, depth);
-	if (TRIGGER_FIRED_BY_UPDATE(td->tg_event))
-		after_update(td, name, depth);
+			before_insert(td, name) : before_update(td, name);
+	else if (TRIGGER_FIRED_BY_UPDATE(td->tg_event))
+		after_update(td, name, trigger_depth());
 	else if (TRIGGER_FIRED_BY_DELETE(td->tg_event))
-		after_delete(td, name, depth);
+		after_delete(td, name, trigger_depth());
 	return NULL;
 }
 
@@ -581,29 +502,21 @@ Datum
 lr_lead_trigger(PG_FUNCTION_ARGS)
 {
 	TriggerData *td = (TriggerData *) fcinfo->context;
-	bool		row;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || td->tg_trigger->tgnargs != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("leadroute.lead_trigger is installed by leadroute.attach only")));
-	row = TRIGGER_FIRED_FOR_ROW(td->tg_event);
 	if (lr_preloaded() && lr_routing)
-	{
-		const char *name = td->tg_trigger->tgargs[0];
-		int			depth = lr_trigger_depth();
-
-		if (row)
-			PG_RETURN_POINTER(row_trigger(td, name, depth));
-		statement_trigger(td, name, depth);
-		PG_RETURN_POINTER(NULL);
-	}
+		PG_RETURN_POINTER(route(td, td->tg_trigger->tgargs[0]));
 
 	if (!lr_preloaded() && TRIGGER_FIRED_BY_INSERT(td->tg_event))
 		warn_not_preloaded();
-	if (row && TRIGGER_FIRED_BEFORE(td->tg_event))
+	if (TRIGGER_FIRED_FOR_ROW(td->tg_event) &&
+		TRIGGER_FIRED_BEFORE(td->tg_event))
 	{
-		lr_frame_disarm(lr_trigger_depth());
+		if (lr_preloaded())
+			lr_frame_disarm();
 		PG_RETURN_POINTER(TRIGGER_FIRED_BY_UPDATE(td->tg_event) ?
 						  td->tg_newtuple : td->tg_trigtuple);
 	}

@@ -13,10 +13,4 @@
 extern void lr_own_update_begin(void);
 extern void lr_own_update_end(void);
 
-/* Forgets moves between partitions of nest levels >= nest. */
-extern void lr_moves_abort(int nest);
-
-/* How many triggers are running, this one included. */
-extern int	lr_trigger_depth(void);
-
 #endif							/* LR_TRIGGER_H */

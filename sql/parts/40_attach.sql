@@ -44,10 +44,8 @@ JOIN pg_class c ON c.oid = rt.relation
 JOIN pg_namespace n ON n.oid = c.relnamespace
 -- type as in pg_trigger.tgtype: 1 row, 2 before, 4 insert, 8 delete, 16 update, 32 truncate
 CROSS JOIN (VALUES
-	('zz_leadroute_begin'::name, 'BEFORE INSERT', 2 + 4, false),
-	('zz_leadroute_insert', 'BEFORE INSERT', 1 + 2 + 4, false),
+	('zz_leadroute_insert'::name, 'BEFORE INSERT', 1 + 2 + 4, false),
 	('zz_leadroute_stored', 'AFTER INSERT', 1 + 4, true),
-	('zz_leadroute_end', 'AFTER INSERT', 4, false),
 	('zz_leadroute_change', 'BEFORE UPDATE', 1 + 2 + 16, false),
 	('zz_leadroute_changed', 'AFTER UPDATE', 1 + 16, false),
 	('zz_leadroute_deleted', 'AFTER DELETE', 1 + 8, false),

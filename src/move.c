@@ -1,0 +1,100 @@
+/*
+ * move.c
+ *	  Leads whose row an UPDATE moves to another partition.  See move.h.
+ *
+ * The list lives in the transaction's memory: lr_moves_abort only unlinks.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "move.h"
+
+static LrMove *moves = NULL;	/* oldest first, the order of the deletes */
+static LrMove **moves_end = &moves;
+
+void
+lr_move_expect(LrFrame *frame, Relation rel, TupleTableSlot *old,
+			   TupleTableSlot *new)
+{
+	LrTable    *table = frame->table;
+	LrLeaf	   *leaf = lr_table_leaf(table, rel);
+	LrUpdate   *update = &frame->update;
+	MemoryContext context;
+
+	if (update->context == NULL)
+		update->context = AllocSetContextCreate(frame->context,
+												"leadroute update",
+												ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(update->context);
+	update->leaf = InvalidOid;
+	context = MemoryContextSwitchTo(update->context);
+	update->old = (LrFacts *) palloc(sizeof(LrFacts));
+	lr_facts(table, lr_table_root_row(table, leaf, old), update->old);
+	update->new_key = lr_table_key(table, lr_table_root_row(table, leaf, new));
+	MemoryContextSwitchTo(context);
+	update->leaf = RelationGetRelid(rel);
+}
+
+LrMove *
+lr_move_arrives(LrFrame *frame, Relation rel, TupleTableSlot *row,
+				const char *key)
+{
+	LrUpdate   *update = &frame->update;
+	LrFacts    *was = update->old;
+	MemoryContext old;
+	LrMove	   *move;
+
+	if (!OidIsValid(update->leaf) || update->leaf == RelationGetRelid(rel) ||
+		strcmp(update->new_key, key) != 0)
+		return NULL;
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	move = (LrMove *) palloc0(sizeof(LrMove));
+	move->nest = GetCurrentTransactionNestLevel();
+	move->table = frame->table->id;
+	move->old.key = pstrdup(was->key);
+	move->old.owner = was->owner ? pstrdup(was->owner) : NULL;
+	move->old.router = was->router ? pstrdup(was->router) : NULL;
+	move->old.closed = was->closed;
+	lr_facts(frame->table, row, &move->new);
+	MemoryContextSwitchTo(old);
+	*moves_end = move;
+	moves_end = &move->next;
+	update->leaf = InvalidOid;
+	return move;
+}
+
+LrMove *
+lr_move_leaves(LrTable *table, const char *key)
+{
+	LrMove	  **link;
+
+	for (link = &moves; *link != NULL; link = &(*link)->next)
+		if ((*link)->table == table->id && strcmp((*link)->old.key, key) == 0)
+		{
+			LrMove	   *move = *link;
+
+			*link = move->next;
+			if (move->next == NULL)
+				moves_end = link;
+			return move;
+		}
+	return NULL;
+}
+
+void
+lr_moves_abort(int nest)
+{
+	LrMove	  **link = &moves;
+
+	while (*link != NULL)
+	{
+		if ((*link)->nest >= nest)
+			*link = (*link)->next;
+		else
+			link = &(*link)->next;
+	}
+	moves_end = link;
+}
