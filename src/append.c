@@ -93,13 +93,43 @@ extremes(TupleDesc desc, AttrNumber column, HeapTuple *rows, int first,
 	}
 }
 
-/* Summarises rows in a BRIN index over bigint and timestamp columns. */
+/*
+ * Summarises rows that lie on one page: those with the extreme values, each
+ * once.  The columns of a BRIN index of ours are bigint and timestamps.
+ */
+static void
+summarize_page(Relation rel, Relation index, IndexInfo *info, HeapTuple *rows,
+			   int first, int last)
+{
+	int			done[2 * INDEX_MAX_KEYS];
+	int			ndone = 0;
+	int			c;
+	int			i;
+
+	for (c = 0; c < info->ii_NumIndexAttrs; c++)
+	{
+		int			extreme[2];
+		int			e;
+
+		extremes(RelationGetDescr(rel), info->ii_IndexAttrNumbers[c],
+				 rows, first, last, &extreme[0], &extreme[1]);
+		for (e = 0; e < 2; e++)
+		{
+			for (i = 0; i < ndone && done[i] != extreme[e]; i++)
+				;
+			if (i < ndone)
+				continue;
+			(void) insert_entry(rel, index, info, rows[extreme[e]]);
+			done[ndone++] = extreme[e];
+		}
+	}
+}
+
 static void
 summarize(Relation rel, Relation index, IndexInfo *info, HeapTuple *rows, int n)
 {
 	int			first;
 	int			last;
-	int			c;
 
 	for (first = 0; first < n; first = last)
 	{
@@ -108,17 +138,7 @@ summarize(Relation rel, Relation index, IndexInfo *info, HeapTuple *rows, int n)
 		for (last = first; last < n &&
 			 ItemPointerGetBlockNumber(&rows[last]->t_self) == block; last++)
 			;
-		for (c = 0; c < info->ii_NumIndexAttrs; c++)
-		{
-			int			lowest;
-			int			highest;
-
-			extremes(RelationGetDescr(rel), info->ii_IndexAttrNumbers[c],
-					 rows, first, last, &lowest, &highest);
-			(void) insert_entry(rel, index, info, rows[lowest]);
-			if (highest != lowest)
-				(void) insert_entry(rel, index, info, rows[highest]);
-		}
+		summarize_page(rel, index, info, rows, first, last);
 	}
 }
 

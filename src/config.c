@@ -128,16 +128,32 @@ lr_config_accept(void)
 
 /* ---------- the schema's own relations ---------- */
 
-Oid
-lr_relid(const char *name)
+/* Index of a name; callers pass literals, which are known by their address. */
+static int
+relation_index(const char *name)
 {
+	static const char *literal[64];
+	uintptr_t	at = ((uintptr_t) name >> 3) % lengthof(literal);
+	static uint8 index[lengthof(literal)];
 	int			i;
 
+	if (literal[at] == name)
+		return index[at];
 	for (i = 0; i < (int) lengthof(relation_name); i++)
 		if (strcmp(relation_name[i], name) == 0)
 			break;
 	if (i == (int) lengthof(relation_name))
 		elog(ERROR, "leadroute has no relation \"%s\"", name);
+	literal[at] = name;
+	index[at] = (uint8) i;
+	return i;
+}
+
+Oid
+lr_relid(const char *name)
+{
+	int			i = relation_index(name);
+
 	if (!relation_valid[i])
 	{
 		Oid			schema = get_namespace_oid(LR_SCHEMA, true);

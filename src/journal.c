@@ -8,7 +8,9 @@
  *	 counters.  Updated in place are projections only.
  * - A batch belongs to a nest level.  A flush writes the innermost batch, and
  *	 only if that is the current level's: written under an inner
- *	 subtransaction, outer rows would be lost with its rollback.
+ *	 subtransaction, outer rows would be lost with its rollback.  An inner
+ *	 level that must see them writes them, and keeps them until it is sure
+ *	 (Lent).
  * - Whoever looks at the current row of a lead holds the lead's row lock, so
  *	 that nobody else is changing it.
  */
@@ -91,7 +93,23 @@ typedef struct Batch
 	HeapTuple  *row[ROW_KINDS];
 } Batch;
 
+/*
+ * Rows of an outer level that an inner one had to write, because it looks at
+ * them.  They go back into their batch if what has written them is rolled
+ * back.
+ */
+typedef struct Lent
+{
+	struct Lent *next;
+	Batch	   *batch;
+	int			nest;			/* level they are written under */
+	int			n[ROW_KINDS];
+	int			room[ROW_KINDS];
+	HeapTuple  *row[ROW_KINDS];
+} Lent;
+
 static Batch *innermost = NULL;
+static Lent *lents = NULL;
 static bool flushing = false;	/* rows of the innermost batch are in use */
 static TupleDesc row_desc[ROW_KINDS];	/* copies, for this session */
 static int64 row_desc_of;		/* incarnation they are of */
@@ -337,12 +355,20 @@ resolve_pool_conflict(Relation rel, HeapTuple row)
 	systable_endscan(sys);
 }
 
-void
-lr_journal_flush(void)
+static void
+write_rows(RowKind kind, HeapTuple *rows, int n)
 {
 	static const LrConflictFn resolve[] = {
 		resolve_conflict, NULL, resolve_pool_conflict
 	};
+
+	written_cid = GetCurrentCommandId(true);
+	lr_append(row_table[kind], rows, n, resolve[kind]);
+}
+
+void
+lr_journal_flush(void)
+{
 	Batch	   *batch = innermost;
 	bool		full = false;
 	int			kind;
@@ -362,8 +388,7 @@ lr_journal_flush(void)
 		/* what a conflict adds meanwhile goes into a list of its own */
 		batch->row[kind] = NULL;
 		batch->n[kind] = batch->room[kind] = 0;
-		written_cid = GetCurrentCommandId(true);
-		lr_append(row_table[kind], rows, n, resolve[kind]);
+		write_rows(kind, rows, n);
 	}
 	flushing = false;
 	for (kind = 0; kind < ROW_KINDS; kind++)
@@ -375,9 +400,78 @@ lr_journal_flush(void)
 		reset_batch(batch, full);
 }
 
+/* Writes what outer levels have waiting, under this one. */
+static void
+lend_outer_rows(void)
+{
+	int			nest = GetCurrentTransactionNestLevel();
+	Batch	   *batch;
+
+	for (batch = innermost; batch != NULL; batch = batch->up)
+	{
+		Lent	   *lent;
+		int			kind;
+
+		if (batch->nest == nest || batch->n[ROW_JOURNAL] +
+			batch->n[ROW_EVENT] + batch->n[ROW_POOL] == 0)
+			continue;
+		lent = (Lent *) MemoryContextAlloc(TopTransactionContext,
+										   sizeof(Lent));
+		lent->batch = batch;
+		lent->nest = nest;
+		memcpy(lent->n, batch->n, sizeof(lent->n));
+		memcpy(lent->room, batch->room, sizeof(lent->room));
+		memcpy(lent->row, batch->row, sizeof(lent->row));
+		memset(batch->n, 0, sizeof(batch->n));
+		memset(batch->room, 0, sizeof(batch->room));
+		memset(batch->row, 0, sizeof(batch->row));
+		lent->next = lents;
+		lents = lent;
+		for (kind = 0; kind < ROW_KINDS; kind++)
+			if (lent->n[kind] > 0)
+				write_rows(kind, lent->row[kind], lent->n[kind]);
+	}
+}
+
+/* Rows that were written under levels >= nest wait again.  Only unlinks. */
+static void
+take_back_lent(int nest)
+{
+	while (lents != NULL && lents->nest >= nest)
+	{
+		Lent	   *lent = lents;
+
+		lents = lent->next;
+		if (lent->batch->nest >= nest)
+			continue;
+		memcpy(lent->batch->n, lent->n, sizeof(lent->n));
+		memcpy(lent->batch->room, lent->room, sizeof(lent->room));
+		memcpy(lent->batch->row, lent->row, sizeof(lent->row));
+	}
+}
+
+/* What was written under a level that commits is the one above's. */
+static void
+hand_up_lent(int nest)
+{
+	Lent	  **link = &lents;
+
+	while (*link != NULL)
+	{
+		Lent	   *lent = *link;
+
+		lent->nest = Min(lent->nest, nest - 1);
+		if (lent->nest <= lent->batch->nest)
+			*link = lent->next;
+		else
+			link = &lent->next;
+	}
+}
+
 void
 lr_journal_abort(int nest)
 {
+	take_back_lent(nest);
 	/* the contexts go with the transaction's own */
 	while (innermost != NULL && innermost->nest >= nest)
 	{
@@ -400,6 +494,7 @@ lr_journal_commit_sub(int nest)
 	Batch	   *up;
 	int			kind;
 
+	hand_up_lent(nest);
 	if (batch == NULL || batch->nest != nest)
 		return;
 	up = batch->up;
@@ -564,11 +659,12 @@ lr_event_add(const char *kind, int32 router, int32 routed_table,
 
 /* ---------- what is current ---------- */
 
-/* Makes rows that the running command has written changeable. */
+/* Makes rows of this transaction, waiting or just written, changeable. */
 static void
 see_own_rows(void)
 {
 	lr_journal_flush();
+	lend_outer_rows();
 	if (written_cid != InvalidCommandId &&
 		written_cid == GetCurrentCommandId(false))
 		CommandCounterIncrement();
