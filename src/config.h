@@ -57,6 +57,8 @@ typedef struct LrTeam
 	/* scratch of a decision */
 	uint8	   *why;			/* LrPassed of each member */
 	int64	   *lead_share;
+	uint64		plain_seen;		/* state of the people, see method.c */
+	bool		plain;
 } LrTeam;
 
 typedef struct LrRule

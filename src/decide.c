@@ -258,6 +258,7 @@ pick_from(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
 	r.dry_run = request->dry_run;
 	r.load = request->load;
 	r.usable = request->binding->usable;
+	r.people = request->binding->router->people_seen;
 	r.now = request->now;
 	r.seed = hash_bytes_extended((const unsigned char *) request->key,
 								 strlen(request->key), request->table->id);

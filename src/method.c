@@ -28,6 +28,7 @@ typedef struct Work
 {
 	const LrPickRequest *request;
 	LrTeam	   *team;
+	bool		plain;			/* nothing keeps any member from any lead */
 	bool		all;			/* every member is a candidate */
 	int			n;				/* candidates */
 	double		weight;			/* sum over candidates */
@@ -35,7 +36,8 @@ typedef struct Work
 	uint64		set;			/* hash of the candidates */
 	bool		capacities;		/* every candidate has one */
 	uint8	   *bitmap;
-	int64	   *until;			/* end of an absence, by index */
+	const int64 *share;			/* of the lead, by index */
+	int64	   *until;			/* end of an absence, by index; NULL: none */
 	double		draw;
 } Work;
 
@@ -65,6 +67,32 @@ is_away(const LrMember *m, int32 team, TimestampTz now, int64 *until)
 	return away;
 }
 
+/*
+ * Whether nothing can keep any member from any lead: all active, never away,
+ * without capacity.  Looked up once a state of the people.
+ */
+static bool
+is_plain(const LrPickRequest *request)
+{
+	LrTeam	   *team = request->team;
+	int			i;
+
+	if (request->usable != NULL)
+		return false;
+	if (team->plain_seen != request->people)
+	{
+		team->plain_seen = request->people;
+		team->plain = true;
+		for (i = 0; i < team->n; i++)
+			team->plain &= team->member[i]->active &&
+				team->member[i]->slot != LR_NO_SLOT &&
+				team->seat[i] != LR_NO_SLOT &&
+				team->member[i]->nabsence == 0 &&
+				team->member[i]->capacity < 0;
+	}
+	return team->plain;
+}
+
 /* What can be said without the counters.  Returns members not gone for good. */
 static int
 look_at_people(Work *work)
@@ -73,6 +101,12 @@ look_at_people(Work *work)
 	int			fits = 0;
 	int			i;
 
+	if (work->plain)
+	{
+		memset(team->why, LR_CAN, team->n);
+		return team->n;
+	}
+	work->until = (int64 *) palloc0((team->n + 1) * sizeof(int64));
 	for (i = 0; i < team->n; i++)
 	{
 		const LrMember *m = team->member[i];
@@ -110,6 +144,13 @@ look_at_counters(Work *work)
 	int			load = work->request->load;
 	int			i;
 
+	if (work->plain)
+	{
+		work->n = team->n;
+		work->weight = team->total_weight;
+		work->all = true;
+		return;
+	}
 	work->n = 0;
 	work->weight = 0;
 	work->capacities = true;
@@ -141,14 +182,14 @@ note_candidates(Work *work)
 	double		factor = (double) LR_CREDIT_ONE / work->weight;
 	int			i;
 
-	work->set = team->serial;
 	if (work->all)
 	{
-		memcpy(team->lead_share, team->share, team->n * sizeof(int64));
+		work->share = team->share;
 		work->set = team->n;
 	}
 	else
 	{
+		work->share = team->lead_share;
 		for (i = 0; i < team->n; i++)
 		{
 			/* for the others: what it would be if they were candidates too */
@@ -173,22 +214,29 @@ credit_with_share(const Work *work, int i)
 {
 	int			seat = work->team->seat[i];
 
-	return (seat == LR_NO_SLOT ? 0 : lr_seats[seat].credit) +
-		work->team->lead_share[i];
+	return (seat == LR_NO_SLOT ? 0 : lr_seats[seat].credit) + work->share[i];
 }
 
-/* Tijdeman's release condition and deadline, in leads. */
-static bool
-tijdeman(const Work *work, int i, double *deadline)
+/* Tijdeman's 1/(2m-2). */
+static inline double
+release_margin(const Work *work)
 {
-	double		margin = work->n > 1 ?
-		(double) LR_CREDIT_ONE / (2 * work->n - 2) : 0;
-	double		credit = (double) credit_with_share(work, i);
+	return work->n > 1 ? (double) LR_CREDIT_ONE / (2 * work->n - 2) : 0;
+}
 
-	*deadline = ((double) LR_CREDIT_ONE - margin - credit) /
-		(double) work->team->lead_share[i];
-	/* an eighth of a millionth of a lead forgives rounding of the shares */
-	return credit >= margin - LR_CREDIT_ONE / (1 << 23);
+/* His release condition; an eighth of a millionth forgives rounded shares. */
+static inline bool
+is_released(double margin, int64 credit)
+{
+	return (double) credit >= margin - LR_CREDIT_ONE / (1 << 23);
+}
+
+/* His deadline, in leads. */
+static inline double
+deadline(double margin, int64 credit, int64 share)
+{
+	return ((double) LR_CREDIT_ONE - margin - (double) credit) /
+		(double) share;
 }
 
 static double
@@ -225,19 +273,58 @@ turn_before(const Work *work, int a, int b)
 
 	if (work->same_set)
 	{
-		double		da;
-		double		db;
-		bool		ra = tijdeman(work, a, &da);
-		bool		rb = tijdeman(work, b, &db);
+		double		margin = release_margin(work);
+		bool		released = is_released(margin, x);
 
-		if (ra != rb)
-			return ra;
-		if (ra && da != db)
-			return da < db;
-		if (ra)
-			return a < b;
+		if (released != is_released(margin, y))
+			return released;
+		if (released)
+		{
+			double		da = deadline(margin, x, work->share[a]);
+			double		db = deadline(margin, y, work->share[b]);
+
+			return da != db ? da < db : a < b;
+		}
 	}
 	return x != y ? x > y : a < b;
+}
+
+/* The first of all candidates by turn_before, in one pass. */
+static int
+first_turn(const Work *work)
+{
+	LrTeam	   *team = work->team;
+	double		margin = release_margin(work);
+	int			released = -1;
+	double		earliest = 0;
+	int			richest = -1;
+	int64		most = 0;
+	int			i;
+
+	for (i = 0; i < team->n; i++)
+	{
+		int64		credit;
+
+		if (team->why[i] != LR_CAN)
+			continue;
+		credit = credit_with_share(work, i);
+		if (richest < 0 || credit > most)
+		{
+			richest = i;
+			most = credit;
+		}
+		if (work->same_set && is_released(margin, credit))
+		{
+			double		due = deadline(margin, credit, work->share[i]);
+
+			if (released < 0 || due < earliest)
+			{
+				released = i;
+				earliest = due;
+			}
+		}
+	}
+	return released >= 0 ? released : richest;
 }
 
 /* Member a goes before b; strict, total and without regard to eligibility. */
@@ -299,6 +386,9 @@ choose(const Work *work)
 		return -1;
 	if (work->request->method == LR_METHOD_RANDOM)
 		return drawn(work);
+	if (work->request->method == LR_METHOD_ROUND_ROBIN &&
+		!work->request->ignore_limits)
+		return first_turn(work);
 	for (i = 0; i < team->n; i++)
 		if (team->why[i] == LR_CAN &&
 			(best < 0 || goes_before(work, i, best)))
@@ -453,10 +543,13 @@ lr_pick(const LrPickRequest *request, LrPick *pick)
 	pick->reservation.member_slot = LR_NO_SLOT;
 	work.request = request;
 	work.team = team;
-	work.bitmap = (uint8 *) palloc0((team->n + 7) / 8 + 1);
-	work.until = (int64 *) palloc0((team->n + 1) * sizeof(int64));
-	pick->passed = (LrPassedOver *) palloc((Min(lr_passed_over_limit, team->n) + 1) *
-										   sizeof(LrPassedOver));
+	work.plain = is_plain(request);
+	if (!work.plain)
+	{
+		work.bitmap = (uint8 *) palloc0((team->n + 7) / 8 + 1);
+		pick->passed = (LrPassedOver *) palloc((Min(lr_passed_over_limit, team->n) + 1) *
+											   sizeof(LrPassedOver));
+	}
 	if (request->method == LR_METHOD_RANDOM)
 	{
 		pg_prng_state prng;

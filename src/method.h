@@ -18,6 +18,7 @@ typedef struct LrPickRequest
 	bool		dry_run;		/* explain: reserve nothing, give out no id */
 	int			load;			/* what the lead counts */
 	const bool *usable;			/* by member index: owner column can hold it */
+	uint64		people;			/* LrRouter.people_seen */
 	TimestampTz now;
 	uint64		seed;
 } LrPickRequest;
