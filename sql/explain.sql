@@ -66,6 +66,46 @@ SELECT why FROM leadroute.why('lead', 1) WITH ORDINALITY w (why, i) ORDER BY i D
 DELETE FROM lead WHERE id = 1001;
 SELECT why FROM leadroute.why('lead', 1001) WITH ORDINALITY w (why, i) ORDER BY i DESC LIMIT 1;
 SELECT count(*) FROM leadroute.assignment WHERE lead_key = '1001' AND is_current;
+-- a key that is used again tells of both leads; a lead keeps its history under a new key, twice
+BEGIN;
+SET LOCAL leadroute.test_clock = '2001-02-03 05:00:00 UTC';
+INSERT INTO lead (id, owner) VALUES (1001, 'dora');
+UPDATE lead SET owner = 'anna' WHERE id = 1001;
+UPDATE lead SET id = 1002 WHERE id = 1001;
+UPDATE lead SET owner = NULL WHERE id = 1002;
+UPDATE lead SET id = 1003 WHERE id = 1002;
+UPDATE lead SET owner = 'bruno' WHERE id = 1003;
+SELECT leadroute.why('lead', 1003);
+SELECT count(*) FROM leadroute.why('lead', 1002);
+SELECT count(*) FROM leadroute.why('lead', 1001);
+SELECT a.lead_key, a.kind, p.lead_key AS before, p.kind AS kind_before
+	FROM leadroute.assignment a LEFT JOIN leadroute.assignment p ON p.id = a.previous_id
+	WHERE a.lead_key IN ('1001', '1002', '1003') AND a.assigned_at = '2001-02-03 05:00:00 UTC' ORDER BY a.id;
+ROLLBACK;
+-- of a member that is known late, and a held lead that is decided
+BEGIN;
+INSERT INTO leadroute.member (name) VALUES ('stranger');
+INSERT INTO lead (id, country) VALUES (39, NULL);
+SELECT leadroute.assign('lead', 39, 'dora');
+SELECT a.kind, a.lead_key, p.kind AS kind_before FROM leadroute.assignment a JOIN leadroute.assignment p ON p.id = a.previous_id
+	WHERE a.lead_key IN ('12', '39') ORDER BY a.id;
+ROLLBACK;
+-- why reads the lead's own rows, in a journal of any size: a new lead pays for
+-- one btree, the other one has what has ended
+BEGIN;
+SELECT pg_relation_size('leadroute.journal_past') AS past_before \gset
+INSERT INTO lead (id, owner) SELECT i, 'dora' FROM generate_series(10000, 20000) i;
+SELECT pg_relation_size('leadroute.journal_past') - :past_before AS paid;
+UPDATE lead SET owner = 'anna' WHERE id BETWEEN 10100 AND 10199;
+DELETE FROM lead WHERE id = 10100;
+CREATE TEMP TABLE read_before AS SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) AS n
+	FROM pg_stat_xact_user_tables WHERE schemaname = 'leadroute' AND relname IN ('journal', 'event');
+SELECT count(*) FROM leadroute.why('lead', 10100);
+SELECT count(*) FROM leadroute.why('lead', 10101);
+SELECT count(*) FROM leadroute.why('lead', 15000);
+SELECT r.relname, s.seq_tup_read + coalesce(s.idx_tup_fetch, 0) - r.n < 50 AS few
+	FROM pg_stat_xact_user_tables s JOIN read_before r USING (relname) WHERE s.schemaname = 'leadroute' ORDER BY 1;
+ROLLBACK;
 -- held, for each reason (in a transaction: the worker must not decide them)
 BEGIN;
 INSERT INTO lead (id, country) VALUES (31, 'AQ'), (32, NULL), (33, 'JP');

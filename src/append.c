@@ -271,11 +271,14 @@ append_chunk(Relation rel, HeapTuple *rows, int n, LrConflictFn on_conflict)
 {
 	ListCell   *lc;
 	List	   *indexes;
+	Oid			past = lr_relid("journal_past");
 
 	append_to_table(rel, rows, n);
 	indexes = RelationGetIndexList(rel);
 	foreach(lc, indexes)
-		insert_into_index(rel, lfirst_oid(lc), rows, n, on_conflict);
+		/* what is appended has not ended */
+		if (lfirst_oid(lc) != past)
+			insert_into_index(rel, lfirst_oid(lc), rows, n, on_conflict);
 	list_free(indexes);
 }
 

@@ -62,6 +62,7 @@ settle(LrTable *table, LrBinding *b, const char *key, LrMember *member,
 		if (member == NULL && current.kind == e->kind)
 			return;
 		e->hop = current.hop + lr_had_owner(&current);
+		e->previous_id = current.id;
 		if (current.member != 0)
 			(void) lr_outcome_end(table, key, &current, LR_EVENT_RELEASED);
 		else
@@ -296,13 +297,14 @@ lr_assign(PG_FUNCTION_ARGS)
 
 /*
  * Whether a lead is not in the journal yet, or there without a member: its
- * owner has become one only now.
+ * owner has become one only now.  Such a row ends: *previous_id.
  */
 static bool
-may_adopt(LrTable *table, const char *key)
+may_adopt(LrTable *table, const char *key, int64 *previous_id)
 {
 	LrCurrent	current;
 
+	*previous_id = 0;
 	if (!lr_journal_known(table->id, key))
 		return true;
 	if (!lr_journal_current(table->id, key, &current))
@@ -310,6 +312,7 @@ may_adopt(LrTable *table, const char *key)
 	if (current.member != 0)
 		return false;
 	lr_journal_end(table->id, key, &current, lr_now());
+	*previous_id = current.id;
 	return true;
 }
 
@@ -331,7 +334,7 @@ adopt_lead(LrTable *table, TupleTableSlot *row)
 	if (b == NULL)
 		return false;
 	m = lr_binding_member(table, b, facts.owner);
-	if (m != NULL && may_adopt(table, facts.key))
+	if (m != NULL && may_adopt(table, facts.key, &e.previous_id))
 	{
 		lr_take(m, LR_LEAD_LOAD, false, &r);
 		e.id = r.id;

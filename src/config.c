@@ -45,7 +45,7 @@ static const char *const relation_name[] = {
 	"config_state_pkey", "member", "member_pkey", "team", "team_pkey",
 	"team_member", "team_member_pkey", "rule", "rule_pkey", "absence_key",
 	"routed_table", "routed_table_pkey", "journal", "journal_current",
-	"journal_order", "event", "event_order", "pool_entry", "pool_entry_pkey",
+	"journal_past", "journal_order", "event", "event_order", "pool_entry", "pool_entry_pkey",
 	"team_version", "team_version_find", "team_version_id", "checkpoint",
 	"config_history",
 };

@@ -13,6 +13,8 @@
  *	 (Lent).
  * - Whoever looks at the current row of a lead holds the lead's row lock, so
  *	 that nobody else is changing it.
+ * - The history of a lead is found from its key by indexes: what is current,
+ *	 what has ended, and by previous_id what ended under another key.
  */
 #include "postgres.h"
 
@@ -54,7 +56,7 @@ enum
 	J_TEAM, J_MEMBER, J_LOAD, J_SHARE, J_HOP, J_KIND, J_METHOD, J_TURN,
 	J_SUPERSEDED, J_LEAD_KEY, J_ROLE_NAME, J_TEAM_VERSION, J_MEASURE,
 	J_CANDIDATES, J_PASSED_OVER, J_PASSED_OVER_COUNT, J_REASON, J_DETAIL,
-	J_ACTOR, J_ENDED_AT, J_CLOSED_AT, J_COLUMNS
+	J_ACTOR, J_ENDED_AT, J_CLOSED_AT, J_PREVIOUS_ID, J_COLUMNS
 };
 
 /* Columns of leadroute.event. */
@@ -625,6 +627,8 @@ lr_journal_add(const LrEntry *e)
 	nulls[J_ENDED_AT] = true;
 	nulls[J_CLOSED_AT] = !e->closed;
 	values[J_CLOSED_AT] = TimestampTzGetDatum(e->at);
+	nulls[J_PREVIOUS_ID] = e->previous_id == 0;
+	values[J_PREVIOUS_ID] = Int64GetDatum(e->previous_id);
 	add_row(ROW_JOURNAL, values, nulls);
 	if (e->kind == LR_KIND_HELD)
 		add_pool_entry(e);

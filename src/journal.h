@@ -42,6 +42,7 @@ typedef struct LrEntry
 	const char *reason;
 	const char *detail;
 	bool		closed;
+	int64		previous_id;	/* of the row that it supersedes; 0: none */
 } LrEntry;
 
 /* The current row about a lead. */

@@ -138,6 +138,7 @@ owner_changed(LrTable *table, const LrFacts *new, bool known,
 		e.load = r.load;
 		e.hop = known ? current->hop + lr_had_owner(current) : 0;
 		e.closed = new->closed;
+		e.previous_id = known ? current->id : 0;
 		if (new->owner != NULL && m == NULL)
 		{
 			e.reason = "unknown_member";

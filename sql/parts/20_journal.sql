@@ -32,7 +32,8 @@ CREATE TABLE leadroute.journal (
 	detail			text,
 	actor			text,
 	ended_at		timestamptz,
-	closed_at		timestamptz
+	closed_at		timestamptz,
+	previous_id		bigint
 );
 COMMENT ON TABLE leadroute.journal IS 'One row is a decision about a lead, in ids and codes; read it through the view leadroute.assignment. Appended by the library; only superseded, ended_at, closed_at and (when a key changes) lead_key change later.';
 COMMENT ON COLUMN leadroute.journal.id IS 'Number of the decision; rises in the order in which decisions were made.';
@@ -62,8 +63,11 @@ COMMENT ON COLUMN leadroute.journal.detail IS 'The reason in prose, and what wen
 COMMENT ON COLUMN leadroute.journal.actor IS 'Who acted behind the role (setting leadroute.actor). NULL: not said.';
 COMMENT ON COLUMN leadroute.journal.ended_at IS 'When the assignment ended. NULL: it lasts.';
 COMMENT ON COLUMN leadroute.journal.closed_at IS 'When the lead was closed. NULL: it is open.';
+COMMENT ON COLUMN leadroute.journal.previous_id IS 'id of the row about the same lead that this one superseded, under whatever key the lead had then. NULL: it is the first.';
 -- The key first: what differs most is compared first.
 CREATE UNIQUE INDEX journal_current ON leadroute.journal (lead_key, routed_table, share) WHERE NOT superseded;
+-- New leads do not pay for it: a row enters when it ends.
+CREATE INDEX journal_past ON leadroute.journal (lead_key, routed_table) WHERE superseded;
 CREATE INDEX journal_order ON leadroute.journal USING brin (id, assigned_at) WITH (pages_per_range = 64);
 
 CREATE TABLE leadroute.event (
@@ -94,6 +98,9 @@ COMMENT ON COLUMN leadroute.event.role_name IS 'Role that did it.';
 COMMENT ON COLUMN leadroute.event.actor IS 'Who acted behind the role. NULL: not said.';
 COMMENT ON COLUMN leadroute.event.payload IS 'Whatever else belongs to the kind: rekeyed: {"key": new key}; rule_error: {"rule": id, "error": message}.';
 CREATE INDEX event_order ON leadroute.event USING brin (id, at) WITH (pages_per_range = 64);
+-- New leads write no events: these cost only what happens later.
+CREATE INDEX event_assignment ON leadroute.event (assignment);
+CREATE INDEX event_lead ON leadroute.event (lead_key, routed_table);
 
 CREATE TABLE leadroute.pool_entry (
 	routed_table	integer NOT NULL,

@@ -101,7 +101,8 @@ SELECT j.id,
 	j.hop,
 	j.load,
 	NOT j.superseded AS is_current,
-	j.closed_at IS NOT NULL AS closed
+	j.closed_at IS NOT NULL AS closed,
+	j.previous_id
 FROM leadroute.journal j
 LEFT JOIN leadroute.router ro ON ro.id = j.router
 LEFT JOIN leadroute.routed_table rt ON rt.id = j.routed_table
@@ -141,6 +142,7 @@ COMMENT ON COLUMN leadroute.assignment.hop IS 'Number of earlier owners of the l
 COMMENT ON COLUMN leadroute.assignment.load IS 'What it added to the member''s load.';
 COMMENT ON COLUMN leadroute.assignment.is_current IS 'Whether it is what holds for the lead now. Never NULL.';
 COMMENT ON COLUMN leadroute.assignment.closed IS 'Whether the lead was closed under this assignment. Never NULL.';
+COMMENT ON COLUMN leadroute.assignment.previous_id IS 'id of the decision about the lead that this one took the place of. NULL: it was the first.';
 
 -- why: a sentence a decision or event.
 
@@ -183,7 +185,7 @@ SELECT a.id,
 				ELSE a.method || ' ' || a.measure END,
 			CASE WHEN a.candidates = a.team_size AND a.team_size = 1 THEN 'the only member could take it'
 				WHEN a.candidates = a.team_size THEN 'all ' || a.team_size || ' members could take it'
-				ELSE a.candidates || ' of ' || a.team_size || ' members could take it' END) END,
+				ELSE a.candidates || ' of ' || a.team_size || CASE a.team_size WHEN 1 THEN ' member' ELSE ' members' END || ' could take it' END) END,
 		'; passed over: ' || (SELECT string_agg(concat('"', p.entry ->> 'member', '" (', p.entry ->> 'detail', ')'), ', ' ORDER BY p.i)
 			FROM jsonb_array_elements(a.passed_over) WITH ORDINALITY p (entry, i))
 			|| CASE WHEN a.passed_over_count > jsonb_array_length(a.passed_over)
@@ -191,7 +193,11 @@ SELECT a.id,
 		CASE WHEN a.reason = 'ignore_limits' THEN '; limits were ignored'
 			WHEN a.reason NOT IN ('no_rule', 'no_member', 'nobody_available', 'unknown_member', 'assigned_by_hand')
 				THEN '; reason: ' || a.reason END,
-		'; ' || a.detail) AS sentence
+		'; ' || a.detail) AS sentence,
+	a.id AS assignment,
+	NULL::text AS event,
+	a.is_current,
+	a.previous_id
 FROM leadroute.assignment a
 UNION ALL
 SELECT e.id,
@@ -203,32 +209,30 @@ SELECT e.id,
 			WHEN 'released' THEN 'released' || coalesce(': "' || coalesce(m.name, fm.name) || '" has it no longer', '')
 			WHEN 'rekeyed' THEN 'its key changed to ' || coalesce(e.payload ->> 'key', '?')
 			ELSE e.kind END,
-		' (role "', e.role_name, '"', ', actor "' || e.actor || '"', ')')
+		' (role "', e.role_name, '"', ', actor "' || e.actor || '"', ')'),
+	e.assignment,
+	e.kind,
+	NULL,
+	NULL
 FROM leadroute.event e
 LEFT JOIN leadroute.routed_table rt ON rt.id = e.routed_table
 LEFT JOIN leadroute.member m ON m.id = e.member
 LEFT JOIN leadroute.former_name frt ON frt.table_name = 'routed_table' AND frt.id = e.routed_table
 LEFT JOIN leadroute.former_name fm ON fm.table_name = 'member' AND fm.id = e.member
-WHERE e.lead_key IS NOT NULL AND e.kind <> 'rule_error'
-UNION ALL
-SELECT e.id,
-	e.at,
-	coalesce(rt.name, frt.name),
-	e.payload ->> 'key',
-	'its key was ' || e.lead_key || ' before'
-FROM leadroute.event e
-LEFT JOIN leadroute.routed_table rt ON rt.id = e.routed_table
-LEFT JOIN leadroute.former_name frt ON frt.table_name = 'routed_table' AND frt.id = e.routed_table
-WHERE e.kind = 'rekeyed';
+WHERE e.lead_key IS NOT NULL AND e.kind <> 'rule_error';
 COMMENT ON VIEW leadroute.lead_history IS 'One row is a sentence about what was decided about a lead, or happened to it. leadroute.why reads it.';
 COMMENT ON COLUMN leadroute.lead_history.id IS 'Number of the decision or event; they rise in the order in which it happened.';
 COMMENT ON COLUMN leadroute.lead_history.at IS 'When.';
 COMMENT ON COLUMN leadroute.lead_history.routed_table IS 'Attached table of the lead.';
-COMMENT ON COLUMN leadroute.lead_history.lead_key IS 'Key of the lead as text.';
+COMMENT ON COLUMN leadroute.lead_history.lead_key IS 'Key of the lead as text; of an event, the one it had before.';
 COMMENT ON COLUMN leadroute.lead_history.sentence IS 'What happened.';
+COMMENT ON COLUMN leadroute.lead_history.assignment IS 'assignment.id of the decision, or of the one that the event is about.';
+COMMENT ON COLUMN leadroute.lead_history.event IS 'event.kind. NULL: a decision.';
+COMMENT ON COLUMN leadroute.lead_history.is_current IS 'Of a decision: whether it is what holds for the lead now. NULL: an event.';
+COMMENT ON COLUMN leadroute.lead_history.previous_id IS 'Of a decision: the one that it took the place of, also when the lead had another key then. NULL: it was the first, or an event.';
 
 CREATE VIEW leadroute.my_lead_history WITH (security_barrier) AS
-SELECT h.id, h.at, h.routed_table, h.lead_key, h.sentence
+SELECT h.id, h.at, h.routed_table, h.lead_key, h.sentence, h.assignment, h.event, h.is_current, h.previous_id
 FROM leadroute.lead_history h
 WHERE EXISTS (SELECT FROM leadroute.journal c
 	JOIN leadroute.routed_table rt ON rt.id = c.routed_table
@@ -241,24 +245,51 @@ COMMENT ON COLUMN leadroute.my_lead_history.at IS 'When.';
 COMMENT ON COLUMN leadroute.my_lead_history.routed_table IS 'Attached table of the lead.';
 COMMENT ON COLUMN leadroute.my_lead_history.lead_key IS 'Key of the lead as text.';
 COMMENT ON COLUMN leadroute.my_lead_history.sentence IS 'What happened.';
+COMMENT ON COLUMN leadroute.my_lead_history.assignment IS 'assignment.id of the decision, or of the one that the event is about.';
+COMMENT ON COLUMN leadroute.my_lead_history.event IS 'event.kind. NULL: a decision.';
+COMMENT ON COLUMN leadroute.my_lead_history.is_current IS 'Of a decision: whether it is what holds for the lead now. NULL: an event.';
+COMMENT ON COLUMN leadroute.my_lead_history.previous_id IS 'Of a decision: the one that it took the place of, also when the lead had another key then. NULL: it was the first, or an event.';
 
+-- Each part of it has an index: what is current and what has ended under the
+-- key; what came before under another key, by previous_id (few leads change
+-- their key); the events of all these, and of the key.
 CREATE FUNCTION leadroute.why(lead_table text, key text) RETURNS SETOF text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET max_parallel_workers_per_gather = 0
+SET jit = off
 AS $$
+DECLARE
+	history text := CASE WHEN has_table_privilege('leadroute.lead_history', 'SELECT') THEN 'leadroute.lead_history'
+		WHEN has_table_privilege('leadroute.my_lead_history', 'SELECT') THEN 'leadroute.my_lead_history' END;
+	ids bigint[];
+	earlier bigint[];
+	under_key bigint[];
+	before bigint;
 BEGIN
-	IF has_table_privilege('leadroute.lead_history', 'SELECT') THEN
-		RETURN QUERY SELECT date_trunc('second', h.at)::text || ': ' || h.sentence
-			FROM leadroute.lead_history h
-			WHERE h.routed_table = why.lead_table AND h.lead_key = why.key
-			ORDER BY h.id;
-		RETURN;
-	ELSIF has_table_privilege('leadroute.my_lead_history', 'SELECT') THEN
-		RETURN QUERY SELECT date_trunc('second', h.at)::text || ': ' || h.sentence
-			FROM leadroute.my_lead_history h
-			WHERE h.routed_table = why.lead_table AND h.lead_key = why.key
-			ORDER BY h.id;
-		IF FOUND THEN
+	IF history IS NOT NULL THEN
+		EXECUTE format('SELECT array_agg(h.id), array_agg(h.previous_id) FROM (
+				SELECT c.id, c.previous_id FROM %1$s c WHERE c.lead_key = $1 AND c.routed_table = $2 AND c.is_current
+				UNION ALL SELECT p.id, p.previous_id FROM %1$s p WHERE p.lead_key = $1 AND p.routed_table = $2 AND NOT p.is_current) h', history)
+			INTO under_key, earlier USING why.key, why.lead_table;
+		ids := under_key;
+		FOREACH before IN ARRAY coalesce(earlier, '{}') LOOP
+			WHILE before IS NOT NULL AND before <> ALL (ids) LOOP
+				ids := ids || before;
+				EXECUTE format('SELECT h.previous_id FROM %s h WHERE h.id = $1 AND NOT h.is_current', history)
+					INTO before USING before;
+			END LOOP;
+		END LOOP;
+		RETURN QUERY EXECUTE format('SELECT date_trunc(''second'', h.at)::text || '': '' || h.sentence FROM (
+				SELECT c.id, c.at, c.sentence FROM %1$s c WHERE c.lead_key = $1 AND c.routed_table = $2 AND c.is_current
+				UNION ALL SELECT p.id, p.at, p.sentence FROM %1$s p WHERE p.lead_key = $1 AND p.routed_table = $2 AND NOT p.is_current
+				UNION ALL SELECT b.id, b.at, b.sentence FROM %1$s b WHERE b.id = ANY ($4) AND NOT b.is_current
+				UNION ALL SELECT e.id, e.at, e.sentence FROM %1$s e WHERE e.event IS NOT NULL
+					AND (e.assignment = ANY ($3) OR e.lead_key = $1 AND e.routed_table = $2)) h
+			ORDER BY h.id', history)
+			USING why.key, why.lead_table, ids, ids[coalesce(cardinality(under_key), 0) + 1:];
+		IF FOUND OR history = 'leadroute.lead_history' THEN
 			RETURN;
 		END IF;
 	END IF;
