@@ -380,7 +380,7 @@ WHERE NOT leadroute.is_preloaded()
 UNION ALL
 SELECT 'error', 'writer_missing', format('rule "%s" of router "%s"', r.name, r.router),
 	format('Role "%s", with whose rights its condition runs, does not exist: the rule does not match.', r.written_by),
-	format('Take it over: UPDATE leadroute.rule SET written_by = current_user WHERE router = %L AND name = %L;', r.router, r.name),
+	format('Read it, then take it over: SELECT * FROM leadroute.take_over(%L, %L);', r.router, r.name),
 	NULL
 FROM leadroute.rule r
 WHERE r.enabled AND r.condition IS NOT NULL AND r.written_by IS NOT NULL

@@ -12,8 +12,10 @@ DECLARE
 	reads text[] := '{assignment,lead_history,member_status,problem,fairness,trigger_status,later_trigger}';
 	records text[] := '{journal,event,pool_entry,team_version,former_name}';
 	settings text[] := '{router,routed_table,member,team,team_member,rule}';
+	-- export_config tells who is away
+	io text[] := '{config_table,export_config}';
 	asks text[] := '{why,key_text}';
-	computes text[] := '{fairness,member_counter,seat_counter,condition_error,check_condition}';
+	computes text[] := '{fairness,member_counter,seat_counter,condition_error,check_condition,rule_at}';
 	selects text[] := '{}';
 	writes text[] := '{}';
 	calls text[] := '{}';
@@ -42,11 +44,12 @@ BEGIN
 		WHEN 'manager' THEN
 			selects := reads || records || settings;
 			writes := '{absence,member,team,team_member}';
-			calls := asks || computes || '{pause,resume,absence_of,explain,route,assign}'::text[];
+			calls := asks || computes || io || '{pause,resume,absence_of,explain,route,assign}'::text[];
 		WHEN 'admin' THEN
 			selects := reads || records || '{config_state,config_history,checkpoint}'::text[];
 			writes := settings || '{absence}'::text[];
-			calls := asks || computes || '{pause,resume,absence_of,explain,route,assign}'::text[]
+			calls := asks || computes || io || '{pause,resume,absence_of,explain,route,assign}'::text[]
+				|| '{import_config,import_config_under,import_rows,import_routed_table,prune_config,check_document_rows,document_error,document_place,same_key,keyed_rows,take_over}'::text[]
 				|| '{attach,attach_under,check_relation,key_of,check_owner_column,detach,lead_trigger,adopt,release_table,verify,rebuild,checkpoint_now}'::text[];
 		WHEN 'backup' THEN
 			SELECT array_agg(c.relname) INTO selects FROM pg_class c
@@ -76,7 +79,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadroute.grant_to(text, text) IS
-'Gives a role the rights of a profile; returns a sentence. rep: pause and resume itself, ask why it has a lead; it is known by member.role_name. app: ask why about and explain every lead, route stored ones; inserting leads needs no right. analyst: read all decisions, views and configuration, not who is away and why. manager: what an analyst may, and write members, teams and absences, route and assign leads. admin: write all configuration, attach and detach tables that it owns, verify and rebuild. backup: read all tables and sequences, for pg_dump; to be given again after an update of the extension. A role may have several. Error: unknown role or profile; the caller does not own the extension.';
+'Gives a role the rights of a profile; returns a sentence. rep: pause and resume itself, ask why it has a lead; it is known by member.role_name. app: ask why about and explain every lead, route stored ones; inserting leads needs no right. analyst: read all decisions, views and configuration, not who is away and why. manager: what an analyst may, and write members, teams and absences, export the configuration, route and assign leads. admin: write and import all configuration, attach and detach tables that it owns, verify and rebuild. backup: read all tables and sequences, for pg_dump; to be given again after an update of the extension. A role may have several. Error: unknown role or profile; the caller does not own the extension.';
 
 DO $$
 DECLARE
@@ -87,6 +90,7 @@ BEGIN
 		AND p.proname NOT IN (
 			-- say nothing about leads and change nothing
 			'version', 'default_router', 'is_preloaded', 'require_preload', 'row_stored',
+			'condition', 'filter_node', 'filter_test', 'filter_list', 'filter_pattern', 'filter_constant', 'filter_error',
 			'share_of', 'kind_name', 'method_name', 'passed_name', 'passed_until', 'passed_detail')
 	LOOP
 		EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f.name);
