@@ -330,7 +330,7 @@ adopt_lead(LrTable *table, TupleTableSlot *row)
 	lr_facts(table, row, &facts);
 	if (facts.owner == NULL || facts.closed || facts.router == NULL)
 		return false;
-	b = lr_table_bind(table, facts.router);
+	b = lr_table_bind_people(table, facts.router);
 	if (b == NULL)
 		return false;
 	m = lr_binding_member(table, b, facts.owner);

@@ -1,7 +1,7 @@
 /*
  * config.h
- *	  Configuration as a backend sees it: routers with their members, teams
- *	  and rules.
+ *	  Configuration as a backend sees it: routers with their members and teams.
+ *	  Their rules are read where leads are decided, see binding.h.
  *
  * A router is read as a whole, with SnapshotSelf: the latest committed state
  * plus what the own transaction has changed, whatever its isolation level,
@@ -61,21 +61,6 @@ typedef struct LrTeam
 	bool		plain;
 } LrTeam;
 
-typedef struct LrRule
-{
-	int32		id;
-	int32		version;
-	int32		priority;
-	char	   *name;
-	char	   *condition;		/* NULL: every lead */
-	char	   *routed_table;	/* NULL: all */
-	LrTeam	   *team;
-	char		method;			/* LR_METHOD_… */
-	char		overflow;		/* LR_OVERFLOW_… */
-	char	   *written_by;
-	char	   *search_path;
-} LrRule;
-
 typedef struct LrRouter
 {
 	MemoryContext context;		/* everything below lives here */
@@ -93,11 +78,11 @@ typedef struct LrRouter
 	LrMember  **member;			/* by name */
 	LrMember  **by_id;
 	bool		any_absence;
+	MemoryContext absences;
 	int			nteams;
 	LrTeam	  **team;			/* by name */
+	LrTeam	  **team_by_id;
 	LrTeam	   *everyone;
-	int			nrules;
-	LrRule	  **rule;			/* enabled ones, in the order they are tried */
 } LrRouter;
 
 extern void lr_config_init(void);
@@ -120,11 +105,21 @@ extern void lr_people_accept(LrRouter *router);
 extern LrRouter *lr_router_pin(const char *name);
 extern void lr_router_unpin(LrRouter *router);
 
+/*
+ * Whether the configuration of a router is still the one it was read from;
+ * if not, the next lr_router_pin reads it again.
+ */
+extern bool lr_router_is_current(LrRouter *router);
+
 /* The router meant where none is written; raises an error if unclear. */
 extern char *lr_default_router_name(void);
 
 extern LrMember *lr_member_by_id(LrRouter *router, int32 id);
 extern LrMember *lr_member_by_name(LrRouter *router, const char *name);
+extern LrTeam *lr_team_by_name(LrRouter *router, const char *name);
+
+/* id 0: every member. */
+extern LrTeam *lr_team_by_id(LrRouter *router, int32 id);
 
 /* id of team_version for this composition; appends the row when missing. */
 extern int64 lr_team_version(LrTeam *team);

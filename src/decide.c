@@ -197,7 +197,7 @@ report_error(const LrDecideRequest *request, LrBoundRule *bound,
 	bound->reported_at = request->now;
 	initStringInfo(&payload);
 	appendStringInfo(&payload, "{\"rule\": %d, \"version\": %d, \"error\": ",
-					 bound->rule->id, bound->rule->version);
+					 bound->rule.id, bound->rule.version);
 	escape_json(&payload, error);
 	appendStringInfoChar(&payload, '}');
 	lr_event_add(LR_EVENT_RULE_ERROR, request->binding->router->id,
@@ -222,8 +222,13 @@ matches(const LrDecideRequest *request, Evaluation *ev, LrBoundRule *bound,
 {
 	bool		isnull = false;
 	Datum		value = BoolGetDatum(true);
-	char	   *error = bound->broken;
+	char	   *error;
 
+	/* the index has told already; explain shows what SQL says */
+	if (!bound->evaluate && !request->dry_run)
+		return true;
+	lr_binding_compile(request->table, request->binding, bound);
+	error = bound->broken;
 	if (bound->condition != NULL)
 	{
 		value = evaluate(ev, bound->condition, &isnull);
@@ -235,12 +240,12 @@ matches(const LrDecideRequest *request, Evaluation *ev, LrBoundRule *bound,
 	{
 		char	   *detail = unconstify(char *, decision->entry.detail);
 
-		add_detail(&detail, psprintf("rule \"%s\"", bound->rule->name), error);
+		add_detail(&detail, psprintf("rule \"%s\"", bound->rule.name), error);
 		decision->entry.detail = detail;
 		report_error(request, bound, error);
 	}
 	if (request->dry_run)
-		add_trial(decision, bound->rule, error ? LR_TRIED_ERROR :
+		add_trial(decision, &bound->rule, error ? LR_TRIED_ERROR :
 				  LR_TRIED_NO_MATCH)->error = error;
 	return false;
 }
@@ -405,18 +410,6 @@ settle_without_owner(const LrDecideRequest *request, LrDecision *decision)
 		e->id = decision->reservation.id = lr_reserve_id();
 }
 
-/*
- * The next rule to try after the last one, in order.  A dry run goes through
- * all, so that explain can say of each why it did not match.
- */
-static int
-next_rule(const LrDecideRequest *request, LrRuleSearch *search, int last)
-{
-	if (!request->dry_run)
-		return lr_rule_search_next(search);
-	return last + 1 < request->binding->nrules ? last + 1 : -1;
-}
-
 void
 lr_decide(const LrDecideRequest *request, LrDecision *decision)
 {
@@ -424,7 +417,7 @@ lr_decide(const LrDecideRequest *request, LrDecision *decision)
 	LrEntry    *e = &decision->entry;
 	Evaluation	ev;
 	LrRuleSearch search;
-	int			i = -1;
+	LrRuleRef	ref;
 
 	memset(decision, 0, sizeof(*decision));
 	e->at = request->now;
@@ -435,14 +428,18 @@ lr_decide(const LrDecideRequest *request, LrDecision *decision)
 
 	lr_people_accept(b->router);
 	begin_evaluation(&ev, request->table, request->row);
-	lr_rule_search_begin(&search, b->index, request->row);
-	while ((i = next_rule(request, &search, i)) >= 0)
+	/* a dry run tries all, so that explain can say why each did not match */
+	lr_rule_search_begin(&search, b->index,
+						 request->dry_run ? NULL : request->row);
+	while (lr_rule_search_next(&search, &ref))
 	{
-		if (!matches(request, &ev, &b->rule[i], decision))
+		LrBoundRule *bound = lr_binding_rule(b, &ref);
+
+		if (!matches(request, &ev, bound, decision))
 			continue;
 		/* reservations belong to the lead's own (sub)transaction */
 		end_evaluation(&ev);
-		if (try_rule(request, b->rule[i].rule, decision))
+		if (try_rule(request, &bound->rule, decision))
 			break;
 	}
 	end_evaluation(&ev);

@@ -10,9 +10,9 @@
 
 #include "executor/tuptable.h"
 
+#include "binding.h"
 #include "journal.h"
 #include "method.h"
-#include "table.h"
 
 typedef struct LrDecideRequest
 {

@@ -117,8 +117,8 @@ like_pattern_is_sound(List *args)
  * values.  Text functions raise when the collation could not be determined,
  * LIKE when it is nondeterministic.
  */
-static bool
-call_cannot_raise(Oid func, List *args, Oid collation)
+bool
+lr_call_cannot_raise(Oid func, List *args, Oid collation)
 {
 	ListCell   *lc;
 	int			i;
@@ -183,13 +183,13 @@ note_traits(Node *node, void *context)
 		case T_DistinctExpr:
 		case T_NullIfExpr:
 			set_opfuncid((OpExpr *) node);
-			if (!call_cannot_raise(((OpExpr *) node)->opfuncid,
+			if (!lr_call_cannot_raise(((OpExpr *) node)->opfuncid,
 								   ((OpExpr *) node)->args,
 								   ((OpExpr *) node)->inputcollid))
 				traits->can_raise = true;
 			break;
 		case T_FuncExpr:
-			if (!call_cannot_raise(((FuncExpr *) node)->funcid,
+			if (!lr_call_cannot_raise(((FuncExpr *) node)->funcid,
 								   ((FuncExpr *) node)->args,
 								   ((FuncExpr *) node)->inputcollid))
 				traits->can_raise = true;
@@ -197,7 +197,7 @@ note_traits(Node *node, void *context)
 		case T_ScalarArrayOpExpr:
 			set_sa_opfuncid((ScalarArrayOpExpr *) node);
 			if (is_like(((ScalarArrayOpExpr *) node)->opfuncid) ||
-				!call_cannot_raise(((ScalarArrayOpExpr *) node)->opfuncid,
+				!lr_call_cannot_raise(((ScalarArrayOpExpr *) node)->opfuncid,
 								   ((ScalarArrayOpExpr *) node)->args,
 								   ((ScalarArrayOpExpr *) node)->inputcollid))
 				traits->can_raise = true;

@@ -40,6 +40,9 @@ extern LrExpr *lr_expr_compile(Relation rel, const char *text, LrExprKind kind,
  */
 extern Datum lr_expr_eval(LrExpr *expr, ExprContext *econtext, bool *isnull);
 
+/* A call of func with args under collation raises no error, whatever the values. */
+extern bool lr_call_cannot_raise(Oid func, List *args, Oid collation);
+
 /*
  * True for errors that must not be taken for a mistake in an expression:
  * serialization, resources, operator intervention, system, internal.

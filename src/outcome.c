@@ -111,7 +111,7 @@ owner_changed(LrTable *table, const LrFacts *new, bool known,
 			  LrCurrent *current)
 {
 	LrBinding  *b = new->router != NULL ?
-		lr_table_bind(table, new->router) : NULL;
+		lr_table_bind_people(table, new->router) : NULL;
 	LrMember   *m = NULL;
 	LrReservation r;
 	LrEntry		e = {0};

@@ -1,324 +1,383 @@
 /*
  * rule_index.c
- *	  Which rules can match a lead at all; see rule_index.h.
+ *	  Searching the images of rules; see rule_index.h.
  *
- * Lives in one backend, with the compiled rules.  Only operators that are the
- * equality of the column type's default hash operator class count, so that
- * equal values have equal hashes; what the index leaves is evaluated in full,
- * so a collision costs time and never decides.
+ * A lead's values give a few postings: one for each kind of place on each
+ * column, one for each length of prefix, and `rest`.  They are merged rank by
+ * rank, and only as far as the caller asks: the first match ends it.  Only
+ * intervals are collected beforehand; the image has none that overlap too
+ * many others.
+ *
+ * What is called here is built in, strict and immutable, and raises nothing
+ * (condition.c): no rights are switched, no subtransaction is needed.  Hashes
+ * are verified by the equality itself, so what is found is true.
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "access/transam.h"
-#include "nodes/nodeFuncs.h"
-#include "nodes/makefuncs.h"
-#include "utils/array.h"
-#include "utils/lsyscache.h"
-#include "utils/typcache.h"
+#include "fmgr.h"
+#include "common/hashfn.h"
 
 #include "rule_index.h"
 
-/* Rules filed under one value (by hash) of one column. */
-typedef struct Posting
+/* The functions of a column of an image. */
+typedef struct ColumnCalls
 {
-	uint32		hash;
-	bool		used;
-	int			n;
-	int			room;
-	int		   *rule;			/* ascending */
-} Posting;
+	FmgrInfo	probe;
+	FmgrInfo	equal;
+} ColumnCalls;
 
-/* All postings of one column under one collation. */
-typedef struct ColumnIndex
+typedef struct Layer
 {
-	AttrNumber	attno;
-	Oid			collation;
-	FmgrInfo	hash;
-	int			used;
-	int			size;			/* power of 2 */
-	Posting    *posting;
-} ColumnIndex;
+	const LrImage *image;		/* NULL: there is none */
+	ColumnCalls *column;
+	FmgrInfo   *call;
+	const uint8 *dead;
+} Layer;
 
 struct LrRuleIndex
 {
-	MemoryContext context;
-	int			ncolumns;
-	ColumnIndex column[LR_MAX_POSTINGS - 1];
-	int			nrest;
-	int			rest_room;
-	int		   *rest;			/* rules that are always tried */
+	Layer		layer[2];
 };
 
+static void
+open_layer(Layer *layer, const LrImage *image)
+{
+	const LrImageColumn *column;
+	const LrImageCall *call;
+	int			i;
+
+	layer->image = image;
+	if (image == NULL)
+		return;
+	column = LR_IMAGE_AT(image, image->columns, LrImageColumn);
+	call = LR_IMAGE_AT(image, image->calls, LrImageCall);
+	layer->column = (ColumnCalls *) palloc0((image->ncolumns + 1) *
+											sizeof(ColumnCalls));
+	layer->call = (FmgrInfo *) palloc0((image->ncalls + 1) * sizeof(FmgrInfo));
+	for (i = 0; i < image->ncolumns; i++)
+	{
+		if (OidIsValid(column[i].probe))
+			fmgr_info(column[i].probe, &layer->column[i].probe);
+		if (OidIsValid(column[i].equal))
+			fmgr_info(column[i].equal, &layer->column[i].equal);
+	}
+	for (i = 0; i < image->ncalls; i++)
+		if (OidIsValid(call[i].func))
+			fmgr_info(call[i].func, &layer->call[i]);
+}
+
 LrRuleIndex *
-lr_rule_index_make(int n)
+lr_rule_index_open(const LrImage *base, const LrImage *delta,
+				   const uint8 *dead)
 {
 	LrRuleIndex *index = (LrRuleIndex *) palloc0(sizeof(LrRuleIndex));
 
-	index->context = CurrentMemoryContext;
-	index->rest_room = Max(n, 8);
-	index->rest = (int *) palloc(index->rest_room * sizeof(int));
+	open_layer(&index->layer[0], base);
+	open_layer(&index->layer[1], delta);
+	index->layer[0].dead = dead;
 	return index;
 }
 
-/* ---------- building ---------- */
-
-static Posting *
-find_posting(ColumnIndex *column, uint32 hash)
+const LrImage *
+lr_rule_index_image(const LrRuleIndex *index, int layer)
 {
-	uint32		b = hash;
-
-	for (;; b++)
-	{
-		Posting    *p = &column->posting[b & (column->size - 1)];
-
-		if (!p->used || p->hash == hash)
-			return p;
-	}
+	return index->layer[layer].image;
 }
 
-static void
-grow_column(ColumnIndex *column)
-{
-	Posting    *old = column->posting;
-	int			old_size = column->size;
-	int			i;
-
-	column->size = Max(64, old_size * 2);
-	column->posting = (Posting *) palloc0(column->size * sizeof(Posting));
-	for (i = 0; i < old_size; i++)
-		if (old[i].used)
-			*find_posting(column, old[i].hash) = old[i];
-	if (old)
-		pfree(old);
-}
+/* ---------- finding postings ---------- */
 
 static void
-post(ColumnIndex *column, uint32 hash, int rule)
+add_stream(LrLayerSearch *s, const int32 *ranks, int n)
 {
-	Posting    *p;
-
-	if (column->used * 2 >= column->size)
-		grow_column(column);
-	p = find_posting(column, hash);
-	if (!p->used)
-	{
-		p->used = true;
-		p->hash = hash;
-		p->room = 4;
-		p->rule = (int *) palloc(p->room * sizeof(int));
-		column->used++;
-	}
-	/* two values of one IN list may share a hash */
-	if (p->n > 0 && p->rule[p->n - 1] == rule)
+	if (n == 0)
 		return;
-	if (p->n == p->room)
-		p->rule = (int *) repalloc(p->rule, (p->room *= 2) * sizeof(int));
-	p->rule[p->n++] = rule;
+	if (s->n == s->room)
+	{
+		LrRuleStream *larger = (LrRuleStream *) palloc(2 * s->room *
+													   sizeof(LrRuleStream));
+
+		memcpy(larger, s->stream, s->n * sizeof(LrRuleStream));
+		s->stream = larger;
+		s->room *= 2;
+	}
+	s->stream[s->n].at = ranks;
+	s->stream[s->n++].end = ranks + n;
 }
 
-static ColumnIndex *
-column_index(LrRuleIndex *index, AttrNumber attno, Oid collation, Oid hash)
+static void
+add_posting(LrLayerSearch *s, const LrImage *image, const LrPosting *posting)
 {
+	add_stream(s, posting->n == 1 ? &posting->first :
+			   LR_IMAGE_AT(image, (LrOffset) posting->first, int32),
+			   posting->n);
+}
+
+static void
+find_equal(LrLayerSearch *s, const LrImage *image,
+		   const LrImageColumn *column, ColumnCalls *calls, Datum value)
+{
+	uint32		hash = DatumGetUInt32(FunctionCall1Coll(&calls->probe,
+														column->collation,
+														value));
+	const LrImageEntry *entry;
+	uint32		at = 0;
+
+	while ((entry = lr_image_bucket(image, column, hash, &at)) != NULL)
+		if (entry->hash == hash &&
+			DatumGetBool(FunctionCall2Coll(&calls->equal, column->collation,
+										   value,
+										   lr_image_value(image, entry->value,
+														  column->byval))))
+			add_posting(s, image, &entry->posting);
+}
+
+static void
+find_prefixes(LrLayerSearch *s, const LrImage *image,
+			  const LrImageColumn *column, Datum value)
+{
+	struct varlena *text = PG_DETOAST_DATUM_PACKED(value);
+	const char *data = VARDATA_ANY(text);
+	uint32		len = VARSIZE_ANY_EXHDR(text);
+	const uint32 *lengths = LR_IMAGE_AT(image, column->lengths, uint32);
 	int			i;
 
-	for (i = 0; i < index->ncolumns; i++)
-		if (index->column[i].attno == attno &&
-			index->column[i].collation == collation &&
-			index->column[i].hash.fn_oid == hash)
-			return &index->column[i];
-	if (index->ncolumns == (int) lengthof(index->column))
-		return NULL;
-	i = index->ncolumns++;
-	index->column[i].attno = attno;
-	index->column[i].collation = collation;
-	fmgr_info_cxt(hash, &index->column[i].hash, index->context);
-	return &index->column[i];
-}
-
-/* A plain column, looking through changes of name only (varchar to text). */
-static Var *
-plain_column(Node *node)
-{
-	while (node && IsA(node, RelabelType))
-		node = (Node *) ((RelabelType *) node)->arg;
-	return node && IsA(node, Var) && ((Var *) node)->varattno > 0 ?
-		(Var *) node : NULL;
-}
-
-/*
- * Whether op is the equality under which values of type are hashed, by a
- * function of the server that raises nothing.
- */
-static bool
-is_hash_equality(Oid op, Oid collation, Oid type, Oid *hash)
-{
-	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_EQ_OPR |
-											  TYPECACHE_HASH_PROC);
-
-	*hash = entry->hash_proc;
-	return OidIsValid(op) && entry->eq_opr == op && OidIsValid(*hash) &&
-		*hash < FirstNormalObjectId &&
-		(OidIsValid(collation) || !type_is_collatable(type));
-}
-
-static uint32
-hash_value(ColumnIndex *column, Datum value)
-{
-	return DatumGetUInt32(FunctionCall1Coll(&column->hash, column->collation,
-											value));
-}
-
-/* Files under col = const. */
-static bool
-file_equality(LrRuleIndex *index, int rule, OpExpr *op)
-{
-	Node	   *left;
-	Node	   *right;
-	Var		   *var;
-	ColumnIndex *column;
-	Oid			hash;
-
-	if (list_length(op->args) != 2)
-		return false;
-	left = (Node *) linitial(op->args);
-	right = (Node *) lsecond(op->args);
-	if (IsA(left, Const))
+	for (i = 0; i < column->nlengths && lengths[i] <= len; i++)
 	{
-		Node	   *swap = left;
+		uint32		hash = hash_bytes((const unsigned char *) data, lengths[i]);
+		const LrImageEntry *entry;
+		uint32		at = 0;
 
-		left = right;
-		right = swap;
+		while ((entry = lr_image_bucket(image, column, hash, &at)) != NULL)
+			if (entry->hash == hash && entry->len == lengths[i] &&
+				memcmp(VARDATA_ANY(LR_IMAGE_AT(image, entry->value, char)),
+					   data, lengths[i]) == 0)
+				add_posting(s, image, &entry->posting);
 	}
-	var = plain_column(left);
-	if (var == NULL || !IsA(right, Const) ||
-		exprType(left) != exprType(right) ||
-		!is_hash_equality(op->opno, op->inputcollid, exprType(left), &hash))
-		return false;
-	if (((Const *) right)->constisnull)
-		return true;			/* never true: nowhere to be found */
-	column = column_index(index, var->varattno, op->inputcollid, hash);
-	if (column == NULL)
-		return false;
-	post(column, hash_value(column, ((Const *) right)->constvalue), rule);
-	return true;
 }
 
-/* Files under col IN (consts), that is col = ANY (array). */
-static bool
-file_in_list(LrRuleIndex *index, int rule, ScalarArrayOpExpr *op)
+/* Where a value lies among the bounds of a column, see LrImageInterval. */
+static int32
+locate(const LrImage *image, const LrImageColumn *column, ColumnCalls *calls,
+	   Datum value)
 {
-	Var		   *var;
-	Const	   *array;
-	ColumnIndex *column;
-	ArrayType  *arr;
-	Datum	   *element;
-	bool	   *isnull;
-	int			n;
+	const Datum *values = LR_IMAGE_AT(image, column->entries, Datum);
+	const LrOffset *offsets = LR_IMAGE_AT(image, column->entries, LrOffset);
+	int			low = 0;
+	int			high = column->nentries;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+		Datum		bound = column->byval ? values[middle] :
+			lr_image_value(image, offsets[middle], false);
+		int32		cmp = DatumGetInt32(FunctionCall2Coll(&calls->probe,
+														  column->collation,
+														  value, bound));
+
+		if (cmp == 0)
+			return 2 * middle;
+		if (cmp > 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return 2 * low - 1;
+}
+
+static int
+compare_ranks(const void *a, const void *b)
+{
+	int32		x = *(const int32 *) a;
+	int32		y = *(const int32 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void
+find_intervals(LrLayerSearch *s, const LrImage *image,
+			   const LrImageColumn *column, ColumnCalls *calls, Datum value)
+{
+	int			room = 16;
+	int32	   *ranks = (int32 *) palloc(room * sizeof(int32));
+	int			n = lr_image_stab(image, column,
+								  locate(image, column, calls, value),
+								  &ranks, &room);
+
+	if (n > 1)
+		qsort(ranks, n, sizeof(int32), compare_ranks);
+	add_stream(s, ranks, n);
+}
+
+static void
+begin_layer(LrLayerSearch *s, Layer *layer, TupleTableSlot *row)
+{
+	const LrImage *image = layer->image;
+	const LrImageColumn *column;
 	int			i;
-	int16		len;
-	bool		byval;
-	char		align;
-	Oid			hash;
 
-	var = plain_column((Node *) linitial(op->args));
-	array = (Const *) lsecond(op->args);
-	if (!op->useOr || var == NULL || !IsA(array, Const) || array->constisnull)
-		return false;
-	arr = DatumGetArrayTypeP(array->constvalue);
-	if (ARR_ELEMTYPE(arr) != exprType((Node *) linitial(op->args)) ||
-		!is_hash_equality(op->opno, op->inputcollid, ARR_ELEMTYPE(arr),
-						  &hash))
-		return false;
-	column = column_index(index, var->varattno, op->inputcollid, hash);
-	if (column == NULL)
-		return false;
-	get_typlenbyvalalign(ARR_ELEMTYPE(arr), &len, &byval, &align);
-	deconstruct_array(arr, ARR_ELEMTYPE(arr), len, byval, align, &element,
-					  &isnull, &n);
-	for (i = 0; i < n; i++)
-		if (!isnull[i])
-			post(column, hash_value(column, element[i]), rule);
-	return true;
-}
-
-static bool
-file_conjunct(LrRuleIndex *index, int rule, Node *node)
-{
-	if (IsA(node, OpExpr))
-		return file_equality(index, rule, (OpExpr *) node);
-	if (IsA(node, ScalarArrayOpExpr))
-		return file_in_list(index, rule, (ScalarArrayOpExpr *) node);
-	return false;
-}
-
-void
-lr_rule_index_add(LrRuleIndex *index, int i, Expr *tree)
-{
-	MemoryContext old = MemoryContextSwitchTo(index->context);
-	ListCell   *lc;
-	bool		filed = false;
-
-	if (tree != NULL && is_andclause(tree))
+	s->n = 0;
+	s->room = LR_SEARCH_STREAMS;
+	s->stream = s->first;
+	s->last = -1;
+	s->head = image == NULL ? -2 : -1;
+	if (image == NULL || row == NULL)
+		return;
+	add_stream(s, LR_IMAGE_AT(image, image->rest, int32), image->nrest);
+	column = LR_IMAGE_AT(image, image->columns, LrImageColumn);
+	for (i = 0; i < image->ncolumns; i++, column++)
 	{
-		foreach(lc, ((BoolExpr *) tree)->args)
-			if (!filed)
-				filed = file_conjunct(index, i, (Node *) lfirst(lc));
-	}
-	else if (tree != NULL)
-		filed = file_conjunct(index, i, (Node *) tree);
-	if (!filed)
-	{
-		if (index->nrest == index->rest_room)
-			index->rest = (int *) repalloc(index->rest,
-										   (index->rest_room *= 2) * sizeof(int));
-		index->rest[index->nrest++] = i;
-	}
-	MemoryContextSwitchTo(old);
-}
+		bool		isnull;
+		Datum		value;
 
-/* ---------- searching ---------- */
+		if (column->nentries == 0 && column->nintervals == 0)
+			continue;
+		value = slot_getattr(row, column->attno, &isnull);
+		if (isnull != (column->kind == LR_FILE_NULL))
+			continue;
+		switch ((LrFilingKind) column->kind)
+		{
+			case LR_FILE_EQUAL:
+				find_equal(s, image, column, &layer->column[i], value);
+				break;
+			case LR_FILE_PREFIX:
+				find_prefixes(s, image, column, value);
+				break;
+			case LR_FILE_RANGE:
+				find_intervals(s, image, column, &layer->column[i], value);
+				break;
+			case LR_FILE_NULL:
+				add_posting(s, image,
+							&LR_IMAGE_AT(image, column->entries,
+										 LrImageEntry)->posting);
+				break;
+		}
+	}
+}
 
 void
 lr_rule_search_begin(LrRuleSearch *search, LrRuleIndex *index,
 					 TupleTableSlot *row)
 {
+	search->index = index;
+	search->row = row;
+	begin_layer(&search->layer[0], &index->layer[0], row);
+	begin_layer(&search->layer[1], &index->layer[1], row);
+}
+
+/* ---------- going through them ---------- */
+
+/* Whether all checks of a rule are true for the row. */
+static bool
+passes(Layer *layer, const LrImageRule *rule, TupleTableSlot *row)
+{
+	const LrImage *image = layer->image;
+	const LrImageCheck *check = LR_IMAGE_AT(image, rule->checks, LrImageCheck);
+	const LrImageCall *calls = LR_IMAGE_AT(image, image->calls, LrImageCall);
+	bool		found = false;
 	int			i;
 
-	search->n = 0;
-	if (index->nrest > 0)
+	for (i = 0; i < rule->nchecks; i++, check++)
 	{
-		search->at[0] = index->rest;
-		search->end[0] = index->rest + index->nrest;
-		search->n = 1;
-	}
-	for (i = 0; i < index->ncolumns; i++)
-	{
-		ColumnIndex *column = &index->column[i];
-		Posting    *p;
-		bool		isnull;
-		Datum		value = slot_getattr(row, column->attno, &isnull);
+		const LrImageCall *call = &calls[check->call];
 
-		if (isnull || column->size == 0)
+		if (!found)
+		{
+			bool		isnull;
+			Datum		value = slot_getattr(row, call->attno, &isnull);
+
+			if (!OidIsValid(call->func))
+				found = isnull != call->negated;
+			else if (!isnull)
+				found = DatumGetBool(FunctionCall2Coll(&layer->call[check->call],
+													   call->collation, value,
+													   lr_image_value(image,
+																	  check->value,
+																	  call->byval)));
+		}
+		if (!check->last)
 			continue;
-		p = find_posting(column, hash_value(column, value));
-		if (!p->used)
+		if (!found)
+			return false;
+		found = false;
+	}
+	return true;
+}
+
+/* Moves to the next rank of a layer that is alive and passes. */
+static void
+advance(LrRuleSearch *search, int number)
+{
+	LrLayerSearch *s = &search->layer[number];
+	Layer	   *layer = &search->index->layer[number];
+
+	for (;;)
+	{
+		int			best = -1;
+		int			i;
+
+		if (search->row == NULL)
+			best = s->last + 1 < layer->image->nrules ? s->last + 1 : -1;
+		else
+		{
+			for (i = 0; i < s->n; i++)
+			{
+				LrRuleStream *stream = &s->stream[i];
+
+				/* a rule may stand in several postings */
+				while (stream->at < stream->end && *stream->at <= s->last)
+					stream->at++;
+				if (stream->at < stream->end &&
+					(best < 0 || *stream->at < best))
+					best = *stream->at;
+			}
+		}
+		if (best < 0)
+		{
+			s->head = -2;
+			return;
+		}
+		s->last = best;
+		if (layer->dead != NULL && (layer->dead[best / 8] & (1 << (best % 8))))
 			continue;
-		search->at[search->n] = p->rule;
-		search->end[search->n] = p->rule + p->n;
-		search->n++;
+		if (search->row != NULL &&
+			!passes(layer, lr_image_rule(layer->image, best), search->row))
+			continue;
+		s->head = best;
+		return;
 	}
 }
 
-int
-lr_rule_search_next(LrRuleSearch *search)
+bool
+lr_rule_search_next(LrRuleSearch *search, LrRuleRef *found)
 {
-	int			best = -1;
-	int			i;
+	LrLayerSearch *base = &search->layer[0];
+	LrLayerSearch *delta = &search->layer[1];
 
-	for (i = 0; i < search->n; i++)
-		if (search->at[i] < search->end[i] &&
-			(best < 0 || *search->at[i] < *search->at[best]))
-			best = i;
-	return best < 0 ? -1 : *search->at[best]++;
+	if (base->head == -1)
+		advance(search, 0);
+	if (delta->head == -1)
+		advance(search, 1);
+	if (base->head >= 0 &&
+		(delta->head < 0 ||
+		 lr_compare_rules(search->index->layer[0].image,
+						  lr_image_rule(search->index->layer[0].image,
+										base->head),
+						  search->index->layer[1].image,
+						  lr_image_rule(search->index->layer[1].image,
+										delta->head)) < 0))
+	{
+		found->layer = 0;
+		found->rank = base->head;
+		base->head = -1;
+		return true;
+	}
+	if (delta->head >= 0)
+	{
+		found->layer = 1;
+		found->rank = delta->head;
+		delta->head = -1;
+		return true;
+	}
+	found->layer = -1;
+	return false;
 }

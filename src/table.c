@@ -1,10 +1,10 @@
 /*
  * table.c
- *	  Attached lead tables: layout, keys, owners, compiled rules.
+ *	  Attached lead tables: layout, keys, owners.
  *
  * An LrTable is built from its row of routed_table and the relation's current
  * layout, and thrown away when either changes; a frame pins the one it began
- * with.  Expressions are compiled once per table and router.
+ * with.
  */
 #include "postgres.h"
 
@@ -28,13 +28,11 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "binding.h"
+#include "compile.h"
 #include "config.h"
-#include "guard.h"
 #include "scan.h"
 #include "table.h"
-
-/* Bindings (routers) a table keeps. */
-#define MAX_CACHED_BINDINGS	64
 
 static List *tables = NIL;
 
@@ -273,56 +271,6 @@ lr_table_owner(LrTable *table, TupleTableSlot *row)
 
 /* ---------- building ---------- */
 
-/* Name of a role to its OID; InvalidOid: it does not exist. */
-static Oid
-writer_oid(const char *name)
-{
-	return name != NULL ? get_role_oid(name, true) : InvalidOid;
-}
-
-/* Arguments and result of a guarded compilation. */
-typedef struct Compilation
-{
-	Relation	rel;
-	const char *text;
-	LrExprKind	kind;
-	Oid			writer;
-	const char *search_path;
-	const char *what;
-	LrExpr	   *expr;
-} Compilation;
-
-static void
-compile(void *arg)
-{
-	Compilation *c = (Compilation *) arg;
-
-	c->expr = lr_expr_compile(c->rel, c->text, c->kind, c->writer,
-							  c->search_path, c->what);
-}
-
-/*
- * Compiles an expression; a mistake in it, or a column that is gone by now,
- * must not stop the lead.  NULL: *broken says why.
- */
-static LrExpr *
-compile_guarded(Relation rel, const char *text, LrExprKind kind,
-				const char *written_by, const char *search_path,
-				const char *what, char **broken)
-{
-	Compilation c = {rel, text, kind, InvalidOid, search_path, what, NULL};
-
-	c.writer = writer_oid(written_by);
-	if (!OidIsValid(c.writer))
-	{
-		*broken = psprintf("its writer, role \"%s\", does not exist",
-						   written_by ? written_by : "");
-		return NULL;
-	}
-	*broken = lr_guarded(compile, &c);
-	return *broken == NULL ? c.expr : NULL;
-}
-
 static LrKeyKind
 key_kind(Oid type)
 {
@@ -426,12 +374,12 @@ read_expressions(LrTable *table, LrScan *scan, Relation rel)
 	char	   *text = lr_scan_text(scan, "router_expr");
 
 	if (text != NULL)
-		table->router_expr = compile_guarded(rel, text, LR_EXPR_TEXT, written_by,
+		table->router_expr = lr_compile_guarded(rel, text, LR_EXPR_TEXT, written_by,
 											 search_path, "router_expr",
 											 &table->router_broken);
 	text = lr_scan_text(scan, "closed_when");
 	if (text != NULL)
-		table->closed_when = compile_guarded(rel, text, LR_EXPR_BOOL, written_by,
+		table->closed_when = lr_compile_guarded(rel, text, LR_EXPR_BOOL, written_by,
 											 search_path, "closed_when",
 											 &table->closed_broken);
 }
@@ -478,46 +426,11 @@ build_table(LrScan *scan)
 /* ---------- the cache ---------- */
 
 static void
-free_binding(LrBinding *b)
-{
-	lr_router_unpin(b->router);
-	MemoryContextDelete(b->context);
-}
-
-void
-lr_binding_unpin(LrBinding *b)
-{
-	b->pins--;
-}
-
-/* Forgets bindings to routers that have changed, and the oldest of many. */
-static void
-purge_bindings(LrTable *table)
-{
-	int			i;
-
-	for (i = list_length(table->bindings) - 1; i >= 0; i--)
-	{
-		LrBinding  *b = (LrBinding *) list_nth(table->bindings, i);
-
-		if (b->pins == 0 &&
-			(b->router->dropped || i >= MAX_CACHED_BINDINGS))
-		{
-			table->bindings = list_delete_nth_cell(table->bindings, i);
-			free_binding(b);
-		}
-	}
-}
-
-static void
 release_if_unused(LrTable *table)
 {
-	ListCell   *lc;
-
 	if (!table->dropped || table->pins > 0)
 		return;
-	foreach(lc, table->bindings)
-		free_binding((LrBinding *) lfirst(lc));
+	lr_bindings_free(table);
 	MemoryContextDelete(table->context);
 }
 
@@ -736,179 +649,4 @@ lr_table_root_row(LrTable *table, LrLeaf *leaf, TupleTableSlot *slot)
 	return execute_attr_map_slot(leaf->map, slot,
 								 MakeSingleTupleTableSlot(table->desc,
 														  &TTSOpsVirtual));
-}
-
-/* ---------- bindings ---------- */
-
-/* Whether a rule is for this table. */
-static bool
-rule_applies(LrRule *rule, LrTable *table)
-{
-	return rule->routed_table == NULL ||
-		strcmp(rule->routed_table, table->name) == 0;
-}
-
-static void
-compile_rules(LrTable *table, LrBinding *b)
-{
-	Relation	rel = table_open(table->relid, AccessShareLock);
-	int			i;
-
-	for (i = 0; i < b->nrules; i++)
-	{
-		LrBoundRule *bound = &b->rule[i];
-		LrRule	   *rule = bound->rule;
-
-		if (rule->condition != NULL)
-			bound->condition = compile_guarded(rel, rule->condition, LR_EXPR_BOOL,
-											   rule->written_by, rule->search_path,
-											   psprintf("condition of rule \"%s\"", rule->name),
-											   &bound->broken);
-		lr_rule_index_add(b->index, i,
-						  bound->condition ? bound->condition->tree : NULL);
-	}
-	table_close(rel, AccessShareLock);
-}
-
-/* Members whose owner values are to be converted. */
-typedef struct Conversion
-{
-	LrTable    *table;
-	LrBinding  *binding;
-	int			first;
-	int			last;			/* exclusive */
-} Conversion;
-
-static void
-convert(void *arg)
-{
-	Conversion *c = (Conversion *) arg;
-	int			i;
-
-	for (i = c->first; i < c->last; i++)
-	{
-		LrMember   *m = c->binding->router->member[i];
-
-		c->binding->owner[i] = lr_owner_datum(c->table, m->owner_value);
-		c->binding->owner_text[i] = lr_owner_text(c->table,
-												  c->binding->owner[i]);
-	}
-}
-
-/*
- * Input functions raise errors: a member whose value the column cannot hold
- * (it was refused when saved; the column has changed since) is left out, the
- * lead is not.
- */
-static bool
-convert_owners(LrTable *table, LrBinding *b, int first, int last)
-{
-	Conversion	c = {table, b, first, last};
-
-	return lr_guarded(convert, &c) == NULL;
-}
-
-static int
-compare_owners(const void *a, const void *b)
-{
-	return strcmp(((const LrOwnerEntry *) a)->owner,
-				  ((const LrOwnerEntry *) b)->owner);
-}
-
-static void
-make_owners(LrTable *table, LrBinding *b)
-{
-	int			n = b->router->nmembers;
-	int			i;
-
-	b->owner = (Datum *) palloc0((n + 1) * sizeof(Datum));
-	b->owner_text = (char **) palloc0((n + 1) * sizeof(char *));
-	b->by_owner = (LrOwnerEntry *) palloc0((n + 1) * sizeof(LrOwnerEntry));
-	if (!convert_owners(table, b, 0, n))
-	{
-		b->usable = (bool *) palloc0((n + 1) * sizeof(bool));
-		for (i = 0; i < n; i++)
-		{
-			b->owner_text[i] = NULL;
-			b->usable[i] = convert_owners(table, b, i, i + 1);
-		}
-	}
-	for (i = 0; i < n; i++)
-		if (b->owner_text[i] != NULL)
-		{
-			b->by_owner[b->nby_owner].owner = b->owner_text[i];
-			b->by_owner[b->nby_owner++].member = b->router->member[i];
-		}
-	qsort(b->by_owner, b->nby_owner, sizeof(LrOwnerEntry), compare_owners);
-}
-
-static LrBinding *
-make_binding(LrTable *table, LrRouter *router)
-{
-	MemoryContext context = AllocSetContextCreate(table->context,
-												  "leadroute binding",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	LrBinding  *b = (LrBinding *) palloc0(sizeof(LrBinding));
-	int			i;
-
-	b->context = context;
-	b->router = router;
-	b->rule = (LrBoundRule *) palloc0((router->nrules + 1) * sizeof(LrBoundRule));
-	for (i = 0; i < router->nrules; i++)
-		if (rule_applies(router->rule[i], table))
-			b->rule[b->nrules++].rule = router->rule[i];
-	b->index = lr_rule_index_make(b->nrules);
-	make_owners(table, b);
-	compile_rules(table, b);
-	MemoryContextSwitchTo(old);
-	return b;
-}
-
-LrBinding *
-lr_table_bind(LrTable *table, const char *name)
-{
-	LrRouter   *router = lr_router_pin(name);
-	LrBinding  *b;
-	ListCell   *lc;
-	MemoryContext old;
-
-	if (router == NULL)
-		return NULL;
-	foreach(lc, table->bindings)
-	{
-		b = (LrBinding *) lfirst(lc);
-		if (b->router == router)
-		{
-			lr_router_unpin(router);
-			b->pins++;
-			return b;
-		}
-	}
-	purge_bindings(table);
-	b = make_binding(table, router);
-	old = MemoryContextSwitchTo(table->context);
-	table->bindings = lcons(b, table->bindings);
-	MemoryContextSwitchTo(old);
-	b->pins++;
-	return b;
-}
-
-Datum
-lr_binding_owner(LrTable *table, LrBinding *b, LrMember *m)
-{
-	Assert(b->owner_text[m->index] != NULL);
-	return b->owner[m->index];
-}
-
-LrMember *
-lr_binding_member(LrTable *table, LrBinding *b, const char *owner)
-{
-	LrOwnerEntry key = {owner, NULL};
-	LrOwnerEntry *found = (LrOwnerEntry *) bsearch(&key, b->by_owner,
-												   b->nby_owner,
-												   sizeof(LrOwnerEntry),
-												   compare_owners);
-
-	return found != NULL ? found->member : NULL;
 }

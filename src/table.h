@@ -1,7 +1,6 @@
 /*
  * table.h
- *	  Attached lead tables: their layout, keys and owners, and what a router's
- *	  rules look like over their columns.
+ *	  Attached lead tables: their layout, keys and owners.
  */
 #ifndef LR_TABLE_H
 #define LR_TABLE_H
@@ -10,40 +9,10 @@
 
 #include "config.h"
 #include "expr.h"
-#include "rule_index.h"
-
-/* A rule compiled for one table. */
-typedef struct LrBoundRule
-{
-	LrRule	   *rule;
-	LrExpr	   *condition;		/* NULL: every lead, or broken */
-	char	   *broken;			/* why it can never match; NULL: it can */
-	TimestampTz reported_at;	/* last event about an error of it */
-} LrBoundRule;
 
 typedef struct LrTable LrTable;
 
-typedef struct LrOwnerEntry
-{
-	const char *owner;
-	LrMember   *member;
-} LrOwnerEntry;
-
-/* A router's rules over one table. */
-typedef struct LrBinding
-{
-	MemoryContext context;
-	int			pins;
-	LrRouter   *router;			/* pinned */
-	int			nrules;
-	LrBoundRule *rule;			/* those for this table, in order */
-	LrRuleIndex *index;
-	Datum	   *owner;			/* value of the owner column, by member index */
-	char	  **owner_text;		/* its canonical text; NULL: unusable */
-	bool	   *usable;			/* by member index; NULL: all are */
-	int			nby_owner;
-	LrOwnerEntry *by_owner;		/* usable members, by canonical owner text */
-} LrBinding;
+typedef struct LrBinding LrBinding;
 
 /* How the canonical text of a key column is made. */
 typedef enum LrKeyKind
@@ -109,10 +78,6 @@ struct LrTable
 extern LrTable *lr_table_pin(const char *name);
 extern void lr_table_unpin(LrTable *table);
 
-/* A router's rules over the table, pinned; NULL: no such router. */
-extern LrBinding *lr_table_bind(LrTable *table, const char *router);
-extern void lr_binding_unpin(LrBinding *b);
-
 /* How the rows of a relation relate to the table. */
 extern LrLeaf *lr_table_leaf(LrTable *table, Relation rel);
 
@@ -128,11 +93,6 @@ extern char *lr_table_key(LrTable *table, TupleTableSlot *row);
 
 /* The canonical text of the owner; NULL: nobody. */
 extern char *lr_table_owner(LrTable *table, TupleTableSlot *row);
-
-/* The owner value of a member, and its member by canonical text. */
-extern Datum lr_binding_owner(LrTable *table, LrBinding *b, LrMember *m);
-extern LrMember *lr_binding_member(LrTable *table, LrBinding *b,
-								   const char *owner);
 
 /* A value of the owner column from its text; raises if it cannot hold it. */
 extern Datum lr_owner_datum(LrTable *table, const char *owner_value);

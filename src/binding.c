@@ -1,0 +1,354 @@
+/*
+ * binding.c
+ *	  A router over a lead table; see binding.h.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "binding.h"
+#include "compile.h"
+#include "guard.h"
+#include "rules.h"
+
+/* Bindings (routers) a table keeps. */
+#define MAX_CACHED_BINDINGS	64
+
+/* Memory for compiled conditions of one binding; beyond it all are forgotten. */
+#define MAX_COMPILED		((Size) 64 * 1024 * 1024)
+
+/*
+ * Rules taken out of one image, by rank.  Ranks are grouped, so that a binding
+ * over many rules costs little until leads come to them.
+ */
+#define GROUP				64
+
+struct BoundRules
+{
+	LrBoundRule ***group[2];	/* by layer; NULL: none of the group yet */
+};
+
+/* ---------- the cache ---------- */
+
+static void
+free_binding(LrBinding *b)
+{
+	lr_router_unpin(b->router);
+	MemoryContextDelete(b->context);
+}
+
+void
+lr_binding_unpin(LrBinding *b)
+{
+	b->pins--;
+}
+
+/* Forgets bindings to routers that have changed, and the oldest of many. */
+static void
+purge_bindings(LrTable *table)
+{
+	int			i;
+
+	for (i = list_length(table->bindings) - 1; i >= 0; i--)
+	{
+		LrBinding  *b = (LrBinding *) list_nth(table->bindings, i);
+
+		if (b->pins == 0 &&
+			(b->router->dropped || i >= MAX_CACHED_BINDINGS))
+		{
+			table->bindings = list_delete_nth_cell(table->bindings, i);
+			free_binding(b);
+		}
+	}
+}
+
+/* ---------- owners ---------- */
+
+/* Members whose owner values are to be converted. */
+typedef struct Conversion
+{
+	LrTable    *table;
+	LrBinding  *binding;
+	int			first;
+	int			last;			/* exclusive */
+} Conversion;
+
+static void
+convert(void *arg)
+{
+	Conversion *c = (Conversion *) arg;
+	int			i;
+
+	for (i = c->first; i < c->last; i++)
+	{
+		LrMember   *m = c->binding->router->member[i];
+
+		c->binding->owner[i] = lr_owner_datum(c->table, m->owner_value);
+		c->binding->owner_text[i] = lr_owner_text(c->table,
+												  c->binding->owner[i]);
+	}
+}
+
+/*
+ * Input functions raise errors: a member whose value the column cannot hold
+ * (it was refused when saved; the column has changed since) is left out, the
+ * lead is not.
+ */
+static bool
+convert_owners(LrTable *table, LrBinding *b, int first, int last)
+{
+	Conversion	c = {table, b, first, last};
+
+	return lr_guarded(convert, &c) == NULL;
+}
+
+static int
+compare_owners(const void *a, const void *b)
+{
+	return strcmp(((const LrOwnerEntry *) a)->owner,
+				  ((const LrOwnerEntry *) b)->owner);
+}
+
+static void
+make_owners(LrTable *table, LrBinding *b)
+{
+	int			n = b->router->nmembers;
+	int			i;
+
+	b->owner = (Datum *) palloc0((n + 1) * sizeof(Datum));
+	b->owner_text = (char **) palloc0((n + 1) * sizeof(char *));
+	b->by_owner = (LrOwnerEntry *) palloc0((n + 1) * sizeof(LrOwnerEntry));
+	if (!convert_owners(table, b, 0, n))
+	{
+		b->usable = (bool *) palloc0((n + 1) * sizeof(bool));
+		for (i = 0; i < n; i++)
+		{
+			b->owner_text[i] = NULL;
+			b->usable[i] = convert_owners(table, b, i, i + 1);
+		}
+	}
+	for (i = 0; i < n; i++)
+		if (b->owner_text[i] != NULL)
+		{
+			b->by_owner[b->nby_owner].owner = b->owner_text[i];
+			b->by_owner[b->nby_owner++].member = b->router->member[i];
+		}
+	qsort(b->by_owner, b->nby_owner, sizeof(LrOwnerEntry), compare_owners);
+}
+
+/* ---------- rules ---------- */
+
+/*
+ * Reads the rules, unless that has been done; false: the router has changed
+ * since it was read.
+ */
+static bool
+need_rules(LrTable *table, LrBinding *b)
+{
+	MemoryContext old;
+	LrImage    *image;
+	bool		current;
+
+	if (b->index != NULL)
+		return true;
+	old = MemoryContextSwitchTo(b->context);
+	image = lr_rules_read(table, b->router);
+	current = lr_router_is_current(b->router);
+	if (current)
+	{
+		b->bound = (struct BoundRules *) palloc0(sizeof(struct BoundRules));
+		b->bound->group[0] = (LrBoundRule ***) palloc0((image->nrules / GROUP + 1) *
+													   sizeof(LrBoundRule **));
+		b->compiled = AllocSetContextCreate(b->context, "leadroute conditions",
+											ALLOCSET_DEFAULT_SIZES);
+		b->index = lr_rule_index_open(image, NULL, NULL);
+	}
+	else
+		pfree(image);
+	MemoryContextSwitchTo(old);
+	return current;
+}
+
+LrBoundRule *
+lr_binding_rule(LrBinding *b, const LrRuleRef *ref)
+{
+	LrBoundRule ***group = &b->bound->group[ref->layer][ref->rank / GROUP];
+	const LrImage *image;
+	const LrImageRule *from;
+	LrBoundRule *bound;
+
+	if (*group == NULL)
+		*group = (LrBoundRule **) MemoryContextAllocZero(b->context, GROUP *
+														 sizeof(LrBoundRule *));
+	bound = (*group)[ref->rank % GROUP];
+	if (bound != NULL)
+		return bound;
+
+	image = lr_rule_index_image(b->index, ref->layer);
+	from = lr_image_rule(image, ref->rank);
+	bound = (LrBoundRule *) MemoryContextAllocZero(b->context,
+												   sizeof(LrBoundRule));
+	bound->rule.id = from->id;
+	bound->rule.version = from->version;
+	bound->rule.priority = from->priority;
+	bound->rule.method = from->method;
+	bound->rule.overflow = from->overflow;
+	bound->rule.name = LR_IMAGE_TEXT(image, from->name);
+	bound->rule.condition = LR_IMAGE_TEXT(image, from->condition);
+	bound->rule.written_by = LR_IMAGE_TEXT(image, from->written_by);
+	bound->rule.search_path = LR_IMAGE_TEXT(image, from->search_path);
+	bound->rule.team = lr_team_by_id(b->router, from->team);
+	if (bound->rule.team == NULL)
+		elog(ERROR, "team of rule \"%s\" is missing", bound->rule.name);
+	bound->evaluate = (from->flags & LR_RULE_EVALUATE) != 0;
+	(*group)[ref->rank % GROUP] = bound;
+	return bound;
+}
+
+void
+lr_binding_compile(LrTable *table, LrBinding *b, LrBoundRule *bound)
+{
+	const LrRule *rule = &bound->rule;
+	MemoryContext old;
+	Relation	rel;
+
+	if (bound->compiled)
+		return;
+	if (rule->condition != NULL)
+	{
+		rel = table_open(table->relid, AccessShareLock);
+		old = MemoryContextSwitchTo(b->compiled);
+		bound->condition = lr_compile_guarded(rel, rule->condition,
+											  LR_EXPR_BOOL, rule->written_by,
+											  rule->search_path,
+											  psprintf("condition of rule \"%s\"",
+													   rule->name),
+											  &bound->broken);
+		MemoryContextSwitchTo(old);
+		table_close(rel, AccessShareLock);
+	}
+	bound->compiled = true;
+}
+
+/* Forgets compiled conditions that take too much memory; b is not in use. */
+static void
+limit_compiled(LrBinding *b)
+{
+	int			ngroups;
+	int			i;
+	int			j;
+
+	if (b->compiled == NULL || b->pins > 0 ||
+		MemoryContextMemAllocated(b->compiled, false) < MAX_COMPILED)
+		return;
+	ngroups = lr_rule_index_image(b->index, 0)->nrules / GROUP + 1;
+	for (i = 0; i < ngroups; i++)
+		for (j = 0; b->bound->group[0][i] != NULL && j < GROUP; j++)
+			if (b->bound->group[0][i][j] != NULL)
+				b->bound->group[0][i][j]->compiled = false;
+	MemoryContextReset(b->compiled);
+}
+
+/* ---------- binding ---------- */
+
+static LrBinding *
+make_binding(LrTable *table, LrRouter *router)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "leadroute binding",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	LrBinding  *b = (LrBinding *) palloc0(sizeof(LrBinding));
+
+	b->context = context;
+	b->router = router;
+	make_owners(table, b);
+	MemoryContextSwitchTo(table->context);
+	table->bindings = lcons(b, table->bindings);
+	MemoryContextSetParent(context, table->context);
+	MemoryContextSwitchTo(old);
+	return b;
+}
+
+static LrBinding *
+find_binding(LrTable *table, LrRouter *router)
+{
+	ListCell   *lc;
+
+	foreach(lc, table->bindings)
+		if (((LrBinding *) lfirst(lc))->router == router)
+			return (LrBinding *) lfirst(lc);
+	return NULL;
+}
+
+static LrBinding *
+bind(LrTable *table, const char *name, bool rules)
+{
+	for (;;)
+	{
+		LrRouter   *router = lr_router_pin(name);
+		LrBinding  *b;
+
+		if (router == NULL)
+			return NULL;
+		b = find_binding(table, router);
+		if (b == NULL)
+		{
+			purge_bindings(table);
+			b = make_binding(table, router);	/* has the pin now */
+		}
+		else
+			lr_router_unpin(router);
+		limit_compiled(b);
+		if (!rules || need_rules(table, b))
+		{
+			b->pins++;
+			return b;
+		}
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+LrBinding *
+lr_table_bind(LrTable *table, const char *name)
+{
+	return bind(table, name, true);
+}
+
+LrBinding *
+lr_table_bind_people(LrTable *table, const char *name)
+{
+	return bind(table, name, false);
+}
+
+void
+lr_bindings_free(LrTable *table)
+{
+	ListCell   *lc;
+
+	foreach(lc, table->bindings)
+		free_binding((LrBinding *) lfirst(lc));
+	table->bindings = NIL;
+}
+
+Datum
+lr_binding_owner(LrTable *table, LrBinding *b, LrMember *m)
+{
+	Assert(b->owner_text[m->index] != NULL);
+	return b->owner[m->index];
+}
+
+LrMember *
+lr_binding_member(LrTable *table, LrBinding *b, const char *owner)
+{
+	LrOwnerEntry key = {owner, NULL};
+	LrOwnerEntry *found = (LrOwnerEntry *) bsearch(&key, b->by_owner,
+												   b->nby_owner,
+												   sizeof(LrOwnerEntry),
+												   compare_owners);
+
+	return found != NULL ? found->member : NULL;
+}

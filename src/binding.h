@@ -1,0 +1,90 @@
+/*
+ * binding.h
+ *	  A router over a lead table: its members as values of the owner column,
+ *	  its rules as an index over the table's columns.
+ *
+ * A binding shows one state of the configuration and does not change; what is
+ * added to it as leads come are rules taken out of the index and conditions
+ * compiled.  A condition is compiled when its rule is first a candidate and
+ * the index alone does not decide it, so neither a new connection nor a
+ * changed rule costs more than the rules that leads meet.
+ */
+#ifndef LR_BINDING_H
+#define LR_BINDING_H
+
+#include "rule_index.h"
+#include "table.h"
+
+/* A rule as decisions use it; its texts stand in the index's image. */
+typedef struct LrRule
+{
+	int32		id;
+	int32		version;
+	int32		priority;
+	const char *name;
+	const char *condition;		/* NULL: every lead */
+	LrTeam	   *team;
+	char		method;			/* LR_METHOD_… */
+	char		overflow;		/* LR_OVERFLOW_… */
+	const char *written_by;
+	const char *search_path;
+} LrRule;
+
+typedef struct LrBoundRule
+{
+	LrRule		rule;
+	bool		evaluate;		/* being found does not make the condition true */
+	bool		compiled;		/* the two below are valid */
+	LrExpr	   *condition;		/* NULL: every lead, or broken */
+	char	   *broken;			/* why it can never match; NULL: it can */
+	TimestampTz reported_at;	/* last event about an error of it */
+} LrBoundRule;
+
+typedef struct LrOwnerEntry
+{
+	const char *owner;
+	LrMember   *member;
+} LrOwnerEntry;
+
+struct LrBinding
+{
+	MemoryContext context;
+	int			pins;
+	LrRouter   *router;			/* pinned */
+	Datum	   *owner;			/* value of the owner column, by member index */
+	char	  **owner_text;		/* its canonical text; NULL: unusable */
+	bool	   *usable;			/* by member index; NULL: all are */
+	int			nby_owner;
+	LrOwnerEntry *by_owner;		/* usable members, by canonical owner text */
+	LrRuleIndex *index;			/* NULL: nobody has asked for rules yet */
+	struct BoundRules *bound;
+	MemoryContext compiled;		/* of conditions */
+};
+
+/*
+ * A router's rules over the table, pinned; NULL: no such router.  People only:
+ * for callers that decide nothing.
+ */
+extern LrBinding *lr_table_bind(LrTable *table, const char *router);
+extern LrBinding *lr_table_bind_people(LrTable *table, const char *router);
+extern void lr_binding_unpin(LrBinding *b);
+
+/* Forgets all bindings of a table; none is pinned. */
+extern void lr_bindings_free(LrTable *table);
+
+/* A rule that a search has found; stays as long as the binding. */
+extern LrBoundRule *lr_binding_rule(LrBinding *b, const LrRuleRef *ref);
+
+/*
+ * Compiles a rule's condition unless it is.  A mistake in it is no error, see
+ * LrBoundRule.broken.
+ */
+extern void lr_binding_compile(LrTable *table, LrBinding *b,
+							   LrBoundRule *bound);
+
+/* The owner value of a member, and its member by canonical text. */
+extern Datum lr_binding_owner(LrTable *table, LrBinding *b, LrMember *m);
+extern LrMember *lr_binding_member(LrTable *table, LrBinding *b,
+								   const char *owner);
+
+#endif							/* LR_BINDING_H */

@@ -1,0 +1,19 @@
+/*
+ * compile.h
+ *	  Stored expressions compiled where a mistake in them must not stop a lead.
+ */
+#ifndef LR_COMPILE_H
+#define LR_COMPILE_H
+
+#include "expr.h"
+
+/*
+ * Compiles an expression; a mistake in it, or a column that is gone by now,
+ * must not stop the lead.  NULL: *broken says why.
+ */
+extern LrExpr *lr_compile_guarded(Relation rel, const char *text,
+								  LrExprKind kind, const char *written_by,
+								  const char *search_path, const char *what,
+								  char **broken);
+
+#endif							/* LR_COMPILE_H */

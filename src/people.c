@@ -1,0 +1,432 @@
+/*
+ * people.c
+ *	  Reading a router's members, teams and absences.
+ *
+ * Absences have a memory context of their own in the router's: they are read
+ * again whenever one changes, far more often than anything else.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/rangetypes.h"
+#include "utils/typcache.h"
+
+#include "people.h"
+#include "scan.h"
+
+/* ---------- members ---------- */
+
+static int
+compare_members(const void *a, const void *b)
+{
+	return strcmp((*(LrMember *const *) a)->name, (*(LrMember *const *) b)->name);
+}
+
+static int
+compare_member_ids(const void *a, const void *b)
+{
+	int32		x = (*(LrMember *const *) a)->id;
+	int32		y = (*(LrMember *const *) b)->id;
+
+	return x < y ? -1 : x > y;
+}
+
+static void
+read_members(LrRouter *router, LrDatabase *db)
+{
+	LrScan		scan;
+	List	   *members = NIL;
+	ListCell   *lc;
+	int			i;
+
+	lr_scan_begin(&scan, "member", "member_pkey", "router", router->name);
+	while (lr_scan_next(&scan))
+	{
+		LrMember   *m = (LrMember *) palloc0(sizeof(LrMember));
+
+		m->id = lr_scan_int(&scan, "id", 0);
+		m->name = lr_scan_text(&scan, "name");
+		m->owner_value = lr_scan_text(&scan, "owner_value");
+		m->active = lr_scan_bool(&scan, "active");
+		m->capacity = lr_scan_int(&scan, "capacity", -1);
+		m->slot = lr_member_slot(db, m->id);
+		members = lappend(members, m);
+	}
+	lr_scan_end(&scan);
+
+	router->nmembers = list_length(members);
+	router->member = (LrMember **) palloc((router->nmembers + 1) *
+										  sizeof(LrMember *));
+	i = 0;
+	foreach(lc, members)
+		router->member[i++] = (LrMember *) lfirst(lc);
+	qsort(router->member, router->nmembers, sizeof(LrMember *),
+		  compare_members);
+	router->by_id = (LrMember **) palloc((router->nmembers + 1) *
+										 sizeof(LrMember *));
+	for (i = 0; i < router->nmembers; i++)
+	{
+		router->member[i]->index = i;
+		router->by_id[i] = router->member[i];
+	}
+	qsort(router->by_id, router->nmembers, sizeof(LrMember *),
+		  compare_member_ids);
+	list_free(members);
+}
+
+static int
+compare_teams(const void *a, const void *b)
+{
+	return strcmp((*(LrTeam *const *) a)->name, (*(LrTeam *const *) b)->name);
+}
+
+static int
+compare_team_ids(const void *a, const void *b)
+{
+	int32		x = (*(LrTeam *const *) a)->id;
+	int32		y = (*(LrTeam *const *) b)->id;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Adds an absence to its member, in the current context. */
+static void
+add_absence(LrMember *m, RangeBound *lower, RangeBound *upper, LrTeam *team)
+{
+	LrAbsence  *absence;
+
+	if ((m->nabsence & (m->nabsence - 1)) == 0)
+	{
+		int			room = Max(1, 2 * m->nabsence);
+
+		if (m->nabsence == 0)
+			m->absence = (LrAbsence *) palloc(room * sizeof(LrAbsence));
+		else
+			m->absence = (LrAbsence *) repalloc(m->absence,
+												room * sizeof(LrAbsence));
+	}
+	absence = &m->absence[m->nabsence++];
+	absence->since = lower->infinite ? DT_NOBEGIN :
+		DatumGetTimestampTz(lower->val);
+	absence->until = upper->infinite ? DT_NOEND :
+		DatumGetTimestampTz(upper->val);
+	absence->team = team != NULL ? team->id : -1;
+}
+
+/* Takes in the absence at a scan. */
+static void
+read_absence(LrRouter *router, LrScan *scan)
+{
+	bool		isnull;
+	RangeType  *range = DatumGetRangeTypeP(lr_scan_datum(scan, "during",
+														 &isnull));
+	char	   *team_name = lr_scan_text(scan, "team");
+	LrTeam	   *team = team_name ? lr_team_by_name(router, team_name) : NULL;
+	LrMember   *m = lr_member_by_name(router, lr_scan_text(scan, "member"));
+	MemoryContext old;
+	RangeBound	lower;
+	RangeBound	upper;
+	bool		empty;
+
+	/* a team or member this (older) state does not know concerns no rule */
+	if (m == NULL || (team_name != NULL && team == NULL))
+		return;
+	range_deserialize(lookup_type_cache(RangeTypeGetOid(range),
+										TYPECACHE_RANGE_INFO),
+					  range, &lower, &upper, &empty);
+	if (empty)
+		return;
+	old = MemoryContextSwitchTo(router->absences);
+	add_absence(m, &lower, &upper, team);
+	MemoryContextSwitchTo(old);
+	router->any_absence = true;
+}
+
+static void
+read_absences(LrRouter *router)
+{
+	MemoryContext row = AllocSetContextCreate(CurrentMemoryContext,
+											  "leadroute absence",
+											  ALLOCSET_SMALL_SIZES);
+	LrScan		scan;
+	int			i;
+
+	router->any_absence = false;
+	for (i = 0; i < router->nmembers; i++)
+		router->member[i]->nabsence = 0;
+	if (router->absences == NULL)
+		router->absences = AllocSetContextCreate(router->context,
+												 "leadroute absences",
+												 ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(router->absences);
+
+	lr_scan_begin(&scan, "absence", "absence_key", "router", router->name);
+	while (lr_scan_next(&scan))
+	{
+		MemoryContext old = MemoryContextSwitchTo(row);
+
+		read_absence(router, &scan);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(row);
+	}
+	lr_scan_end(&scan);
+	MemoryContextDelete(row);
+}
+
+/* A membership while teams are put together. */
+typedef struct Membership
+{
+	LrMember   *member;
+	LrTeam	   *team;
+	int32		position;
+	double		weight;
+} Membership;
+
+static int
+compare_memberships(const void *a, const void *b)
+{
+	const Membership *x = (const Membership *) a;
+	const Membership *y = (const Membership *) b;
+
+	if (x->team != y->team)
+		return x->team->id < y->team->id ? -1 : 1;
+	if (x->position != y->position)
+		return x->position < y->position ? -1 : 1;
+	return strcmp(x->member->name, y->member->name);
+}
+
+/* Fills in a team from its n memberships, which are in order. */
+static void
+fill_team(LrTeam *team, LrDatabase *db, Membership *from, int n)
+{
+	static uint64 last_serial = 0;
+	double		factor;
+	int			i;
+
+	team->serial = ++last_serial;
+	team->n = n;
+	team->member = (LrMember **) palloc0((n + 1) * sizeof(LrMember *));
+	team->weight = (double *) palloc0((n + 1) * sizeof(double));
+	team->seat = (int *) palloc0((n + 1) * sizeof(int));
+	team->share = (int64 *) palloc0((n + 1) * sizeof(int64));
+	team->lead_share = (int64 *) palloc0((n + 1) * sizeof(int64));
+	team->why = (uint8 *) palloc0(n + 1);
+	team->rotation = lr_rotation_slot(db, team->router, team->id);
+	team->total_weight = 0;
+	for (i = 0; i < n; i++)
+	{
+		team->member[i] = from[i].member;
+		team->weight[i] = from[i].weight;
+		team->total_weight += from[i].weight;
+		team->seat[i] = lr_seat_slot(db, team->router, team->id,
+									 from[i].member->id);
+	}
+	factor = n > 0 ? (double) LR_CREDIT_ONE / team->total_weight : 0;
+	for (i = 0; i < n; i++)
+	{
+		team->share[i] = (int64) (team->weight[i] * factor);
+		team->share_sum += team->share[i];
+	}
+}
+
+static void
+read_team_rows(LrRouter *router)
+{
+	LrScan		scan;
+	int			room = 16;
+
+	router->team = (LrTeam **) palloc(room * sizeof(LrTeam *));
+	lr_scan_begin(&scan, "team", "team_pkey", "router", router->name);
+	while (lr_scan_next(&scan))
+	{
+		LrTeam	   *team = (LrTeam *) palloc0(sizeof(LrTeam));
+
+		team->id = lr_scan_int(&scan, "id", 0);
+		team->name = lr_scan_text(&scan, "name");
+		team->router = router->id;
+		if (router->nteams == room)
+			router->team = (LrTeam **) repalloc(router->team,
+												(room *= 2) * sizeof(LrTeam *));
+		router->team[router->nteams++] = team;
+	}
+	lr_scan_end(&scan);
+	qsort(router->team, router->nteams, sizeof(LrTeam *), compare_teams);
+	router->team_by_id = (LrTeam **) palloc((router->nteams + 1) *
+											sizeof(LrTeam *));
+	memcpy(router->team_by_id, router->team,
+		   router->nteams * sizeof(LrTeam *));
+	qsort(router->team_by_id, router->nteams, sizeof(LrTeam *),
+		  compare_team_ids);
+}
+
+/* Memberships of members that are not gone for good, in published order. */
+static Membership *
+read_memberships(LrRouter *router, int *n)
+{
+	int			room = 64;
+	Membership *all = (Membership *) palloc(room * sizeof(Membership));
+	LrScan		scan;
+
+	*n = 0;
+	lr_scan_begin(&scan, "team_member", "team_member_pkey", "router",
+				  router->name);
+	while (lr_scan_next(&scan))
+	{
+		LrTeam	   *team = lr_team_by_name(router, lr_scan_text(&scan, "team"));
+		LrMember   *m = lr_member_by_name(router, lr_scan_text(&scan, "member"));
+		bool		isnull;
+		Datum		weight = lr_scan_datum(&scan, "weight", &isnull);
+
+		if (team == NULL || m == NULL || !m->active)
+			continue;
+		if (*n == room)
+			all = (Membership *) repalloc(all, (room *= 2) * sizeof(Membership));
+		all[*n].team = team;
+		all[*n].member = m;
+		all[*n].position = lr_scan_int(&scan, "position", PG_INT32_MAX);
+		all[*n].weight = DatumGetFloat8(DirectFunctionCall1(numeric_float8,
+															weight));
+		(*n)++;
+	}
+	lr_scan_end(&scan);
+	qsort(all, *n, sizeof(Membership), compare_memberships);
+	return all;
+}
+
+/* The rotation of rules without a team: every member, weight 1, by name. */
+static LrTeam *
+make_everyone(LrRouter *router, LrDatabase *db)
+{
+	LrTeam	   *everyone = (LrTeam *) palloc0(sizeof(LrTeam));
+	Membership *all = (Membership *) palloc0((router->nmembers + 1) *
+											 sizeof(Membership));
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < router->nmembers; i++)
+		if (router->member[i]->active)
+		{
+			all[n].member = router->member[i];
+			all[n++].weight = 1;
+		}
+	everyone->router = router->id;
+	fill_team(everyone, db, all, n);
+	pfree(all);
+	return everyone;
+}
+
+static void
+read_teams(LrRouter *router, LrDatabase *db)
+{
+	Membership *all;
+	int			n;
+	int			first;
+	int			last;
+	int			i;
+
+	read_team_rows(router);
+	all = read_memberships(router, &n);
+	for (first = 0; first < n; first = last)
+	{
+		for (last = first; last < n && all[last].team == all[first].team; last++)
+			;
+		fill_team(all[first].team, db, all + first, last - first);
+	}
+	for (i = 0; i < router->nteams; i++)
+		if (router->team[i]->serial == 0)
+			fill_team(router->team[i], db, NULL, 0);
+	pfree(all);
+	router->everyone = make_everyone(router, db);
+}
+
+/* Reads active and capacity again. */
+static void
+read_member_states(LrRouter *router)
+{
+	LrScan		scan;
+
+	lr_scan_begin(&scan, "member", "member_pkey", "router", router->name);
+	while (lr_scan_next(&scan))
+	{
+		LrMember   *m = lr_member_by_id(router, lr_scan_int(&scan, "id", 0));
+
+		if (m != NULL)
+		{
+			m->active = lr_scan_bool(&scan, "active");
+			m->capacity = lr_scan_int(&scan, "capacity", -1);
+		}
+	}
+	lr_scan_end(&scan);
+}
+
+void
+lr_people_read(LrRouter *router, LrDatabase *db)
+{
+	read_members(router, db);
+	read_teams(router, db);
+	read_absences(router);
+}
+
+void
+lr_people_read_states(LrRouter *router)
+{
+	read_member_states(router);
+	read_absences(router);
+}
+
+/* ---------- looking up ---------- */
+
+LrMember *
+lr_member_by_id(LrRouter *router, int32 id)
+{
+	LrMember	key = {.id = id};
+	LrMember   *wanted = &key;
+	LrMember  **found = (LrMember **) bsearch(&wanted, router->by_id,
+											  router->nmembers,
+											  sizeof(LrMember *),
+											  compare_member_ids);
+
+	return found != NULL ? *found : NULL;
+}
+
+LrMember *
+lr_member_by_name(LrRouter *router, const char *name)
+{
+	LrMember	key = {.name = unconstify(char *, name)};
+	LrMember   *wanted = &key;
+	LrMember  **found = (LrMember **) bsearch(&wanted, router->member,
+											  router->nmembers,
+											  sizeof(LrMember *),
+											  compare_members);
+
+	return found != NULL ? *found : NULL;
+}
+
+LrTeam *
+lr_team_by_name(LrRouter *router, const char *name)
+{
+	LrTeam		key = {.name = unconstify(char *, name)};
+	LrTeam	   *wanted = &key;
+	LrTeam	  **found = (LrTeam **) bsearch(&wanted, router->team,
+											router->nteams, sizeof(LrTeam *),
+											compare_teams);
+
+	return found != NULL ? *found : NULL;
+}
+
+LrTeam *
+lr_team_by_id(LrRouter *router, int32 id)
+{
+	LrTeam		key = {.id = id};
+	LrTeam	   *wanted = &key;
+	LrTeam	  **found;
+
+	if (id == 0)
+		return router->everyone;
+	found = (LrTeam **) bsearch(&wanted, router->team_by_id, router->nteams,
+								sizeof(LrTeam *), compare_team_ids);
+	return found != NULL ? *found : NULL;
+}
