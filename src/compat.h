@@ -13,6 +13,9 @@
 #include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 
 #if PG_VERSION_NUM < 150000
 #error "leadroute needs PostgreSQL 15 or later"

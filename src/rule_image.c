@@ -16,6 +16,7 @@
 #include "utils/datum.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "rule_image.h"
 
 /*

@@ -17,6 +17,7 @@
 #include "fmgr.h"
 #include "common/hashfn.h"
 
+#include "compat.h"
 #include "rule_index.h"
 
 /* The functions of a column of an image. */
