@@ -18,15 +18,27 @@ INSERT INTO leadroute.team_member (team, member, position, weight)
 	SELECT t.name, m.name, CASE m.name WHEN 'anna' THEN 7 END, 1.50
 	FROM leadroute.team t, leadroute.member m WHERE t.name <> 'empty' AND m.active;
 SET search_path = public, app;
-INSERT INTO leadroute.rule (name, priority, enabled, routed_table, condition, team, method, overflow) VALUES
-	('%s "quoted" \', 5, true, 'lead', $$country = 'D''E' AND is_big(n)$$, '$.x', 'least_loaded', 'none'),
-	('everyone', 100, false, NULL, NULL, NULL, 'round_robin', 'next_rule');
+INSERT INTO leadroute.rule (name, priority, enabled, routed_table, condition, team, method, overflow, percent, valid) VALUES
+	('%s "quoted" \', 5, true, 'lead', $$country = 'D''E' AND is_big(n)$$, '$.x', 'least_loaded', 'none', 33.30, '[2020-01-01 00:00Z,)'),
+	('everyone', 100, false, NULL, NULL, NULL, 'round_robin', 'next_rule', 100, NULL);
 RESET search_path;
 INSERT INTO leadroute.absence (member, during, team, reason) VALUES
 	('anna', '[2030-01-01 00:00Z,2030-02-01 00:00Z)', NULL, 'holiday'),
 	('anna', '[2030-01-01 00:00Z,2030-02-01 00:00Z)', '$.x', NULL),
 	('anna', '[2031-01-01 00:00Z,)', NULL, NULL);
-SELECT jsonb_pretty(leadroute.export_config());
+CREATE FUNCTION pg_temp.some(content jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+	SELECT string_agg(format('%s: %s', key, value), ', ' ORDER BY key) FROM jsonb_each(content)
+	WHERE key = ANY ('{name,owner_value,active,capacity,attributes,joined_at,team,member,weight,position,condition,routed_table,search_path,enabled,during,reason,relation,closed_when,key_columns,percent,valid}') $$;
+SELECT t.table_name, pg_temp.some(r.value) FROM leadroute.export_config() AS doc
+CROSS JOIN leadroute.config_table() t
+CROSS JOIN LATERAL jsonb_array_elements(CASE t.table_name WHEN 'router' THEN jsonb_build_array(doc -> 'router') ELSE doc -> t.table_name END) WITH ORDINALITY r (value, place)
+ORDER BY t.place, r.place;
+-- Every column but those that are filled, and nothing else.
+SELECT t.table_name, a.attname FROM leadroute.export_config() AS doc
+CROSS JOIN leadroute.config_table() t
+JOIN pg_attribute a ON a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
+WHERE NOT CASE t.table_name WHEN 'router' THEN doc -> 'router' ELSE doc -> t.table_name -> 0 END ? a.attname
+ORDER BY 1, 2;
 
 -- Importing what is there changes nothing, not even a version.
 CREATE TEMP TABLE document AS SELECT leadroute.export_config('first') AS doc;
@@ -46,7 +58,7 @@ SELECT leadroute.export_config('second') - 'routed_table' = jsonb_set(doc - 'rou
 SELECT count(*) FROM document, leadroute.import_config(doc, 'second');
 
 -- Each change is a row; what the document lacks stays.
-SELECT i.* FROM leadroute.import_config('{
+SELECT i.table_name, i.key, i.action, pg_temp.some(i.old) AS old, pg_temp.some(i.new) AS new FROM leadroute.import_config('{
 	"rule": [{"name": "everyone", "enabled": true}, {"team": "empty", "name": "new"}],
 	"member": [{"name": "anna", "capacity": null}],
 	"router": {"name": "first", "enabled": false}}') i;
@@ -55,7 +67,7 @@ SELECT name, enabled, priority, team FROM leadroute.rule WHERE router = 'first' 
 -- With prune it goes, of the tables that the document has; who has a history becomes inactive.
 UPDATE leadroute.router SET enabled = true WHERE name = 'first';
 INSERT INTO lead VALUES (1, 'FR', 1, false, NULL) RETURNING owner;
-SELECT i.table_name, i.key, i.action, i.old - 'joined_at', i.new FROM leadroute.import_config('{
+SELECT i.table_name, i.key, i.action, pg_temp.some(i.old) AS old, pg_temp.some(i.new) AS new FROM leadroute.import_config('{
 	"rule": [{"name": "new", "team": "$.x"}],
 	"team": [{"name": "$.x"}],
 	"member": [{"name": "other", "owner_value": "g", "joined_at": "2020-01-01 00:00Z"}]}', 'first', prune => true) i;
@@ -72,10 +84,10 @@ SELECT router, name, written_by, search_path FROM leadroute.rule ORDER BY router
 
 -- A table is attached, changed, and with prune detached.
 CREATE TABLE other (id integer PRIMARY KEY, owner text, "Done?" boolean, also integer NOT NULL UNIQUE);
-SELECT i.* FROM leadroute.import_config('{"routed_table": [{"name": "more", "relation": "other", "owner_column": "owner", "closed_when": "\"Done?\""}],
+SELECT i.table_name, i.key, i.action, pg_temp.some(i.old) AS old, pg_temp.some(i.new) AS new FROM leadroute.import_config('{"routed_table": [{"name": "more", "relation": "other", "owner_column": "owner", "closed_when": "\"Done?\""}],
 	"router": {"name": "third"}, "rule": [{"name": "x"}], "member": [{"name": "m", "joined_at": "2020-01-01 00:00Z"}]}') i;
 INSERT INTO other VALUES (1, NULL, false, 1) RETURNING owner;
-SELECT i.* FROM leadroute.import_config('{"routed_table": [{"name": "more", "closed_when": null, "key_columns": ["also"]}]}', 'third') i;
+SELECT i.table_name, i.key, i.action, pg_temp.some(i.old) AS old, pg_temp.some(i.new) AS new FROM leadroute.import_config('{"routed_table": [{"name": "more", "closed_when": null, "key_columns": ["also"]}]}', 'third') i;
 SELECT lead_key, member, kind FROM leadroute.assignment WHERE routed_table = 'more' AND is_current;
 SELECT count(*) FROM leadroute.import_config(leadroute.export_config('third'), prune => true);
 SELECT table_name, key, action FROM leadroute.import_config('{"routed_table": []}', 'third', prune => true);
@@ -95,7 +107,8 @@ EXCEPTION WHEN OTHERS THEN
 	IF leadroute.export_config('first') <> before THEN
 		RETURN 'something is left';
 	END IF;
-	RETURN concat_ws(' | ', SQLSTATE, SQLERRM, replace(d, E'\n', ' / '), h);
+	RETURN concat_ws(' | ', SQLSTATE, SQLERRM, regexp_replace(replace(d, E'\n', ' / '), 'row contains .*\)\.', 'row contains ...'),
+		regexp_replace(h, '(Columns|Configuration tables|Valid words): .*', '\1: ...'));
 END
 $$;
 \pset format unaligned

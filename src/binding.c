@@ -196,6 +196,7 @@ lr_binding_rule(LrBinding *b, const LrRuleRef *ref)
 	bound->rule.priority = from->priority;
 	bound->rule.method = from->method;
 	bound->rule.overflow = from->overflow;
+	bound->rule.scope = from->scope;
 	bound->rule.name = LR_IMAGE_TEXT(image, from->name);
 	bound->rule.condition = LR_IMAGE_TEXT(image, from->condition);
 	bound->rule.written_by = LR_IMAGE_TEXT(image, from->written_by);

@@ -26,6 +26,7 @@ typedef struct LrRule
 	LrTeam	   *team;
 	char		method;			/* LR_METHOD_… */
 	char		overflow;		/* LR_OVERFLOW_… */
+	LrRuleScope scope;
 	const char *written_by;
 	const char *search_path;
 } LrRule;

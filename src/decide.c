@@ -17,6 +17,7 @@
 #include "utils/resowner.h"
 
 #include "decide.h"
+#include "rule_scope.h"
 
 /* Least time between two events about the same error of a rule. */
 #define REPORT_INTERVAL		(60 * USECS_PER_SEC)
@@ -250,6 +251,27 @@ matches(const LrDecideRequest *request, Evaluation *ev, LrBoundRule *bound,
 	return false;
 }
 
+/* Whether a rule takes the lead: in force, condition, percent. */
+static bool
+takes(const LrDecideRequest *request, Evaluation *ev, LrBoundRule *bound,
+	  LrDecision *decision)
+{
+	if (!lr_rule_in_force(&bound->rule.scope, request->now))
+	{
+		if (request->dry_run)
+			add_trial(decision, &bound->rule, LR_TRIED_NOT_IN_FORCE);
+		return false;
+	}
+	if (!matches(request, ev, bound, decision))
+		return false;
+	if (lr_rule_takes(&bound->rule.scope, request->binding->router->id,
+					  bound->rule.id, request->key))
+		return true;
+	if (request->dry_run)
+		add_trial(decision, &bound->rule, LR_TRIED_NOT_DRAWN);
+	return false;
+}
+
 static void
 pick_from(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
 		  LrPick *pick)
@@ -435,7 +457,7 @@ lr_decide(const LrDecideRequest *request, LrDecision *decision)
 	{
 		LrBoundRule *bound = lr_binding_rule(b, &ref);
 
-		if (!matches(request, &ev, bound, decision))
+		if (!takes(request, &ev, bound, decision))
 			continue;
 		/* reservations belong to the lead's own (sub)transaction */
 		end_evaluation(&ev);

@@ -19,6 +19,7 @@
 #include "leadroute.h"
 #include "outcome.h"
 #include "owner_rights.h"
+#include "rule_scope.h"
 
 PG_FUNCTION_INFO_V1(lr_explain);
 
@@ -45,6 +46,10 @@ tried_word(LrTried tried)
 	{
 		case LR_TRIED_NO_MATCH:
 			return "no match";
+		case LR_TRIED_NOT_IN_FORCE:
+			return "not in force now";
+		case LR_TRIED_NOT_DRAWN:
+			return "matches, but the lead is not in its percent";
 		case LR_TRIED_ERROR:
 			return "error";
 		case LR_TRIED_NO_MEMBER:
@@ -102,6 +107,20 @@ measure_words(char method, const LrCandidate *c)
 		default:
 			return psprintf("credit %.3f", c->measure);
 	}
+}
+
+/* When a rule is in force. */
+static char *
+valid_words(const LrRule *rule)
+{
+	char	   *since = pstrdup(timestamptz_to_str(rule->scope.since));
+
+	if (rule->scope.since == DT_NOBEGIN)
+		return psprintf("until %s", timestamptz_to_str(rule->scope.until));
+	if (rule->scope.until == DT_NOEND)
+		return psprintf("from %s", since);
+	return psprintf("from %s until %s", since,
+					timestamptz_to_str(rule->scope.until));
 }
 
 /* ---------- text ---------- */
@@ -181,6 +200,13 @@ explain_text(ReturnSetInfo *rsinfo, LrTable *table, LrBinding *b,
 							  t->error ? t->error : ""));
 		if (t->rule->condition != NULL)
 			line(rsinfo, psprintf("      Condition: %s", t->rule->condition));
+		if (t->tried == LR_TRIED_NOT_IN_FORCE)
+			line(rsinfo, psprintf("      In force: %s", valid_words(t->rule)));
+		if (t->rule->scope.percent < 100)
+			line(rsinfo, psprintf("      Percent: %g, the lead falls at %.4f",
+								  t->rule->scope.percent,
+								  lr_rule_draw(b->router->id, t->rule->id,
+											   facts->key)));
 		if (t->pick != NULL && t->rule->team->n > 0)
 			explain_team(rsinfo, t);
 	}
@@ -256,6 +282,11 @@ explain_json(ReturnSetInfo *rsinfo, LrTable *table, LrBinding *b,
 		json_text(&buf, "result", tried_word(t->tried));
 		appendStringInfoString(&buf, ", ");
 		json_text(&buf, "error", t->error);
+		if (t->rule->scope.percent < 100)
+			appendStringInfo(&buf, ", \"percent\": %g, \"draw\": %.4f",
+							 t->rule->scope.percent,
+							 lr_rule_draw(b->router->id, t->rule->id,
+											   facts->key));
 		if (t->pick != NULL)
 		{
 			appendStringInfoString(&buf, ", ");

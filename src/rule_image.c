@@ -365,6 +365,7 @@ row_of_image(const LrImage *image, const LrImageRule *from, LrRuleRow *row)
 	row->team = from->team;
 	row->method = from->method;
 	row->overflow = from->overflow;
+	row->scope = from->scope;
 	row->name = LR_IMAGE_TEXT(image, from->name);
 	row->condition = LR_IMAGE_TEXT(image, from->condition);
 	row->written_by = LR_IMAGE_TEXT(image, from->written_by);
@@ -1037,6 +1038,7 @@ write_rule(LrImageBuilder *b, Rule *rule, LrOffset at)
 	to.team = rule->row.team;
 	to.method = rule->row.method;
 	to.overflow = rule->row.overflow;
+	to.scope = rule->row.scope;
 	to.name = write_text(b, rule->row.name);
 	to.condition = write_text(b, rule->row.condition);
 	to.written_by = write_shared(b, 0, rule->row.written_by);

@@ -16,6 +16,7 @@
 #define LR_RULE_IMAGE_H
 
 #include "condition.h"
+#include "rule_scope.h"
 
 /* What the rest of the library knows of a rule. */
 typedef struct LrRuleRow
@@ -26,6 +27,7 @@ typedef struct LrRuleRow
 	int32		team;			/* team.id; 0: every member */
 	char		method;			/* LR_METHOD_… */
 	char		overflow;		/* LR_OVERFLOW_… */
+	LrRuleScope scope;
 	const char *name;
 	const char *condition;		/* NULL: every lead */
 	const char *written_by;
@@ -46,6 +48,7 @@ typedef struct LrImageRule
 	char		method;
 	char		overflow;
 	uint16		flags;
+	LrRuleScope scope;
 	int32		nchecks;
 	LrOffset	checks;			/* LrImageCheck[nchecks] */
 	LrOffset	name;

@@ -16,6 +16,7 @@
 
 #include "compile.h"
 #include "leadroute.h"
+#include "rule_scope.h"
 #include "rules.h"
 #include "scan.h"
 
@@ -71,6 +72,7 @@ read_row(LrScan *scan, LrRouter *router, LrRuleRow *row)
 	row->condition = lr_scan_text(scan, "condition");
 	row->written_by = lr_scan_text(scan, "written_by");
 	row->search_path = lr_scan_text(scan, "search_path");
+	lr_rule_scope_read(&row->scope, scan);
 }
 
 /* What the index can know of a rule; NULL: nothing.  In the current context. */

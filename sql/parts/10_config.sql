@@ -123,6 +123,8 @@ CREATE TABLE leadroute.rule (
 	team			text COLLATE "C",
 	method			text NOT NULL DEFAULT 'round_robin',
 	overflow		text NOT NULL DEFAULT 'next_rule',
+	percent			numeric NOT NULL DEFAULT 100 CHECK (percent BETWEEN 0 AND 100),
+	valid			tstzrange CHECK (NOT isempty(valid)),
 	written_by		text,
 	search_path		text,
 	PRIMARY KEY (router, name),
@@ -141,6 +143,8 @@ COMMENT ON COLUMN leadroute.rule.condition IS 'SQL over the lead''s columns, boo
 COMMENT ON COLUMN leadroute.rule.team IS 'Team among whose members the lead is distributed. NULL: every member of the router; such rules share one rotation, weight 1, ties by name.';
 COMMENT ON COLUMN leadroute.rule.method IS 'round_robin: turns by weight, exact shares. least_loaded: fewest open leads by capacity or weight. longest_idle: longest without a new lead. random: by weight, seeded by the lead''s key.';
 COMMENT ON COLUMN leadroute.rule.overflow IS 'When members fit but none can take the lead now: next_rule: the following rules are tried. ignore_limits: the method decides without regard to capacity, never an absent or inactive member. none: the lead stays without owner.';
+COMMENT ON COLUMN leadroute.rule.percent IS 'Which part of the leads that match the rule takes, from 0 (none) to 100 (all); the following rules are tried for the others. The same lead always falls the same way, by a hash of the ids of router and rule and the lead''s key: more leads join when it is raised, a rename changes nothing, another rule draws anew.';
+COMMENT ON COLUMN leadroute.rule.valid IS 'When the rule is in force; at other times it is not tried. NULL: always.';
 COMMENT ON COLUMN leadroute.rule.written_by IS 'Role that wrote the condition and with whose rights it runs. Filled by leadroute.';
 COMMENT ON COLUMN leadroute.rule.search_path IS 'search_path under which the condition was written and is read. Filled by leadroute.';
 

@@ -114,6 +114,8 @@ INSERT INTO expected VALUES
 	('rule', 'team', 'text COLLATE C'),
 	('rule', 'method', 'text NOT NULL DEFAULT ''round_robin''::text'),
 	('rule', 'overflow', 'text NOT NULL DEFAULT ''next_rule''::text'),
+	('rule', 'percent', 'numeric NOT NULL DEFAULT 100'),
+	('rule', 'valid', 'tstzrange'),
 	('rule', 'written_by', 'text'),
 	('rule', 'search_path', 'text'),
 	('team', 'router', 'text COLLATE C NOT NULL DEFAULT leadroute.default_router()'),
