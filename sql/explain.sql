@@ -141,11 +141,10 @@ SELECT regexp_replace(leadroute.explain('lead', 43), '\d+ decisions', 'some deci
 -- longest_idle with one who had the last lead, and one who never had any
 BEGIN;
 DELETE FROM leadroute.team_member WHERE team = 'li' AND member = 'anna';
-INSERT INTO leadroute.member (name) VALUES ('fred');
+INSERT INTO leadroute.member (name) VALUES ('fred'), ('gerd');
 INSERT INTO leadroute.team_member (team, member) VALUES ('li', 'fred');
 INSERT INTO lead (id, country) VALUES (49, 'IT');
 DELETE FROM leadroute.team_member WHERE team = 'li' AND member = 'chiara';
-INSERT INTO leadroute.member (name) VALUES ('gerd');
 INSERT INTO leadroute.team_member (team, member) VALUES ('li', 'gerd');
 SELECT leadroute.explain('lead', 43) AS explain;
 SELECT m ->> 'member' AS member, m ->> 'measure' AS measure

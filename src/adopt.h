@@ -7,10 +7,19 @@
 
 #include "nodes/pg_list.h"
 
+#include "outcome.h"
+
 /*
  * Journals the open leads of all attached tables that are owned by one of
  * these members (ids) and not in the journal yet.
  */
 extern void lr_adopt_members(List *member_ids);
+
+/*
+ * Journals an open lead that its owner, a member, has had all along, unless
+ * the journal has it with a member.  The lead's row is locked, or nobody else
+ * can change it.  Returns whether it did.
+ */
+extern bool lr_adopt_lead(LrTable *table, const LrFacts *facts);
 
 #endif							/* LR_ADOPT_H */

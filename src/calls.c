@@ -24,6 +24,7 @@
 #include "adopt.h"
 #include "decide.h"
 #include "journal.h"
+#include "late.h"
 #include "lead.h"
 #include "leadroute.h"
 #include "outcome.h"
@@ -34,6 +35,7 @@
 PG_FUNCTION_INFO_V1(lr_route);
 PG_FUNCTION_INFO_V1(lr_assign);
 PG_FUNCTION_INFO_V1(lr_adopt);
+PG_FUNCTION_INFO_V1(lr_adopt_key);
 PG_FUNCTION_INFO_V1(lr_release_table);
 
 /* Leads read at once when adopting. */
@@ -316,16 +318,13 @@ may_adopt(LrTable *table, const char *key, int64 *previous_id)
 	return true;
 }
 
-/* Journals one lead that its owner has had all along. */
+/* Whether the owner of an open lead is a member. */
 static bool
-adopt_lead(LrTable *table, TupleTableSlot *row)
+may_be_owned(LrTable *table, TupleTableSlot *row)
 {
-	LrReservation r;
-	LrEntry		e = {0};
 	LrFacts		facts;
 	LrBinding  *b;
-	LrMember   *m;
-	bool		adopted = false;
+	bool		owned;
 
 	lr_facts(table, row, &facts);
 	if (facts.owner == NULL || facts.closed || facts.router == NULL)
@@ -333,15 +332,34 @@ adopt_lead(LrTable *table, TupleTableSlot *row)
 	b = lr_table_bind_people(table, facts.router);
 	if (b == NULL)
 		return false;
-	m = lr_binding_member(table, b, facts.owner);
-	if (m != NULL && may_adopt(table, facts.key, &e.previous_id))
+	owned = lr_binding_member(table, b, facts.owner) != NULL;
+	lr_binding_unpin(b);
+	return owned;
+}
+
+bool
+lr_adopt_lead(LrTable *table, const LrFacts *facts)
+{
+	LrReservation r;
+	LrEntry		e = {0};
+	LrBinding  *b;
+	LrMember   *m;
+	bool		adopted = false;
+
+	if (facts->owner == NULL || facts->closed || facts->router == NULL)
+		return false;
+	b = lr_table_bind(table, facts->router);
+	if (b == NULL)
+		return false;
+	m = lr_binding_member(table, b, facts->owner);
+	if (m != NULL && may_adopt(table, facts->key, &e.previous_id))
 	{
 		lr_take(m, LR_LEAD_LOAD, false, &r);
 		e.id = r.id;
 		e.at = lr_now();
 		e.router = b->router->id;
 		e.routed_table = table->id;
-		e.lead_key = facts.key;
+		e.lead_key = facts->key;
 		e.kind = LR_KIND_ADOPTED;
 		e.team = -1;
 		e.member = m->id;
@@ -351,6 +369,15 @@ adopt_lead(LrTable *table, TupleTableSlot *row)
 	}
 	lr_binding_unpin(b);
 	return adopted;
+}
+
+static bool
+adopt_row(LrTable *table, TupleTableSlot *row)
+{
+	LrFacts		facts;
+
+	lr_facts(table, row, &facts);
+	return lr_adopt_lead(table, &facts);
 }
 
 /* Owner values of these members, as the table's owner column has them. */
@@ -377,10 +404,15 @@ owner_values(LrTable *table, List *member_ids)
 		construct_array(values, n, table->owner_type, len, byval, align);
 }
 
-/* member_ids NIL: of all members.  Returns how many leads were adopted. */
+/*
+ * member_ids NIL: of all members; the caller has locked the table.  Else the
+ * leads are locked, but under an old snapshot, where that may fail.  Returns
+ * how many leads were adopted.
+ */
 static int64
 adopt_table(LrTable *table, List *member_ids)
 {
+	bool		lock = member_ids != NIL && !IsolationUsesXactSnapshot();
 	char	   *owner = pstrdup(quote_identifier(NameStr(TupleDescAttr(table->desc, table->owner - 1)->attname)));
 	char	   *query;
 	Oid			types[1];
@@ -402,7 +434,8 @@ adopt_table(LrTable *table, List *member_ids)
 		types[0] = get_array_type(getBaseType(table->owner_type));
 		values[0] = PointerGetDatum(array);
 		nargs = 1;
-		query = psprintf("%s AND %s = ANY ($1)", query, owner);
+		query = psprintf("%s AND %s = ANY ($1)%s", query, owner,
+						 lock ? " FOR NO KEY UPDATE" : "");
 	}
 	context = AllocSetContextCreate(CurrentMemoryContext, "leadroute adopt",
 									ALLOCSET_DEFAULT_SIZES);
@@ -410,7 +443,7 @@ adopt_table(LrTable *table, List *member_ids)
 	lr_become(lr_lead_rights(table), &rights);
 	SPI_connect();
 	portal = SPI_cursor_open_with_args(NULL, query, nargs, types, values, NULL,
-									   true, 0);
+									   !lock, 0);
 	for (;;)
 	{
 		uint64		i;
@@ -425,7 +458,7 @@ adopt_table(LrTable *table, List *member_ids)
 			Datum		row = SPI_getbinval(SPI_tuptable->vals[i],
 											SPI_tuptable->tupdesc, 1, &isnull);
 
-			adopted += adopt_lead(table, lr_lead_slot(table, row));
+			adopted += adopt_row(table, lr_lead_slot(table, row));
 			MemoryContextSwitchTo(old);
 			MemoryContextReset(context);
 		}
@@ -439,6 +472,49 @@ adopt_table(LrTable *table, List *member_ids)
 	lr_journal_act_as(InvalidOid);
 	MemoryContextDelete(context);
 	return adopted;
+}
+
+/*
+ * Adopts one lead, if its owner is a member by now.  Most are not: so the
+ * lead is looked at before it is locked, too.
+ */
+static bool
+adopt_key(LrTable *table, const char *key)
+{
+	TupleTableSlot *row = lr_lead_fetch(table, key, false);
+	bool		adopted;
+
+	if (row == NULL || !may_be_owned(table, row))
+		return false;
+	row = lr_lead_fetch(table, key, true);
+	adopted = row != NULL && adopt_row(table, row);
+	lr_journal_flush();
+	return adopted;
+}
+
+Datum
+lr_adopt_key(PG_FUNCTION_ARGS)
+{
+	LrTable    *table;
+	LrRights	rights;
+	char	   *key;
+	bool		adopted;
+
+	lr_require_preload();
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	lr_config_accept();
+	table = lr_table_require(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	key = lr_key_argument(fcinfo, 1);
+	lr_journal_act_as(GetUserId());
+	lr_become(lr_lead_rights(table), &rights);
+	SPI_connect();
+	adopted = adopt_key(table, key);
+	SPI_finish();
+	lr_resign(&rights);
+	lr_journal_act_as(InvalidOid);
+	lr_table_unpin(table);
+	PG_RETURN_BOOL(adopted);
 }
 
 Datum
@@ -478,10 +554,17 @@ tables_with_triggers(void)
 void
 lr_adopt_members(List *member_ids)
 {
+	List	   *names;
 	ListCell   *lc;
 
 	lr_config_accept();
-	foreach(lc, tables_with_triggers())
+	names = tables_with_triggers();
+	if (names == NIL)
+		return;
+	/* an id, so that it has an entry should it be prepared */
+	(void) lr_reserve_id();
+	lr_late_members(lr_database());
+	foreach(lc, names)
 	{
 		LrTable    *table = lr_table_pin_sound((char *) lfirst(lc));
 

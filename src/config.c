@@ -31,6 +31,7 @@
 
 #include "compat.h"
 #include "config.h"
+#include "late.h"
 #include "people.h"
 #include "roster.h"
 #include "scan.h"
@@ -122,6 +123,7 @@ lr_config_generation(void)
 void
 lr_config_accept(void)
 {
+	lr_late_accept();
 	AcceptInvalidationMessages();
 }
 

@@ -40,6 +40,7 @@
 #include "append.h"
 #include "config.h"
 #include "journal.h"
+#include "late.h"
 #include "leadroute.h"
 #include "reserve.h"
 
@@ -629,6 +630,9 @@ lr_journal_add(const LrEntry *e)
 	values[J_CLOSED_AT] = TimestampTzGetDatum(e->at);
 	nulls[J_PREVIOUS_ID] = e->previous_id == 0;
 	values[J_PREVIOUS_ID] = Int64GetDatum(e->previous_id);
+	if (e->member == 0 &&
+		(e->kind == LR_KIND_GIVEN || e->kind == LR_KIND_MANUAL))
+		lr_late_lead(e->id);
 	add_row(ROW_JOURNAL, values, nulls);
 	if (e->kind == LR_KIND_HELD)
 		add_pool_entry(e);

@@ -24,6 +24,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "adopt.h"
 #include "config.h"
 #include "decide.h"
 #include "outcome.h"
@@ -194,6 +195,11 @@ lr_outcome_changed(LrTable *table, const LrFacts *old, const LrFacts *new)
 		owner_changed(table, new, known, &current);
 	else if (known && current.closed != new->closed)
 		closed_changed(table, new, &current);
+	/* closed leads are not adopted: now that it is open, it may have to be */
+	if (!owner_differs && old->closed && !new->closed &&
+		(!known || (current.member == 0 && lr_had_owner(&current))) &&
+		lr_adopt_lead(table, new))
+		lr_journal_flush();
 }
 
 void

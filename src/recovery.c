@@ -18,6 +18,7 @@
 
 #include "compat.h"
 #include "journal.h"
+#include "late.h"
 #include "lead.h"
 #include "owner_rights.h"
 #include "recovery.h"
@@ -226,8 +227,9 @@ enter_prepared(LrDatabase *db, Prepared *p)
 	HASH_SEQ_STATUS seq;
 	LrMemberState *m;
 	LrSeatState  *seat;
+	/* it may have leads without a member */
 	bool		ok = lr_prepared_enter(db, p->xid, LR_COUNTER_XACT, 0, p->min_id,
-									   0);
+									   p->min_id);
 
 	hash_seq_init(&seq, p->state->members);
 	while ((m = hash_seq_search(&seq)) != NULL)
@@ -310,6 +312,8 @@ lr_recovery_load(LrDatabase *db, bool whole)
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	db->last_id = Max(db->last_id, last_id);
 	db->checkpoint_id = cut;
+	/* what the worker was told before is not known any more */
+	lr_late_tell(db, cut + 1);
 	LWLockRelease(db->lock);
 	rows = s->rows;
 	MemoryContextSwitchTo(old);

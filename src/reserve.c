@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "frame.h"
 #include "journal.h"
+#include "late.h"
 #include "reserve.h"
 #include "changes.h"
 #include "move.h"
@@ -627,6 +628,9 @@ drop_counters(LrDatabase *db, TransactionId xid, bool settle, bool committed)
 		{
 			if (settle)
 				settle_counter(&lr_prepared[i], committed);
+			if (settle && committed && lr_prepared[i].kind == LR_COUNTER_XACT &&
+				lr_prepared[i].before != 0)
+				lr_late_tell(db, lr_prepared[i].before);
 			lr_prepared[i].xid = InvalidTransactionId;
 			db->prepared--;
 		}
@@ -700,7 +704,8 @@ enter_holds(TransactionId xid)
 	Level	   *level = top_level;
 	TeamHold   *hold;
 	int64		min_id = lr_backends[lr_my_backend_index()].min_id;
-	bool		ok = enter_counter(held_db, xid, LR_COUNTER_XACT, 0, min_id, 0);
+	bool		ok = enter_counter(held_db, xid, LR_COUNTER_XACT, 0, min_id,
+								   lr_late_mark());
 	int			i;
 
 	for (i = 0; ok && level && i < level->nloads; i++)
@@ -791,13 +796,21 @@ wake_worker(ResourceReleasePhase phase, bool committed, bool top, void *arg)
 	LrDatabase *db = to_wake;
 	Latch	   *worker = NULL;
 
-	if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !top || db == NULL)
+	if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !top)
 		return;
+	if (db == NULL)
+	{
+		lr_late_end();
+		return;
+	}
 	to_wake = NULL;
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	if (committed)
+		lr_late_commit(db);
+	lr_late_end();
 	db->held_hint |= eligibility_changed;
 	if (!db->worker_woken &&
-		(db->worker_idle || db->held_hint ||
+		(db->worker_idle || db->held_hint || db->late_from != 0 ||
 		 db->last_id - db->checkpoint_id >= lr_checkpoint_rows))
 	{
 		db->worker_woken = true;
@@ -839,6 +852,8 @@ on_transaction(XactEvent event, void *arg)
 			commit_released();
 			/* FALLTHROUGH */
 		case XACT_EVENT_PREPARE:
+			if (event == XACT_EVENT_PREPARE)
+				lr_late_end();	/* its entry knows */
 			lr_frames_abort(0);
 			lr_journal_abort(0);
 			lr_changes_end();

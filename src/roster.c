@@ -203,6 +203,7 @@ find_database(Oid dboid, int64 incarnation)
 				db->state = LR_EMPTY;
 				db->last_id = 0;
 				db->checkpoint_id = 0;
+				db->member_saves = db->late_from = 0;
 			}
 			return db;
 		}
@@ -216,6 +217,7 @@ find_database(Oid dboid, int64 incarnation)
 		unused->state = LR_EMPTY;
 		unused->last_id = 0;
 		unused->checkpoint_id = 0;
+		unused->member_saves = unused->late_from = 0;
 	}
 	return unused;
 }

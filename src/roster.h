@@ -54,6 +54,8 @@ typedef struct LrDatabase
 	bool		worker_idle;	/* sleeps until it is woken */
 	bool		worker_woken;	/* and has been, since it last looked */
 	bool		held_hint;		/* somebody may have become eligible */
+	int64		member_saves;	/* commits that saved members, see late.h */
+	int64		late_from;		/* leads to adopt late, from this id; 0: none */
 } LrDatabase;
 
 typedef struct LrMemberSlot
@@ -98,7 +100,8 @@ typedef struct LrBackend
 
 typedef enum LrCounterKind
 {
-	LR_COUNTER_XACT,			/* amount is the smallest id */
+	LR_COUNTER_XACT,			/* amount is the smallest id, before what
+								 * lr_late_mark said */
 	LR_COUNTER_LOAD,			/* of a member slot: reserved */
 	LR_COUNTER_RELEASE,			/* of a member slot: given back by a commit */
 	LR_COUNTER_TURN,			/* last_turn of a member slot */

@@ -315,15 +315,35 @@ find_work(void)
 	return mine;
 }
 
-/* Held leads, oldest first: their table's name and key. */
+/* A stored lead to look at: its table's name, its key, its decision. */
 typedef struct Held
 {
 	char	   *table;
 	char	   *key;
+	int64		id;
 } Held;
 
+/* Both: of tables with triggers, with id > $1, at most $2, oldest first. */
+#define HAS_TRIGGERS \
+	" EXISTS (SELECT FROM pg_catalog.pg_trigger g" \
+	" WHERE g.tgrelid = t.relation AND g.tgname = 'zz_leadroute_insert')"
+
+#define HELD_LEADS \
+	"SELECT t.name, p.lead_key, p.assignment FROM leadroute.pool_entry p" \
+	" JOIN leadroute.routed_table t ON t.id = p.routed_table" \
+	" WHERE p.state = 'held' AND p.assignment > $1 AND" HAS_TRIGGERS \
+	" ORDER BY p.assignment LIMIT $2"
+
+/* Open leads whose owner was no member, see late.h. */
+#define LATE_LEADS \
+	"SELECT t.name, j.lead_key, j.id FROM leadroute.journal j" \
+	" JOIN leadroute.routed_table t ON t.id = j.routed_table" \
+	" WHERE NOT j.superseded AND j.member IS NULL AND j.closed_at IS NULL" \
+	" AND j.kind IN ('g', 'm') AND j.id > $1 AND" HAS_TRIGGERS \
+	" ORDER BY j.id LIMIT $2"
+
 static List *
-held_leads(MemoryContext context, int64 after, int64 *last)
+next_leads(const char *query, MemoryContext context, int64 after, int64 *last)
 {
 	List	   *held = NIL;
 	Oid			types[2] = {INT8OID, INT4OID};
@@ -332,17 +352,16 @@ held_leads(MemoryContext context, int64 after, int64 *last)
 
 	values[0] = Int64GetDatum(after);
 	values[1] = Int32GetDatum(HELD_BATCH);
-	begin_job("leadroute: reading held leads");
+	begin_job("leadroute: reading leads that wait");
+	/* the end of the journal is found by its BRIN index */
+	if (after > 0)
+		(void) set_config_option("enable_seqscan", "off", PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
+								 false);
 	SPI_connect();
-	if (SPI_execute_with_args("SELECT t.name, p.lead_key, p.assignment"
-							  " FROM leadroute.pool_entry p"
-							  " JOIN leadroute.routed_table t ON t.id = p.routed_table"
-							  " WHERE p.state = 'held' AND p.assignment > $1"
-							  " AND EXISTS (SELECT FROM pg_catalog.pg_trigger g"
-							  " WHERE g.tgrelid = t.relation AND g.tgname = 'zz_leadroute_insert')"
-							  " ORDER BY p.assignment LIMIT $2",
-							  2, types, values, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read held leads");
+	if (SPI_execute_with_args(query, 2, types, values, NULL, true,
+							  0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read leads that wait");
 	for (i = 0; i < SPI_processed; i++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
@@ -351,10 +370,11 @@ held_leads(MemoryContext context, int64 after, int64 *last)
 
 		h->table = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
 		h->key = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
+		h->id = *last = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
+													SPI_tuptable->tupdesc, 3,
+													&isnull));
 		held = lappend(held, h);
 		MemoryContextSwitchTo(old);
-		*last = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
-											SPI_tuptable->tupdesc, 3, &isnull));
 	}
 	SPI_finish();
 	end_job();
@@ -362,31 +382,34 @@ held_leads(MemoryContext context, int64 after, int64 *last)
 }
 
 /*
- * Decides one held lead again, in a transaction of its own; a lead that
- * somebody else works on, or whose row is gone, waits for the next round.
+ * Calls a function for one lead, in a transaction of its own; false: somebody
+ * else works on the lead, or its row is gone, so that it waits for the next
+ * round.
  */
-static void
-route_held(Held *h)
+static bool
+call_for(Held *h, const char *query)
 {
 	MemoryContext context = CurrentMemoryContext;
+	volatile bool done = false;
 
 	PG_TRY();
 	{
 		Oid			types[2] = {TEXTOID, TEXTOID};
 		Datum		values[2];
 
-		begin_job("leadroute: deciding a held lead");
+		begin_job("leadroute: looking at a lead that waits");
 		(void) set_config_option("lock_timeout", HELD_LOCK_TIMEOUT, PGC_USERSET,
 								 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
 								 false);
 		values[0] = CStringGetTextDatum(h->table);
 		values[1] = CStringGetTextDatum(h->key);
 		SPI_connect();
-		if (SPI_execute_with_args("SELECT leadroute.route($1, $2)", 2, types,
-								  values, NULL, false, 0) != SPI_OK_SELECT)
-			elog(ERROR, "could not route a held lead");
+		if (SPI_execute_with_args(query, 2, types, values, NULL, false,
+								  0) != SPI_OK_SELECT)
+			elog(ERROR, "could not look at a lead that waits");
 		SPI_finish();
 		end_job();
+		done = true;
 	}
 	PG_CATCH();
 	{
@@ -398,33 +421,80 @@ route_held(Held *h)
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
+	return done;
 }
 
-static void
-route_all_held(void)
+/*
+ * Calls a function for each lead that a query finds beyond an id.  Returns
+ * the first id for which it was to no avail; 0: none.
+ */
+static int64
+call_for_all(const char *leads, int64 after, const char *call)
 {
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext,
-												  "leadroute held",
+												  "leadroute leads that wait",
 												  ALLOCSET_DEFAULT_SIZES);
-	int64		after = 0;
+	int64		failed = 0;
 
 	for (;;)
 	{
-		List	   *held = held_leads(context, after, &after);
+		List	   *held = next_leads(leads, context, after, &after);
 		ListCell   *lc;
 
 		if (held == NIL)
 			break;
 		foreach(lc, held)
 		{
+			Held	   *h = (Held *) lfirst(lc);
+
 			CHECK_FOR_INTERRUPTS();
 			MemoryContextSwitchTo(context);
-			route_held((Held *) lfirst(lc));
+			if (!call_for(h, call) && failed == 0)
+				failed = h->id;
 		}
 		MemoryContextReset(context);
 	}
 	MemoryContextSwitchTo(TopMemoryContext);
 	MemoryContextDelete(context);
+	return failed;
+}
+
+static void
+route_all_held(void)
+{
+	(void) call_for_all(HELD_LEADS, 0, "SELECT leadroute.route($1, $2)");
+}
+
+/*
+ * Adopts leads whose owner has become a member since they were stored (see
+ * late.h).  Those that could not be looked at are looked at again later.
+ * Returns how long to sleep until then; -1: for good.
+ */
+static long
+adopt_late(LrDatabase *db)
+{
+	static int64 again = 0;
+	static TimestampTz again_at = 0;
+	int64		from = 0;
+
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	if (!db->restored)
+	{
+		from = db->late_from;
+		db->late_from = 0;
+	}
+	LWLockRelease(db->lock);
+	if (again != 0 && (from != 0 || GetCurrentTimestamp() >= again_at))
+		from = from == 0 ? again : Min(from, again);
+	if (from != 0)
+	{
+		again = call_for_all(LATE_LEADS, from - 1,
+							 "SELECT leadroute.adopt_lead($1, $2)");
+		again_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+											   lr_held_retry_interval * INT64CONST(1000));
+	}
+	return again == 0 ? -1 :
+		TimestampDifferenceMilliseconds(GetCurrentTimestamp(), again_at);
 }
 
 /* Whether leads are held at all. */
@@ -472,7 +542,7 @@ go_idle(LrDatabase *db)
 	bool		idle;
 
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
-	idle = !db->held_hint && db->prepared == 0 &&
+	idle = !db->held_hint && db->prepared == 0 && db->late_from == 0 &&
 		db->last_id == db->checkpoint_id;
 	db->worker_idle = idle;
 	LWLockRelease(db->lock);
@@ -520,6 +590,7 @@ work(LrDatabase *db)
 	static TimestampTz held_at = 0;
 	TimestampTz now = GetCurrentTimestamp();
 	long		timeout = -1;
+	long		late;
 	Due			due;
 
 	look(db, &due);
@@ -528,6 +599,7 @@ work(LrDatabase *db)
 		lr_settle_prepared(db);
 		timeout = lr_checkpoint_interval * 1000L;
 	}
+	late = adopt_late(db);
 	if (due.unsaved > 0)
 	{
 		if (now >= checkpoint_at || due.unsaved >= lr_checkpoint_rows)
@@ -558,6 +630,8 @@ work(LrDatabase *db)
 	else if (any_held())
 		timeout = timeout < 0 ? milliseconds_until(held_at) :
 			Min(timeout, milliseconds_until(held_at));
+	if (late >= 0)
+		timeout = timeout < 0 ? late : Min(timeout, late);
 	if (timeout < 0 && !go_idle(db))
 		timeout = lr_checkpoint_interval * 1000L;
 	return timeout;

@@ -53,6 +53,10 @@ CREATE FUNCTION leadroute.adopt(lead_table text) RETURNS bigint
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_adopt';
 COMMENT ON FUNCTION leadroute.adopt(text) IS 'Journals the open leads of an attached table that are owned by a member and not in the journal yet (kind adopted). Returns how many. attach and saving a member call it.';
 
+CREATE FUNCTION leadroute.adopt_lead(lead_table text, key text) RETURNS boolean
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_adopt_key';
+COMMENT ON FUNCTION leadroute.adopt_lead(text, text) IS 'Journals one open lead that is owned by a member and in the journal without one (kind adopted). Returns whether it did. The worker calls it for leads whose owner became a member while they were being stored. Error: unknown table.';
+
 CREATE FUNCTION leadroute.release_table(lead_table text) RETURNS bigint
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_release_table';
 COMMENT ON FUNCTION leadroute.release_table(text) IS 'Ends all current assignments of a table (event released) and gives their load back. Returns how many. detach calls it.';

@@ -6,6 +6,7 @@ CREATE TEMP TABLE expected (call text, result text, how text);
 INSERT INTO expected VALUES
 	('absence_of(router text, member text)', 'regclass', 'plpgsql stable'),
 	('adopt(lead_table text)', 'bigint', 'c volatile'),
+	('adopt_lead(lead_table text, key text)', 'boolean', 'c volatile'),
 	('assign(lead_table text, key anyelement, member text, reason text DEFAULT NULL::text, ignore_limits boolean DEFAULT false)', 'text', 'c volatile'),
 	('assign(lead_table text, key text, member text, reason text DEFAULT NULL::text, ignore_limits boolean DEFAULT false)', 'text', 'c volatile'),
 	('attach(relation regclass, owner_column text, name text DEFAULT NULL::text, router text DEFAULT NULL::text, router_expr text DEFAULT NULL::text, key_columns text[] DEFAULT NULL::text[], nobody text DEFAULT NULL::text, closed_when text DEFAULT NULL::text)', 'text', 'sql volatile'),

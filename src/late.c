@@ -1,0 +1,88 @@
+/*
+ * late.c
+ *	  Owners that become members while leads of theirs are being stored.  See
+ *	  late.h.
+ *
+ * A rolled back subtransaction leaves its marks: the worker then looks once
+ * too often.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "storage/proc.h"
+
+#include "compat.h"
+#include "late.h"
+
+static LocalTransactionId accepted_lxid = InvalidLocalTransactionId;
+static int64 accepted_saves = -1;	/* db->member_saves; -1: not known */
+static int64 stored_id = 0;		/* smallest of such a lead; 0: none */
+static int64 saved_from = 0;	/* smallest to look at again; 0: none saved */
+
+void
+lr_late_accept(void)
+{
+	LrDatabase *db;
+
+	if (accepted_lxid == lr_my_lxid())
+		return;
+	accepted_lxid = lr_my_lxid();
+	db = lr_database_known();
+	/* unlocked: a value from before the messages is all that is needed */
+	accepted_saves = db != NULL ? db->member_saves : -1;
+}
+
+void
+lr_late_lead(int64 id)
+{
+	if (stored_id == 0 || id < stored_id)
+		stored_id = id;
+}
+
+void
+lr_late_members(LrDatabase *db)
+{
+	int64		from;
+
+	/* an old snapshot: what has been settled since is not seen */
+	from = IsolationUsesXactSnapshot() ? 1 : lr_settled_below(db);
+	if (saved_from == 0 || from < saved_from)
+		saved_from = from;
+}
+
+int64
+lr_late_mark(void)
+{
+	if (stored_id == 0 || saved_from == 0)
+		return stored_id + saved_from;
+	return Min(stored_id, saved_from);
+}
+
+static void
+look_from(LrDatabase *db, int64 from)
+{
+	if (db->late_from == 0 || from < db->late_from)
+		db->late_from = from;
+}
+
+void
+lr_late_tell(LrDatabase *db, int64 from)
+{
+	db->member_saves++;
+	look_from(db, from);
+}
+
+void
+lr_late_commit(LrDatabase *db)
+{
+	if (stored_id != 0 && db->member_saves != accepted_saves)
+		look_from(db, stored_id);
+	if (saved_from != 0)
+		lr_late_tell(db, saved_from);
+}
+
+void
+lr_late_end(void)
+{
+	stored_id = saved_from = 0;
+}
