@@ -11,6 +11,7 @@
 
 #include "binding.h"
 #include "compile.h"
+#include "generated.h"
 #include "guard.h"
 #include "rules.h"
 
@@ -229,6 +230,8 @@ lr_binding_compile(LrTable *table, LrBinding *b, LrBoundRule *bound)
 													   rule->name),
 											  &bound->broken);
 		MemoryContextSwitchTo(old);
+		if (bound->condition != NULL)
+			lr_generated_need(table, rel, bound->condition);
 		table_close(rel, AccessShareLock);
 	}
 	bound->compiled = true;

@@ -22,6 +22,7 @@
 #include "utils/rel.h"
 
 #include "adopt.h"
+#include "calls.h"
 #include "decide.h"
 #include "journal.h"
 #include "late.h"
@@ -116,6 +117,24 @@ route_lead(LrTable *table, const char *key)
 	return name;
 }
 
+/*
+ * The transaction is the table owner's from here to its end, so that deferred
+ * triggers run with his rights at commit, and see the path of who attached.
+ */
+void
+lr_route_held(const char *name, const char *key)
+{
+	LrTable    *table = lr_table_lock(name, RowExclusiveLock);
+
+	lr_journal_act_as(GetUserId());
+	lr_become_until_end(table->relowner, table->search_path);
+	SPI_connect();
+	lr_settle_prepared(lr_database());
+	(void) route_lead(table, key);
+	SPI_finish();
+	lr_table_unpin(table);
+}
+
 Datum
 lr_route(PG_FUNCTION_ARGS)
 {
@@ -129,11 +148,11 @@ lr_route(PG_FUNCTION_ARGS)
 	lr_require_preload();
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
-	lr_config_accept();
-	table = lr_table_require(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	table = lr_table_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+						  RowExclusiveLock);
 	key = lr_key_argument(fcinfo, 1);
 	lr_journal_act_as(GetUserId());
-	lr_become(lr_lead_rights(table), &rights);
+	lr_lead_become(table, false, &rights);
 	SPI_connect();
 	lr_settle_prepared(lr_database());
 	name = route_lead(table, key);
@@ -144,16 +163,9 @@ lr_route(PG_FUNCTION_ARGS)
 		result = cstring_to_text(name);
 		MemoryContextSwitchTo(old);
 	}
-	/*
-	 * Deferred triggers of the table would fire at the worker's commit, with
-	 * its rights: now they fire with those of the table's owner.
-	 */
-	if (MyBackendType == B_BG_WORKER &&
-		SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not fire deferred triggers");
 	SPI_finish();
 	lr_resign(&rights);
-	lr_journal_act_as(InvalidOid);
+	lr_journal_act_end();
 	lr_table_unpin(table);
 	if (result == NULL)
 		PG_RETURN_NULL();
@@ -278,19 +290,19 @@ lr_assign(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("lead_table, key and member must not be null")));
-	lr_config_accept();
-	table = lr_table_require(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	table = lr_table_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+						  RowExclusiveLock);
 	key = lr_key_argument(fcinfo, 1);
 	member = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	reason = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
 	lr_journal_act_as(GetUserId());
-	lr_become(lr_lead_rights(table), &rights);
+	lr_lead_become(table, false, &rights);
 	SPI_connect();
 	assign_lead(table, key, member, reason,
 				!PG_ARGISNULL(4) && PG_GETARG_BOOL(4));
 	SPI_finish();
 	lr_resign(&rights);
-	lr_journal_act_as(InvalidOid);
+	lr_journal_act_end();
 	lr_table_unpin(table);
 	PG_RETURN_TEXT_P(cstring_to_text(member));
 }
@@ -434,13 +446,14 @@ adopt_table(LrTable *table, List *member_ids)
 		types[0] = get_array_type(getBaseType(table->owner_type));
 		values[0] = PointerGetDatum(array);
 		nargs = 1;
-		query = psprintf("%s AND %s = ANY ($1)%s", query, owner,
+		query = psprintf("%s AND %s OPERATOR(pg_catalog.=) ANY ($1)%s", query,
+						 owner,
 						 lock ? " FOR NO KEY UPDATE" : "");
 	}
 	context = AllocSetContextCreate(CurrentMemoryContext, "leadroute adopt",
 									ALLOCSET_DEFAULT_SIZES);
 	lr_journal_act_as(GetUserId());
-	lr_become(lr_lead_rights(table), &rights);
+	lr_lead_become(table, true, &rights);
 	SPI_connect();
 	portal = SPI_cursor_open_with_args(NULL, query, nargs, types, values, NULL,
 									   !lock, 0);
@@ -469,7 +482,7 @@ adopt_table(LrTable *table, List *member_ids)
 	lr_journal_flush();
 	SPI_finish();
 	lr_resign(&rights);
-	lr_journal_act_as(InvalidOid);
+	lr_journal_act_end();
 	MemoryContextDelete(context);
 	return adopted;
 }
@@ -492,6 +505,19 @@ adopt_key(LrTable *table, const char *key)
 	return adopted;
 }
 
+void
+lr_adopt_late(const char *name, const char *key)
+{
+	LrTable    *table = lr_table_lock(name, RowShareLock);
+
+	lr_journal_act_as(GetUserId());
+	lr_become_until_end(table->relowner, table->search_path);
+	SPI_connect();
+	(void) adopt_key(table, key);
+	SPI_finish();
+	lr_table_unpin(table);
+}
+
 Datum
 lr_adopt_key(PG_FUNCTION_ARGS)
 {
@@ -503,16 +529,15 @@ lr_adopt_key(PG_FUNCTION_ARGS)
 	lr_require_preload();
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
-	lr_config_accept();
-	table = lr_table_require(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	table = lr_table_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)), RowShareLock);
 	key = lr_key_argument(fcinfo, 1);
 	lr_journal_act_as(GetUserId());
-	lr_become(lr_lead_rights(table), &rights);
+	lr_lead_become(table, true, &rights);
 	SPI_connect();
 	adopted = adopt_key(table, key);
 	SPI_finish();
 	lr_resign(&rights);
-	lr_journal_act_as(InvalidOid);
+	lr_journal_act_end();
 	lr_table_unpin(table);
 	PG_RETURN_BOOL(adopted);
 }
@@ -524,8 +549,9 @@ lr_adopt(PG_FUNCTION_ARGS)
 	int64		adopted;
 
 	lr_require_preload();
-	lr_config_accept();
-	table = lr_table_require(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	/* attach has this lock already */
+	table = lr_table_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+						  ShareRowExclusiveLock);
 	adopted = adopt_table(table, NIL);
 	lr_table_unpin(table);
 	PG_RETURN_INT64(adopted);
@@ -566,7 +592,8 @@ lr_adopt_members(List *member_ids)
 	lr_late_members(lr_database());
 	foreach(lc, names)
 	{
-		LrTable    *table = lr_table_pin_sound((char *) lfirst(lc));
+		LrTable    *table = lr_table_lock_sound((char *) lfirst(lc),
+												RowShareLock);
 
 		if (table == NULL)
 			continue;

@@ -90,7 +90,7 @@ raise_version(const char *router)
 		if (strcmp(r->router, router) == 0)
 			return;
 
-	lr_become(lr_extension_owner(), &rights);
+	lr_become_owner(&rights);
 	SPI_connect();
 	values[0] = CStringGetTextDatum(router);
 	if (SPI_execute_with_args("INSERT INTO leadroute.config_state AS s (router)"
@@ -219,7 +219,7 @@ raise_all(void)
 {
 	LrRights	rights;
 
-	lr_become(lr_extension_owner(), &rights);
+	lr_become_owner(&rights);
 	SPI_connect();
 	SPI_execute("UPDATE leadroute.config_state SET version = version + 1",
 				false, 0);

@@ -42,6 +42,9 @@
 
 PG_FUNCTION_INFO_V1(lr_check_config);
 PG_FUNCTION_INFO_V1(lr_check_condition);
+PG_FUNCTION_INFO_V1(lr_owner_text_sql);
+PG_FUNCTION_INFO_V1(lr_condition_error);
+PG_FUNCTION_INFO_V1(lr_expression_error);
 
 /* The row being checked, and what is to be changed in it. */
 typedef struct Row
@@ -109,6 +112,14 @@ check_writer(const char *writer)
 			 errhint("Leave written_by out, or SET ROLE to that role first.")));
 }
 
+/* Refuses a search_path that could not be set. */
+static void
+check_path(const char *path)
+{
+	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, false, 0, false);
+}
+
 /* Fills written_by and search_path when an expression is new or changed. */
 static void
 fill_writer(Row *row, bool expression_changed)
@@ -133,6 +144,7 @@ fill_writer(Row *row, bool expression_changed)
 	if (text_of(row, row->new, "search_path") == NULL)
 		set_text(row, "search_path",
 				 GetConfigOption("search_path", false, false));
+	check_path(text_of(row, row->new, "search_path"));
 }
 
 /* ---------- tables a row concerns ---------- */
@@ -143,6 +155,8 @@ typedef struct Attached
 	char	   *name;
 	Oid			relid;
 	char	   *owner_column;
+	char	   *nobody;			/* NULL: SQL NULL means it */
+	char	   *search_path;	/* for code of the table's owner */
 } Attached;
 
 /* Tables with triggers whose leads this router may decide; name: that one. */
@@ -162,6 +176,8 @@ tables_of(const char *router, const char *name)
 		t->name = lr_scan_text(&scan, "name");
 		t->relid = DatumGetObjectId(lr_scan_datum(&scan, "relation", &isnull));
 		t->owner_column = lr_scan_text(&scan, "owner_column");
+		t->nobody = lr_scan_text(&scan, "nobody");
+		t->search_path = lr_safe_path(lr_scan_text(&scan, "search_path"));
 		if ((its == NULL || router == NULL || strcmp(its, router) == 0) &&
 			(name == NULL || strcmp(name, t->name) == 0) &&
 			lr_has_triggers(t->relid))
@@ -248,47 +264,23 @@ check_rule(Row *row)
 
 /* ---------- member, team_member, absence ---------- */
 
+/* A value for an owner column; read with the rights of the table's owner. */
 typedef struct Input
 {
 	Oid			type;
 	int32		typmod;
+	Oid			relowner;
+	const char *search_path;
 	char	   *value;
+	char	   *canonical;
 } Input;
 
+/* The canonical text of a value; raises if the column cannot hold it. */
 static void
-try_input(void *arg)
+read_input(void *arg)
 {
 	Input	   *in = (Input *) arg;
-	Oid			function;
-	Oid			param;
-
-	getTypeInputInfo(in->type, &function, &param);
-	(void) OidInputFunctionCall(function, in->value, param, in->typmod);
-}
-
-/* The value that means "no owner" in a table; NULL: SQL NULL does. */
-static char *
-nobody_of(Oid relid)
-{
-	LrScan		scan;
-	char	   *nobody = NULL;
-
-	lr_scan_begin(&scan, "routed_table", NULL, NULL, NULL);
-	while (lr_scan_next(&scan))
-	{
-		bool		isnull;
-
-		if (DatumGetObjectId(lr_scan_datum(&scan, "relation", &isnull)) == relid)
-			nobody = lr_scan_text(&scan, "nobody");
-	}
-	lr_scan_end(&scan);
-	return nobody;
-}
-
-/* The canonical text of a value that the type can hold. */
-static char *
-canonical(const Input *in)
-{
+	LrRights	rights;
 	Oid			function;
 	Oid			param;
 	Oid			output;
@@ -296,9 +288,13 @@ canonical(const Input *in)
 
 	getTypeInputInfo(in->type, &function, &param);
 	getTypeOutputInfo(getBaseType(in->type), &output, &varlena);
-	return lr_canonical_output(output,
-							   OidInputFunctionCall(function, in->value, param,
-													in->typmod));
+	/* a domain's constraints are code of its owner, see owner_rights.h */
+	lr_become(in->relowner, in->search_path, true, &rights);
+	in->canonical = lr_canonical_output(output,
+										OidInputFunctionCall(function, in->value,
+															 param,
+															 in->typmod));
+	lr_resign(&rights);
 }
 
 /* A member's owner value must fit the owner column of each of its tables. */
@@ -307,16 +303,23 @@ check_owner_value(const char *member, char *owner_value, Attached *t)
 {
 	Relation	rel = table_open(t->relid, AccessShareLock);
 	int			attno = SPI_fnumber(RelationGetDescr(rel), t->owner_column);
-	Input		in;
+	Input		in = {0};
+	Input		nobody;
 	char	   *error = NULL;
 
-	in.value = owner_value;
-	if (attno > 0)
+	if (attno <= 0)
 	{
-		in.type = TupleDescAttr(RelationGetDescr(rel), attno - 1)->atttypid;
-		in.typmod = TupleDescAttr(RelationGetDescr(rel), attno - 1)->atttypmod;
-		error = lr_guarded(try_input, &in);
+		table_close(rel, AccessShareLock);
+		return;
 	}
+	in.type = TupleDescAttr(RelationGetDescr(rel), attno - 1)->atttypid;
+	in.typmod = TupleDescAttr(RelationGetDescr(rel), attno - 1)->atttypmod;
+	in.relowner = rel->rd_rel->relowner;
+	in.search_path = t->search_path;
+	nobody = in;
+	in.value = owner_value;
+	nobody.value = t->nobody;
+	error = lr_guarded(read_input, &in);
 	table_close(rel, AccessShareLock);
 	if (error != NULL)
 		ereport(ERROR,
@@ -326,19 +329,38 @@ check_owner_value(const char *member, char *owner_value, Attached *t)
 				 errdetail("The column says: %s.", error),
 				 errhint("Set owner_value to what your application writes into \"%s\" for this person, for example its user id.",
 						 t->owner_column)));
-	if (attno > 0 && nobody_of(t->relid) != NULL)
-	{
-		Input		nobody = in;
+	if (nobody.value != NULL && lr_guarded(read_input, &nobody) == NULL &&
+		strcmp(in.canonical, nobody.canonical) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("owner value \"%s\" of member \"%s\" means nobody in lead table \"%s\"",
+						owner_value, member, t->name),
+				 errhint("Set owner_value to what your application writes into \"%s\" for this person.",
+						 t->owner_column)));
+}
 
-		nobody.value = nobody_of(t->relid);
-		if (strcmp(canonical(&in), canonical(&nobody)) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("owner value \"%s\" of member \"%s\" means nobody in lead table \"%s\"",
-							owner_value, member, t->name),
-					 errhint("Set owner_value to what your application writes into \"%s\" for this person.",
-							 t->owner_column)));
-	}
+Datum
+lr_owner_text_sql(PG_FUNCTION_ARGS)
+{
+	Relation	rel = relation_open(PG_GETARG_OID(0), AccessShareLock);
+	int			attno = SPI_fnumber(RelationGetDescr(rel),
+									text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	Input		in = {0};
+
+	if (attno <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of table \"%s\" does not exist",
+						text_to_cstring(PG_GETARG_TEXT_PP(1)),
+						RelationGetRelationName(rel))));
+	in.type = TupleDescAttr(RelationGetDescr(rel), attno - 1)->atttypid;
+	in.typmod = TupleDescAttr(RelationGetDescr(rel), attno - 1)->atttypmod;
+	in.relowner = rel->rd_rel->relowner;
+	in.search_path = lr_safe_path(GetConfigOption("search_path", false, false));
+	in.value = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	read_input(&in);
+	relation_close(rel, AccessShareLock);
+	PG_RETURN_TEXT_P(cstring_to_text(in.canonical));
 }
 
 /* A member that decisions refer to stays: its leads would lose their owner. */
@@ -353,7 +375,7 @@ refuse_delete_with_history(Row *row)
 	bool		found;
 
 	values[0] = column(row, row->old, "id", &isnull);
-	lr_become(lr_extension_owner(), &rights);
+	lr_become_owner(&rights);
 	SPI_connect();
 	if (SPI_execute_with_args("SELECT FROM leadroute.journal WHERE member = $1 LIMIT 1",
 							  1, types, values, NULL, false, 1) != SPI_OK_SELECT)
@@ -535,41 +557,128 @@ lr_check_config(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(row.new != NULL ? row.new : row.old);
 }
 
-/* ---------- check_condition ---------- */
+/* ---------- judging expressions ---------- */
 
-typedef struct ConditionCheck
+/* An expression to be compiled for an attached table. */
+typedef struct Judged
 {
 	Oid			relid;
-	const char *text;
-} ConditionCheck;
+	LrExprKind	kind;
+	char	   *text;			/* NULL: there is none */
+	char	   *written_by;
+	char	   *search_path;
+	char	   *what;
+} Judged;
 
 static void
-try_condition(void *arg)
+try_compile(void *arg)
 {
-	ConditionCheck *c = (ConditionCheck *) arg;
-	Relation	rel = table_open(c->relid, AccessShareLock);
+	Judged	   *j = (Judged *) arg;
+	Relation	rel = try_relation_open(j->relid, AccessShareLock);
 
-	(void) lr_expr_compile(rel, c->text, LR_EXPR_BOOL, GetUserId(),
-						   GetConfigOption("search_path", false, false),
-						   "condition");
-	table_close(rel, AccessShareLock);
+	if (rel == NULL)
+		return;
+	(void) lr_expr_compile(rel, j->text, j->kind,
+						   get_role_oid(j->written_by, false), j->search_path,
+						   j->what);
+	relation_close(rel, AccessShareLock);
+}
+
+/* NULL: it is valid, or there is nothing to judge. */
+static Datum
+judge(FunctionCallInfo fcinfo, Judged *j)
+{
+	char	   *error = NULL;
+
+	/* a writer who does not exist is another problem */
+	if (j->text != NULL && j->written_by != NULL &&
+		OidIsValid(get_role_oid(j->written_by, true)))
+		error = lr_guarded(try_compile, j);
+	if (error == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(error));
 }
 
 Datum
 lr_check_condition(PG_FUNCTION_ARGS)
 {
 	LrTable    *table;
-	ConditionCheck c;
-	char	   *error;
+	Judged		j = {0};
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	table = lr_table_require(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	c.relid = table->relid;
-	c.text = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	j.relid = table->relid;
 	lr_table_unpin(table);
-	error = lr_guarded(try_condition, &c);
-	if (error == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(error));
+	j.kind = LR_EXPR_BOOL;
+	j.text = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	j.written_by = GetUserNameFromId(GetUserId(), false);
+	j.search_path = pstrdup(GetConfigOption("search_path", false, false));
+	j.what = "condition";
+	return judge(fcinfo, &j);
+}
+
+/* The relation that is attached by a name, and a column of its row. */
+static Oid
+attached_relation(const char *name, LrScan *scan)
+{
+	bool		isnull;
+
+	lr_scan_begin(scan, "routed_table", "routed_table_pkey", "name", name);
+	if (!lr_scan_next(scan))
+		return InvalidOid;
+	return DatumGetObjectId(lr_scan_datum(scan, "relation", &isnull));
+}
+
+/*
+ * Stored expressions are judged as they will run: with the rights and the
+ * search_path of their writer, whoever asks.
+ */
+Datum
+lr_condition_error(PG_FUNCTION_ARGS)
+{
+	Judged		j = {0};
+	LrScan		scan;
+
+	j.relid = attached_relation(text_to_cstring(PG_GETARG_TEXT_PP(2)), &scan);
+	lr_scan_end(&scan);
+	lr_scan_begin_pair(&scan, "rule", "rule_pkey",
+					   "router", text_to_cstring(PG_GETARG_TEXT_PP(0)),
+					   "name", text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	if (lr_scan_next(&scan))
+	{
+		j.kind = LR_EXPR_BOOL;
+		j.text = lr_scan_text(&scan, "condition");
+		j.written_by = lr_scan_text(&scan, "written_by");
+		j.search_path = lr_scan_text(&scan, "search_path");
+		j.what = "condition";
+	}
+	lr_scan_end(&scan);
+	return judge(fcinfo, &j);
+}
+
+Datum
+lr_expression_error(PG_FUNCTION_ARGS)
+{
+	char	   *column_name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	bool		is_router = strcmp(column_name, "router_expr") == 0;
+	Judged		j = {0};
+	LrScan		scan;
+
+	if (!is_router && strcmp(column_name, "closed_when") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid column_name \"%s\"", column_name),
+				 errhint("Valid words: router_expr, closed_when.")));
+	j.relid = attached_relation(text_to_cstring(PG_GETARG_TEXT_PP(0)), &scan);
+	if (OidIsValid(j.relid))
+	{
+		j.kind = is_router ? LR_EXPR_TEXT : LR_EXPR_BOOL;
+		j.text = lr_scan_text(&scan, column_name);
+		j.written_by = lr_scan_text(&scan, "written_by");
+		j.search_path = lr_scan_text(&scan, "search_path");
+		j.what = column_name;
+	}
+	lr_scan_end(&scan);
+	return judge(fcinfo, &j);
 }

@@ -208,7 +208,7 @@ lr_checkpoint(LrDatabase *db)
 	rewritten = db->rewritten;
 	lr_settle_prepared(db);
 	cut = lr_settled_below(db) - 1;
-	lr_become(lr_extension_owner(), &rights);
+	lr_become_owner(&rights);
 	SPI_connect();
 	/* one writer at a time; readers and routing do not care */
 	LockRelationOid(lr_relid("checkpoint"), ShareUpdateExclusiveLock);

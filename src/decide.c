@@ -12,11 +12,13 @@
 #include "common/hashfn.h"
 #include "executor/executor.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
 #include "decide.h"
+#include "generated.h"
 #include "rule_scope.h"
 
 /* Least time between two events about the same error of a rule. */
@@ -25,7 +27,9 @@
 /* Evaluation of expressions over one lead. */
 typedef struct Evaluation
 {
+	LrTable    *table;
 	ExprContext *econtext;
+	Bitmapset  *generated;		/* columns computed in the row */
 	MemoryContext context;
 	ResourceOwner owner;
 	bool		open;			/* the subtransaction */
@@ -55,6 +59,8 @@ lr_evaluating_abort(int nest)
 static void
 begin_evaluation(Evaluation *ev, LrTable *table, TupleTableSlot *row)
 {
+	ev->table = table;
+	ev->generated = NULL;
 	ev->econtext = table->econtext;
 	ev->econtext->ecxt_scantuple = row;
 	ResetExprContext(ev->econtext);
@@ -139,6 +145,60 @@ add_detail(char **detail, const char *what, const char *error)
 	*detail = *detail == NULL ? add : psprintf("%s; %s", *detail, add);
 }
 
+/* The row copied, so that generated columns can be put into it. */
+static TupleTableSlot *
+copy_row(LrTable *table, TupleTableSlot *row)
+{
+	TupleTableSlot *copy = MakeSingleTupleTableSlot(table->desc,
+													&TTSOpsVirtual);
+
+	slot_getallattrs(row);
+	memcpy(copy->tts_values, row->tts_values,
+		   table->desc->natts * sizeof(Datum));
+	memcpy(copy->tts_isnull, row->tts_isnull,
+		   table->desc->natts * sizeof(bool));
+	return ExecStoreVirtualTuple(copy);
+}
+
+/*
+ * Computes the generated columns that an expression uses: the server does that
+ * only after the BEFORE triggers.  One that fails is NULL.
+ */
+static void
+compute_generated(Evaluation *ev, const LrExpr *expr, char **detail)
+{
+	LrTable    *table = ev->table;
+	int			attno = -1;
+
+	while ((attno = bms_next_member(expr->generated, attno)) >= 0)
+	{
+		LrGenerated *g = lr_generated_find(table, attno);
+		Form_pg_attribute att = TupleDescAttr(table->desc, attno - 1);
+		const char *error = g->broken;
+		TupleTableSlot *row;
+		bool		isnull = true;
+		Datum		value = (Datum) 0;
+
+		if (bms_is_member(attno, ev->generated))
+			continue;
+		if (ev->generated == NULL)
+			ev->econtext->ecxt_scantuple = copy_row(table, ev->econtext->ecxt_scantuple);
+		ev->generated = bms_add_member(ev->generated, attno);
+		if (error == NULL)
+		{
+			value = evaluate(ev, g->expr, &isnull);
+			error = ev->error;
+		}
+		if (error != NULL)
+			add_detail(detail, psprintf("column \"%s\"", NameStr(att->attname)),
+					   error);
+		row = ev->econtext->ecxt_scantuple;
+		row->tts_isnull[attno - 1] = isnull;
+		row->tts_values[attno - 1] = isnull ? (Datum) 0 :
+			datumCopy(value, att->attbyval, att->attlen);
+	}
+}
+
 bool
 lr_lead_closed(LrTable *table, TupleTableSlot *row, char **detail)
 {
@@ -153,6 +213,7 @@ lr_lead_closed(LrTable *table, TupleTableSlot *row, char **detail)
 		return false;
 	}
 	begin_evaluation(&ev, table, row);
+	compute_generated(&ev, table->closed_when, detail);
 	value = evaluate(&ev, table->closed_when, &isnull);
 	end_evaluation(&ev);
 	if (ev.error)
@@ -173,6 +234,7 @@ lr_lead_router(LrTable *table, TupleTableSlot *row, char **detail)
 	if (table->router_expr == NULL)
 		return NULL;
 	begin_evaluation(&ev, table, row);
+	compute_generated(&ev, table->router_expr, detail);
 	value = evaluate(&ev, table->router_expr, &isnull);
 	if (!isnull)
 		name = TextDatumGetCString(value);
@@ -232,6 +294,10 @@ matches(const LrDecideRequest *request, Evaluation *ev, LrBoundRule *bound,
 	error = bound->broken;
 	if (bound->condition != NULL)
 	{
+		char	   *detail = unconstify(char *, decision->entry.detail);
+
+		compute_generated(ev, bound->condition, &detail);
+		decision->entry.detail = detail;
 		value = evaluate(ev, bound->condition, &isnull);
 		error = ev->error;
 	}

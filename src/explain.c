@@ -363,10 +363,10 @@ lr_explain(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid format \"%s\"", format),
 				 errhint("Valid words: text, json.")));
-	lr_config_accept();
-	table = lr_table_require(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	table = lr_table_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+						  AccessShareLock);
 	key = lr_key_argument(fcinfo, 1);
-	lr_become(lr_lead_rights(table), &rights);
+	lr_lead_become(table, true, &rights);
 	SPI_connect();
 	explain_lead(rsinfo, table, key, strcmp(format, "json") == 0);
 	SPI_finish();

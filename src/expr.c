@@ -7,14 +7,17 @@
  * under SECURITY_RESTRICTED_OPERATION and the search_path of its writer; who
  * inserts the lead, who owns the extension and the worker play no part.  The
  * switch of user is left out for expressions whose value cannot depend on it,
- * that of search_path for those that call nothing outside pg_catalog.
+ * that of search_path for those that call nothing but immutable functions of
+ * pg_catalog and stable ones that read no setting.
+ * What others could run with these rights is refused, see trust.h.
  *
  * Errors: "cannot raise" is decided by a list of our own beside leakproof
  * functions, since not leakproof does not mean unsafe.  Everything else must
  * be evaluated by the caller inside a subtransaction.
  *
- * Generated columns are replaced by the expression that generates them: they
- * are computed only after BEFORE triggers.
+ * Generated columns are computed only after BEFORE triggers; so what generates
+ * them is an expression of its own here, with the rights of the table's owner
+ * (whose code it is), evaluated before those that use the column.
  */
 #include "postgres.h"
 
@@ -37,12 +40,13 @@
 #include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/rel.h"
 
 #include "expr.h"
+#include "owner_rights.h"
+#include "trust.h"
 
 /* For the error context callback: which expression, which text. */
 typedef struct ExprContextArg
@@ -54,7 +58,7 @@ typedef struct ExprContextArg
 /* What a walk over a tree found out. */
 typedef struct ExprTraits
 {
-	bool		outside_catalog;	/* calls something not in pg_catalog */
+	bool		needs_path;		/* may read search_path, or change a setting */
 	bool		user_matters;
 	bool		can_raise;
 	Oid			volatile_func;
@@ -112,6 +116,17 @@ like_pattern_is_sound(List *args)
 	return backslashes % 2 == 0;
 }
 
+static bool
+is_known(Oid func)
+{
+	int			i;
+
+	for (i = 0; i < (int) lengthof(cannot_raise); i++)
+		if (cannot_raise[i] == func)
+			return true;
+	return false;
+}
+
 /*
  * A call of func with args under collation raises no error, whatever the
  * values.  Text functions raise when the collation could not be determined,
@@ -121,7 +136,6 @@ bool
 lr_call_cannot_raise(Oid func, List *args, Oid collation)
 {
 	ListCell   *lc;
-	int			i;
 
 	if (!OidIsValid(collation))
 	{
@@ -135,10 +149,7 @@ lr_call_cannot_raise(Oid func, List *args, Oid collation)
 		(!like_pattern_is_sound(args) ||
 		 !get_collation_isdeterministic(collation)))
 		return false;
-	for (i = 0; i < (int) lengthof(cannot_raise); i++)
-		if (cannot_raise[i] == func)
-			return true;
-	return false;
+	return is_known(func);
 }
 
 static bool
@@ -147,7 +158,10 @@ note_function(Oid func, void *context)
 	ExprTraits *traits = (ExprTraits *) context;
 
 	if (get_func_namespace(func) != PG_CATALOG_NAMESPACE)
-		traits->outside_catalog = traits->user_matters = true;
+		traits->needs_path = traits->user_matters = true;
+	/* table_to_xml and others read relations, which may be views */
+	else if (func_volatile(func) == PROVOLATILE_STABLE && !is_known(func))
+		traits->needs_path = true;
 	if (func_volatile(func) == PROVOLATILE_VOLATILE)
 		traits->volatile_func = func;
 	return false;
@@ -292,24 +306,32 @@ refuse_columns(Node *node, void *context)
 	return expression_tree_walker(node, refuse_columns, context);
 }
 
-/* Replaces generated columns by what generates them. */
-static Node *
-expand_generated(Node *node, void *context)
+/* The generated columns of a relation that an expression uses. */
+typedef struct GeneratedColumns
 {
-	Relation	rel = (Relation) context;
+	TupleDesc	desc;
+	Bitmapset  *used;
+} GeneratedColumns;
+
+static bool
+note_generated(Node *node, void *context)
+{
+	GeneratedColumns *columns = (GeneratedColumns *) context;
+	int			i;
 
 	if (node == NULL)
-		return NULL;
+		return false;
 	if (IsA(node, Var))
 	{
 		AttrNumber	attno = ((Var *) node)->varattno;
 
-		if (attno > 0 &&
-			TupleDescAttr(RelationGetDescr(rel), attno - 1)->attgenerated)
-			return build_column_default(rel, attno);
-		return node;
+		/* a whole row uses them all */
+		for (i = 0; i < columns->desc->natts; i++)
+			if ((attno == 0 || attno == i + 1) &&
+				TupleDescAttr(columns->desc, i)->attgenerated)
+				columns->used = bms_add_member(columns->used, i + 1);
 	}
-	return expression_tree_mutator(node, expand_generated, context);
+	return expression_tree_walker(node, note_generated, context);
 }
 
 /* Brings an analysed expression to the type its kind asks for. */
@@ -339,13 +361,15 @@ coerce_to_kind(ParseState *pstate, Node *node, LrExprKind kind,
 	return coerced;
 }
 
-/* Text to planned tree; runs as the writer. */
-static Expr *
-analyse(Relation rel, const char *text, LrExprKind kind, const char *what,
-		ExprTraits *traits)
+/* Text to analysed tree; runs as the writer. */
+static Node *
+analyse(Relation rel, const char *text, LrExprKind kind, Oid writer,
+		const char *what)
 {
 	ParseState *pstate = make_parsestate(NULL);
 	ParseNamespaceItem *nsitem;
+	LrTrust		trust = {writer, what};
+	Node	   *raw;
 	Node	   *node;
 
 	pstate->p_sourcetext = text;
@@ -353,23 +377,36 @@ analyse(Relation rel, const char *text, LrExprKind kind, const char *what,
 										   NULL, false, true);
 	addNSItemToQuery(pstate, nsitem, true, true, true);
 
-	node = transformExpr(pstate, parse_single(pstate, text, what),
-						 EXPR_KIND_WHERE);
+	raw = parse_single(pstate, text, what);
+	lr_trust_words(pstate, raw, rel, &trust);
+	node = transformExpr(pstate, raw, EXPR_KIND_WHERE);
 	node = coerce_to_kind(pstate, node, kind, what);
 	assign_expr_collations(pstate, node);
 	refuse_columns(node, unconstify(char *, what));
-	node = expand_generated(node, rel);
+	/* before the planner computes constant parts */
+	lr_trust_tree(node, &trust);
+	return node;
+}
 
-	memset(traits, 0, sizeof(*traits));
-	note_traits(node, traits);
-	if (OidIsValid(traits->volatile_func))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
-				 errmsg("%s uses the volatile function %s", what,
-						format_procedure(traits->volatile_func)),
-				 errdetail("A volatile function can answer differently each time it is asked about the same lead."),
-				 errhint("Use a function marked STABLE or IMMUTABLE.")));
-	return expression_planner((Expr *) node);
+/* Makes an analysed tree ready to be evaluated; runs as the writer. */
+static void
+finish(LrExpr *result, Node *node, const char *path, ExprTraits *traits)
+{
+	ExprTraits	planned;
+
+	result->tree = expression_planner((Expr *) node);
+	result->state = ExecInitExpr(result->tree, NULL);
+	/* inlined SQL functions show only in the planned tree */
+	memset(&planned, 0, sizeof(planned));
+	note_traits((Node *) result->tree, &planned);
+	result->can_raise = planned.can_raise;
+	result->switch_user = traits->user_matters || planned.user_matters ||
+		planned.can_raise;
+	if (traits->needs_path || planned.needs_path)
+	{
+		result->switch_user = true;
+		result->search_path = pstrdup(path);
+	}
 }
 
 LrExpr *
@@ -377,45 +414,55 @@ lr_expr_compile(Relation rel, const char *text, LrExprKind kind, Oid writer,
 				const char *search_path, const char *what)
 {
 	LrExpr	   *result = (LrExpr *) palloc0(sizeof(LrExpr));
+	char	   *path = lr_safe_path(search_path);
+	GeneratedColumns generated = {RelationGetDescr(rel), NULL};
 	ErrorContextCallback callback;
 	ExprContextArg arg = {what, text};
 	ExprTraits	traits;
-	ExprTraits	planned;
-	Oid			user;
-	int			sec;
-	int			nest;
+	LrRights	rights;
+	Node	   *node;
 
 	callback.callback = expr_error_context;
 	callback.arg = &arg;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
 
-	GetUserIdAndSecContext(&user, &sec);
-	SetUserIdAndSecContext(writer, sec | SECURITY_RESTRICTED_OPERATION |
-						   SECURITY_LOCAL_USERID_CHANGE);
-	nest = NewGUCNestLevel();
-	if (search_path != NULL)
-		(void) set_config_option("search_path", search_path, PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-								 false);
-
-	result->tree = analyse(rel, text, kind, what, &traits);
-	result->state = ExecInitExpr(result->tree, NULL);
-
-	AtEOXact_GUC(false, nest);
-	SetUserIdAndSecContext(user, sec);
-	error_context_stack = callback.previous;
-
-	/* Inlined SQL functions show only in the planned tree. */
-	memset(&planned, 0, sizeof(planned));
-	note_traits((Node *) result->tree, &planned);
+	lr_become(writer, path, true, &rights);
+	node = analyse(rel, text, kind, writer, what);
+	memset(&traits, 0, sizeof(traits));
+	note_traits(node, &traits);
+	if (OidIsValid(traits.volatile_func))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+				 errmsg("%s uses the volatile function %s", what,
+						format_procedure(traits.volatile_func)),
+				 errdetail("A volatile function can answer differently each time it is asked about the same lead."),
+				 errhint("Use a function marked STABLE or IMMUTABLE.")));
+	(void) note_generated(node, &generated);
 	result->writer = writer;
-	result->switch_user = traits.user_matters || planned.user_matters ||
-		planned.can_raise;
-	result->can_raise = planned.can_raise;
-	if ((traits.outside_catalog || planned.outside_catalog) &&
-		search_path != NULL)
-		result->search_path = pstrdup(search_path);
+	result->generated = generated.used;
+	finish(result, node, path, &traits);
+	lr_resign(&rights);
+	error_context_stack = callback.previous;
+	return result;
+}
+
+LrExpr *
+lr_expr_generated(Relation rel, AttrNumber attno, const char *search_path)
+{
+	LrExpr	   *result = (LrExpr *) palloc0(sizeof(LrExpr));
+	char	   *path = lr_safe_path(search_path);
+	ExprTraits	traits;
+	LrRights	rights;
+	Node	   *node;
+
+	result->writer = rel->rd_rel->relowner;
+	lr_become(result->writer, path, true, &rights);
+	node = build_column_default(rel, attno);
+	memset(&traits, 0, sizeof(traits));
+	note_traits(node, &traits);
+	finish(result, node, path, &traits);
+	lr_resign(&rights);
 	return result;
 }
 
@@ -423,27 +470,14 @@ Datum
 lr_expr_eval(LrExpr *expr, ExprContext *econtext, bool *isnull)
 {
 	Datum		value;
-	Oid			user;
-	int			sec;
-	int			nest = 0;
+	LrRights	rights;
 
 	if (!expr->switch_user)
 		return ExecEvalExprSwitchContext(expr->state, econtext, isnull);
 
-	GetUserIdAndSecContext(&user, &sec);
-	SetUserIdAndSecContext(expr->writer, sec | SECURITY_RESTRICTED_OPERATION |
-						   SECURITY_LOCAL_USERID_CHANGE);
-	if (expr->search_path != NULL)
-	{
-		nest = NewGUCNestLevel();
-		(void) set_config_option("search_path", expr->search_path, PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-								 false);
-	}
+	lr_become(expr->writer, expr->search_path, true, &rights);
 	value = ExecEvalExprSwitchContext(expr->state, econtext, isnull);
-	if (expr->search_path != NULL)
-		AtEOXact_GUC(false, nest);
-	SetUserIdAndSecContext(user, sec);
+	lr_resign(&rights);
 	return value;
 }
 

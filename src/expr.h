@@ -5,6 +5,7 @@
 #ifndef LR_EXPR_H
 #define LR_EXPR_H
 
+#include "nodes/bitmapset.h"
 #include "nodes/execnodes.h"
 #include "utils/relcache.h"
 
@@ -21,6 +22,7 @@ typedef struct LrExpr
 	ExprState  *state;
 	Oid			writer;			/* role with whose rights it runs */
 	char	   *search_path;	/* set while it runs; NULL: not needed */
+	Bitmapset  *generated;		/* generated columns that it uses */
 	bool		switch_user;	/* depends on who runs it */
 	bool		can_raise;		/* may raise an error while evaluated */
 } LrExpr;
@@ -33,6 +35,13 @@ typedef struct LrExpr
 extern LrExpr *lr_expr_compile(Relation rel, const char *text, LrExprKind kind,
 							   Oid writer, const char *search_path,
 							   const char *what);
+
+/*
+ * What generates a column of rel, with the rights of the table's owner under
+ * search_path.
+ */
+extern LrExpr *lr_expr_generated(Relation rel, AttrNumber attno,
+								 const char *search_path);
 
 /*
  * Evaluates over the row in econtext->ecxt_scantuple.  May raise if

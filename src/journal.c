@@ -31,11 +31,13 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "append.h"
 #include "config.h"
@@ -118,21 +120,57 @@ static TupleDesc row_desc[ROW_KINDS];	/* copies, for this session */
 static int64 row_desc_of;		/* incarnation they are of */
 static CommandId written_cid = InvalidCommandId;
 
-static Oid	act_as = InvalidOid;
+/* Who acts; the innermost pair of calls. */
+typedef struct Acting
+{
+	struct Acting *up;
+	int			nest;
+	Oid			role;
+} Acting;
+
+static Acting *acting = NULL;
 static Oid	role_oid = InvalidOid;
 static char *role_name = NULL;
 
 void
 lr_journal_act_as(Oid role)
 {
-	act_as = role;
+	Acting	   *a = (Acting *) MemoryContextAlloc(TopTransactionContext,
+												  sizeof(Acting));
+
+	a->up = acting;
+	a->nest = GetCurrentTransactionNestLevel();
+	a->role = role;
+	acting = a;
+}
+
+void
+lr_journal_act_end(void)
+{
+	Acting	   *a = acting;
+
+	acting = a->up;
+	pfree(a);
+}
+
+/* A role may have got another name. */
+static void
+roles_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	role_oid = InvalidOid;
+}
+
+void
+lr_journal_init(void)
+{
+	CacheRegisterSyscacheCallback(AUTHOID, roles_changed, (Datum) 0);
 }
 
 /* Name of the role that acts, cached. */
 static const char *
 acting_role(void)
 {
-	Oid			user = OidIsValid(act_as) ? act_as : GetUserId();
+	Oid			user = acting != NULL ? acting->role : GetUserId();
 
 	if (role_name == NULL || role_oid != user)
 	{
@@ -484,7 +522,8 @@ lr_journal_abort(int nest)
 		if (nest > 0)
 			MemoryContextDelete(batch->context);
 	}
-	act_as = InvalidOid;
+	while (acting != NULL && acting->nest >= nest)
+		acting = acting->up;
 	flushing = false;
 	if (nest == 0)
 		written_cid = InvalidCommandId;

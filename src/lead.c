@@ -10,24 +10,14 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 
 #include "lead.h"
 #include "trigger.h"
 
-Oid
-lr_lead_rights(LrTable *table)
+void
+lr_lead_become(LrTable *table, bool to_read, LrRights *saved)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table->relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("lead table \"%s\" has been dropped", table->name)));
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
+	lr_become(table->relowner, table->search_path, to_read, saved);
 }
 
 char *
@@ -63,16 +53,18 @@ lr_lead_fetch(LrTable *table, const char *key, bool lock)
 	char	   *query = psprintf("SELECT lr_lead FROM %s AS lr_lead WHERE %s%s",
 								 lr_lead_relation(table), where,
 								 lock ? " FOR NO KEY UPDATE" : "");
+	TupleTableSlot *slot = NULL;
 	bool		isnull;
 
 	if (SPI_execute_with_args(query, table->nkeys, types, values, NULL, false,
 							  1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read lead table \"%s\"", table->name);
-	if (SPI_processed == 0)
-		return NULL;
-	return lr_lead_slot(table, SPI_getbinval(SPI_tuptable->vals[0],
-											 SPI_tuptable->tupdesc, 1,
-											 &isnull));
+	if (SPI_processed > 0)
+		slot = lr_lead_slot(table, SPI_getbinval(SPI_tuptable->vals[0],
+												 SPI_tuptable->tupdesc, 1,
+												 &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	return slot;
 }
 
 void

@@ -21,6 +21,7 @@
 #include "compat.h"
 #include "config.h"
 #include "frame.h"
+#include "journal.h"
 #include "leadroute.h"
 #include "reserve.h"
 #include "roster.h"
@@ -218,5 +219,6 @@ _PG_init(void)
 	MarkGUCPrefixReserved("leadroute");
 
 	lr_config_init();
+	lr_journal_init();
 	lr_reserve_init();
 }

@@ -295,7 +295,7 @@ lr_recovery_load(LrDatabase *db, bool whole)
 	int64		last_id;
 	int64		cut;
 
-	lr_become(lr_extension_owner(), &rights);
+	lr_become_owner(&rights);
 	SPI_connect();
 	old = MemoryContextSwitchTo(context);
 	s = whole ? lr_state_new() : lr_checkpoint_read();
@@ -347,7 +347,7 @@ lr_rebuild(PG_FUNCTION_ARGS)
 
 	/* waits for every transaction with reservations, and keeps new ones out */
 	LockRelationOid(lr_relid("journal"), ShareLock);
-	lr_become(lr_extension_owner(), &rights);
+	lr_become_owner(&rights);
 	SPI_connect();
 	if (SPI_execute("DELETE FROM leadroute.checkpoint", false, 0) != SPI_OK_DELETE)
 		elog(ERROR, "could not delete checkpoints");

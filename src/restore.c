@@ -34,7 +34,7 @@ lr_journal_written(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("leadroute.journal_written is a trigger function")));
-	lr_become(lr_extension_owner(), &rights);
+	lr_become_owner(&rights);
 	SPI_connect();
 	if (SPI_execute("DELETE FROM leadroute.checkpoint", false, 0) != SPI_OK_DELETE)
 		elog(ERROR, "could not delete checkpoints");

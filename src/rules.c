@@ -15,6 +15,7 @@
 #include "utils/rel.h"
 
 #include "compile.h"
+#include "generated.h"
 #include "leadroute.h"
 #include "rule_scope.h"
 #include "rules.h"
@@ -96,7 +97,7 @@ analyse(Relation rel, const LrRuleRow *row)
 							  &broken);
 	MemoryContextSwitchTo(old);
 	if (expr != NULL)
-		condition = lr_condition_analyse(expr->tree);
+		condition = lr_condition_analyse(lr_generated_hidden(expr));
 	MemoryContextDelete(temporary);
 	return condition;
 }

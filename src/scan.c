@@ -32,25 +32,47 @@ column_number(TupleDesc desc, const char *column)
 	return 0;
 }
 
-void
-lr_scan_begin(LrScan *scan, const char *table, const char *index,
-			  const char *key_column, const char *key)
+static void
+begin(LrScan *scan, const char *table, const char *index, int nkeys,
+	  const char *const *column, const char *const *key)
 {
-	ScanKeyData skey;
+	ScanKeyData skey[2];
+	int			i;
 
 	scan->rel = table_open(lr_relid(table), AccessShareLock);
 	scan->desc = RelationGetDescr(scan->rel);
 	scan->tuple = NULL;
-	if (key != NULL)
-		ScanKeyEntryInitialize(&skey, 0,
-							   column_number(scan->desc, key_column),
+	for (i = 0; i < nkeys; i++)
+		ScanKeyEntryInitialize(&skey[i], 0,
+							   column_number(scan->desc, column[i]),
 							   BTEqualStrategyNumber, TEXTOID,
 							   C_COLLATION_OID, F_TEXTEQ,
-							   CStringGetTextDatum(key));
+							   CStringGetTextDatum(key[i]));
 	scan->sys = systable_beginscan(scan->rel,
-								   key != NULL ? lr_relid(index) : InvalidOid,
-								   key != NULL, SnapshotSelf,
-								   key != NULL ? 1 : 0, &skey);
+								   nkeys > 0 ? lr_relid(index) : InvalidOid,
+								   nkeys > 0, SnapshotSelf, nkeys, skey);
+}
+
+void
+lr_scan_begin(LrScan *scan, const char *table, const char *index,
+			  const char *key_column, const char *key)
+{
+	begin(scan, table, index, key != NULL, &key_column, &key);
+}
+
+void
+lr_scan_begin_pair(LrScan *scan, const char *table, const char *index,
+				   const char *first_column, const char *first,
+				   const char *second_column, const char *second)
+{
+	const char *column[2];
+	const char *key[2];
+
+	column[0] = first_column;
+	column[1] = second_column;
+	key[0] = first;
+	key[1] = second;
+	begin(scan, table, index, 2, column, key);
 }
 
 bool

@@ -26,6 +26,12 @@ typedef struct LrScan
 /* Rows of a table whose first text key column equals key; NULL: all rows. */
 extern void lr_scan_begin(LrScan *scan, const char *table, const char *index,
 						  const char *key_column, const char *key);
+
+/* The row of a table whose key is two text columns. */
+extern void lr_scan_begin_pair(LrScan *scan, const char *table,
+							   const char *index, const char *first_column,
+							   const char *first, const char *second_column,
+							   const char *second);
 extern bool lr_scan_next(LrScan *scan);
 extern void lr_scan_end(LrScan *scan);
 

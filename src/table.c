@@ -13,9 +13,12 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tupconvert.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -31,6 +34,8 @@
 #include "binding.h"
 #include "compile.h"
 #include "config.h"
+#include "generated.h"
+#include "owner_rights.h"
 #include "scan.h"
 #include "table.h"
 
@@ -243,9 +248,17 @@ lr_key_argument(FunctionCallInfo fcinfo, int arg)
 Datum
 lr_owner_datum(LrTable *table, const char *owner_value)
 {
-	return OidInputFunctionCall(table->owner_input,
-								unconstify(char *, owner_value),
-								table->owner_ioparam, table->owner_typmod);
+	LrRights	rights;
+	Datum		value;
+
+	if (table->owner_is_domain)
+		lr_become(table->relowner, table->search_path, true, &rights);
+	value = OidInputFunctionCall(table->owner_input,
+								 unconstify(char *, owner_value),
+								 table->owner_ioparam, table->owner_typmod);
+	if (table->owner_is_domain)
+		lr_resign(&rights);
+	return value;
 }
 
 char *
@@ -354,6 +367,7 @@ read_owner(LrTable *table, LrScan *scan)
 	att = TupleDescAttr(table->desc, table->owner - 1);
 	table->owner_type = att->atttypid;
 	table->owner_typmod = att->atttypmod;
+	table->owner_is_domain = get_typtype(att->atttypid) == TYPTYPE_DOMAIN;
 	table->owner_byval = att->attbyval;
 	table->owner_len = att->attlen;
 	getTypeInputInfo(table->owner_type, &table->owner_input,
@@ -382,6 +396,10 @@ read_expressions(LrTable *table, LrScan *scan, Relation rel)
 		table->closed_when = lr_compile_guarded(rel, text, LR_EXPR_BOOL, written_by,
 											 search_path, "closed_when",
 											 &table->closed_broken);
+	if (table->router_expr != NULL)
+		lr_generated_need(table, rel, table->router_expr);
+	if (table->closed_when != NULL)
+		lr_generated_need(table, rel, table->closed_when);
 }
 
 /* Builds a table from its row of routed_table; NULL: its relation is gone. */
@@ -411,7 +429,12 @@ build_table(LrScan *scan)
 	table->id = lr_scan_int(scan, "id", 0);
 	table->name = lr_scan_text(scan, "name");
 	table->router = lr_scan_text(scan, "router");
+	table->relowner = rel->rd_rel->relowner;
+	table->search_path = lr_safe_path(lr_scan_text(scan, "search_path"));
 	table->desc = CreateTupleDescCopy(RelationGetDescr(rel));
+	if (rel->rd_rel->relkind != RELKIND_RELATION &&
+		rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		table->broken = psprintf("\"%s\" is not a table any more", table->name);
 	read_keys(table, scan);
 	read_owner(table, scan);
 	table->econtext = CreateStandaloneExprContext();
@@ -588,6 +611,44 @@ lr_table_require(const char *name)
 	return table;
 }
 
+/*
+ * Lock first, look then: what was built before the lock may be of a layout
+ * that has changed while we waited for it.
+ */
+static LrTable *
+lock_table(const char *name, LOCKMODE mode, LrTable *(*pin) (const char *))
+{
+	for (;;)
+	{
+		LrTable    *table = pin(name);
+		Oid			relid;
+
+		if (table == NULL)
+			return NULL;
+		relid = table->relid;
+		lr_table_unpin(table);
+		LockRelationOid(relid, mode);
+		lr_config_accept();
+		table = pin(name);
+		if (table == NULL || table->relid == relid)
+			return table;
+		lr_table_unpin(table);
+		UnlockRelationOid(relid, mode);
+	}
+}
+
+LrTable *
+lr_table_lock(const char *name, LOCKMODE mode)
+{
+	return lock_table(name, mode, lr_table_require);
+}
+
+LrTable *
+lr_table_lock_sound(const char *name, LOCKMODE mode)
+{
+	return lock_table(name, mode, lr_table_pin_sound);
+}
+
 bool
 lr_has_triggers(Oid relid)
 {
@@ -607,6 +668,24 @@ lr_has_triggers(Oid relid)
 
 /* ---------- rows ---------- */
 
+static void
+refuse_other_relation(LrTable *table, Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+			 errmsg("table \"%s\" is not lead table \"%s\"",
+					RelationGetRelationName(rel), table->name),
+			 errdetail("It has a trigger that calls leadroute.lead_trigger for that table."),
+			 errhint("Drop the trigger; leadroute.attach makes those that a lead table needs.")));
+}
+
+void
+lr_table_require_root(LrTable *table, Relation rel)
+{
+	if (RelationGetRelid(rel) != table->relid)
+		refuse_other_relation(table, rel);
+}
+
 LrLeaf *
 lr_table_leaf(LrTable *table, Relation rel)
 {
@@ -620,6 +699,11 @@ lr_table_leaf(LrTable *table, Relation rel)
 		if (leaf->relid == RelationGetRelid(rel))
 			return leaf;
 	}
+	if (RelationGetRelid(rel) != table->relid &&
+		!(rel->rd_rel->relispartition &&
+		  list_member_oid(get_partition_ancestors(RelationGetRelid(rel)),
+						  table->relid)))
+		refuse_other_relation(table, rel);
 	old = MemoryContextSwitchTo(table->context);
 	leaf = (LrLeaf *) palloc0(sizeof(LrLeaf));
 	leaf->relid = RelationGetRelid(rel);

@@ -6,6 +6,7 @@
 #define LR_TABLE_H
 
 #include "nodes/execnodes.h"
+#include "storage/lockdefs.h"
 
 #include "config.h"
 #include "expr.h"
@@ -47,6 +48,8 @@ struct LrTable
 	int32		id;
 	char	   *name;
 	Oid			relid;			/* the root */
+	Oid			relowner;		/* its owner */
+	char	   *search_path;	/* for code of the owner, see owner_rights.h */
 	TupleDesc	desc;			/* of the root, copied */
 	char	   *router;			/* NULL: router_expr */
 	LrExpr	   *router_expr;
@@ -60,6 +63,7 @@ struct LrTable
 	Oid			owner_input;
 	Oid			owner_ioparam;
 	Oid			owner_output;
+	bool		owner_is_domain;	/* reading a value runs code of its owner */
 	bool		owner_byval;
 	int16		owner_len;
 	bool		nobody_isnull;
@@ -72,13 +76,17 @@ struct LrTable
 	ExprContext *econtext;
 	List	   *leaves;
 	List	   *bindings;
+	List	   *generated;		/* of LrGenerated, see generated.h */
 };
 
 /* The table of that name, pinned; NULL: not attached, or its relation is gone. */
 extern LrTable *lr_table_pin(const char *name);
 extern void lr_table_unpin(LrTable *table);
 
-/* How the rows of a relation relate to the table. */
+/*
+ * How the rows of a relation relate to the table.  Error if it is neither the
+ * table nor a partition of it: leadroute.lead_trigger can be put anywhere.
+ */
 extern LrLeaf *lr_table_leaf(LrTable *table, Relation rel);
 
 /*
@@ -94,7 +102,10 @@ extern char *lr_table_key(LrTable *table, TupleTableSlot *row);
 /* The canonical text of the owner; NULL: nobody. */
 extern char *lr_table_owner(LrTable *table, TupleTableSlot *row);
 
-/* A value of the owner column from its text; raises if it cannot hold it. */
+/*
+ * A value of the owner column from its text; raises if it cannot hold it.
+ * The constraints of a domain are checked with the rights of the table's owner.
+ */
 extern Datum lr_owner_datum(LrTable *table, const char *owner_value);
 
 /* Canonical text of an owner value, whatever the session's settings. */
@@ -121,5 +132,16 @@ extern bool lr_table_is_attached(const char *name);
 
 /* A pinned table or an error that says it is not attached, or dropped. */
 extern LrTable *lr_table_require(const char *name);
+
+/*
+ * The same two with the relation locked, as it is under the lock and with all
+ * that is committed by then: for whoever reads or writes leads outside of a
+ * trigger.
+ */
+extern LrTable *lr_table_lock(const char *name, LOCKMODE mode);
+extern LrTable *lr_table_lock_sound(const char *name, LOCKMODE mode);
+
+/* Error if a statement on rel is none on the table. */
+extern void lr_table_require_root(LrTable *table, Relation rel);
 
 #endif							/* LR_TABLE_H */

@@ -465,12 +465,13 @@ after_delete(TriggerData *td, const char *name, int depth)
 }
 
 static void
-after_truncate(const char *name)
+after_truncate(TriggerData *td, const char *name)
 {
 	LrTable    *table = lr_table_pin_sound(name);
 
 	if (table == NULL)
 		return;
+	lr_table_require_root(table, td->tg_relation);
 	(void) lr_outcome_end_all(table->id, LR_EVENT_DELETED);
 	lr_table_unpin(table);
 }
@@ -486,8 +487,10 @@ route(TriggerData *td, const char *name)
 				 errmsg("an expression of leadroute stores, changes or deletes leads of \"%s\"",
 						name),
 				 errhint("A condition says whether a lead fits, and changes nothing.")));
-	if (TRIGGER_FIRED_FOR_STATEMENT(td->tg_event))
-		after_truncate(name);
+	if (TRIGGER_FIRED_BY_TRUNCATE(td->tg_event))
+		after_truncate(td, name);
+	else if (TRIGGER_FIRED_FOR_STATEMENT(td->tg_event))
+		return NULL;
 	else if (TRIGGER_FIRED_BEFORE(td->tg_event))
 		return TRIGGER_FIRED_BY_INSERT(td->tg_event) ?
 			before_insert(td, name) : before_update(td, name);

@@ -6,6 +6,7 @@
 
 #include "funcapi.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
@@ -299,7 +300,7 @@ lr_verify(PG_FUNCTION_ARGS)
 	lr_config_accept();
 	db = lr_database();
 	lr_settle_prepared(db);
-	lr_become(lr_extension_owner(), &rights);
+	lr_become_owner(&rights);
 	SPI_connect();
 	s = quiet_fold(db);
 	if (s == NULL)

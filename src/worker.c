@@ -36,9 +36,11 @@
 #include "utils/ps_status.h"
 #include "utils/snapmgr.h"
 
+#include "calls.h"
 #include "compat.h"
 #include "config.h"
 #include "leadroute.h"
+#include "owner_rights.h"
 #include "recovery.h"
 #include "reserve.h"
 #include "roster.h"
@@ -273,11 +275,16 @@ take_place(LrDatabase *db)
 	return mine;
 }
 
+/*
+ * A job is a transaction.  Its SQL is leadroute's own and runs as a superuser;
+ * a database may come with any search_path.
+ */
 static void
 begin_job(const char *what)
 {
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
+	lr_own_path();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pgstat_report_activity(STATE_RUNNING, what);
 }
@@ -381,33 +388,29 @@ next_leads(const char *query, MemoryContext context, int64 after, int64 *last)
 	return held;
 }
 
+/* What is done for a lead: by its table's name and its key. */
+typedef void (*LeadFn) (const char *table, const char *key);
+
 /*
- * Calls a function for one lead, in a transaction of its own; false: somebody
+ * Does something for one lead, in a transaction of its own; false: somebody
  * else works on the lead, or its row is gone, so that it waits for the next
- * round.
+ * round.  It may run triggers of the lead table, up to the commit: as the
+ * table's owner, and nothing that they do to this process outlives the
+ * transaction.
  */
 static bool
-call_for(Held *h, const char *query)
+call_for(Held *h, LeadFn call)
 {
 	MemoryContext context = CurrentMemoryContext;
 	volatile bool done = false;
 
 	PG_TRY();
 	{
-		Oid			types[2] = {TEXTOID, TEXTOID};
-		Datum		values[2];
-
 		begin_job("leadroute: looking at a lead that waits");
 		(void) set_config_option("lock_timeout", HELD_LOCK_TIMEOUT, PGC_USERSET,
 								 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
 								 false);
-		values[0] = CStringGetTextDatum(h->table);
-		values[1] = CStringGetTextDatum(h->key);
-		SPI_connect();
-		if (SPI_execute_with_args(query, 2, types, values, NULL, false,
-								  0) != SPI_OK_SELECT)
-			elog(ERROR, "could not look at a lead that waits");
-		SPI_finish();
+		call(h->table, h->key);
 		end_job();
 		done = true;
 	}
@@ -420,6 +423,7 @@ call_for(Held *h, const char *query)
 		pgstat_report_activity(STATE_IDLE, NULL);
 	}
 	PG_END_TRY();
+	lr_session_clean();
 	MemoryContextSwitchTo(context);
 	return done;
 }
@@ -429,7 +433,7 @@ call_for(Held *h, const char *query)
  * the first id for which it was to no avail; 0: none.
  */
 static int64
-call_for_all(const char *leads, int64 after, const char *call)
+call_for_all(const char *leads, int64 after, LeadFn call)
 {
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext,
 												  "leadroute leads that wait",
@@ -462,7 +466,7 @@ call_for_all(const char *leads, int64 after, const char *call)
 static void
 route_all_held(void)
 {
-	(void) call_for_all(HELD_LEADS, 0, "SELECT leadroute.route($1, $2)");
+	(void) call_for_all(HELD_LEADS, 0, lr_route_held);
 }
 
 /*
@@ -488,8 +492,7 @@ adopt_late(LrDatabase *db)
 		from = from == 0 ? again : Min(from, again);
 	if (from != 0)
 	{
-		again = call_for_all(LATE_LEADS, from - 1,
-							 "SELECT leadroute.adopt_lead($1, $2)");
+		again = call_for_all(LATE_LEADS, from - 1, lr_adopt_late);
 		again_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
 											   lr_held_retry_interval * INT64CONST(1000));
 	}

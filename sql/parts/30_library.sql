@@ -29,6 +29,14 @@ CREATE FUNCTION leadroute.check_condition(lead_table text, condition text) RETUR
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_check_condition';
 COMMENT ON FUNCTION leadroute.check_condition(text, text) IS 'NULL when the condition is valid for the table, else the error, without raising it. Error: unknown table.';
 
+CREATE FUNCTION leadroute.condition_error(router text, rule text, lead_table text) RETURNS text
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'lr_condition_error';
+COMMENT ON FUNCTION leadroute.condition_error(text, text, text) IS 'The error of a rule''s condition over an attached table, judged with the rights and the search_path of its writer, whoever asks. NULL: it is valid; or there is no condition, no such rule or table, or its writer does not exist.';
+
+CREATE FUNCTION leadroute.expression_error(lead_table text, column_name text) RETURNS text
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'lr_expression_error';
+COMMENT ON FUNCTION leadroute.expression_error(text, text) IS 'The same for an expression of an attached table: router_expr or closed_when. Error: any other column_name.';
+
 CREATE FUNCTION leadroute.verify(OUT what text, OUT router text, OUT subject text, OUT expected text, OUT found text) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_verify';
 COMMENT ON FUNCTION leadroute.verify() IS 'A row for each disagreement of lead tables, journal, and shared memory; none: all agrees. Shared memory is compared when no transaction with routed leads is open, else a NOTICE says so; LOCK TABLE leadroute.journal IN SHARE MODE first waits for that.';
@@ -36,6 +44,10 @@ COMMENT ON FUNCTION leadroute.verify() IS 'A row for each disagreement of lead t
 CREATE FUNCTION leadroute.rebuild() RETURNS bigint
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_rebuild';
 COMMENT ON FUNCTION leadroute.rebuild() IS 'Reloads all counters from the whole journal; routing waits meanwhile. Returns the number of rows read. Error while prepared transactions hold reservations.';
+
+CREATE FUNCTION leadroute.owner_text(relation regclass, column_name text, value text) RETURNS text
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'lr_owner_text_sql';
+COMMENT ON FUNCTION leadroute.owner_text(regclass, text, text) IS 'Part of attach: a value as the column shows it. What the column''s domain checks is run with the rights of the table''s owner. Error: the column cannot hold it.';
 
 -- Machinery: what the triggers on lead tables, the worker and the functions in
 -- SQL call.  Each checks by itself who may.

@@ -308,15 +308,15 @@ BEGIN
 	END IF;
 
 	BEGIN
-		EXECUTE format('SELECT %L::%s::text', check_owner_column.nobody, a.type) INTO hit;
+		hit := leadroute.owner_text(check_owner_column.relation, check_owner_column.owner_column, check_owner_column.nobody);
 	EXCEPTION
 		WHEN data_exception OR integrity_constraint_violation THEN
 			RAISE EXCEPTION 'owner column "%" of table "%" cannot hold the value "%" of nobody', check_owner_column.owner_column, table_name, check_owner_column.nobody
 				USING ERRCODE = 'invalid_parameter_value', DETAIL = initcap(left(SQLERRM, 1)) || substr(SQLERRM, 2) || '.',
 					HINT = format('Name a value of type %s by nobody, or leave it out when NULL means no owner.', a.type);
 	END;
-	-- a cast cuts off what is too long, an INSERT refuses it
-	IF base IN ('varchar'::regtype, 'bpchar'::regtype, 'name'::regtype)
+	-- the type name cuts off what is too long
+	IF base = 'name'::regtype
 		AND rtrim(hit) <> rtrim(check_owner_column.nobody)
 	THEN
 		RAISE EXCEPTION 'owner column "%" of table "%" cannot hold the value "%" of nobody', check_owner_column.owner_column, table_name, check_owner_column.nobody
@@ -327,32 +327,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadroute.check_owner_column(regclass, text, text[], text) IS 'Part of attach: error when this column cannot hold owners or the value of nobody; warnings about a default and NOT NULL. Returns the value of nobody as the column shows it; NULL: SQL NULL means it.';
-
--- Checking a condition computes its constant parts, calling functions that
--- its writer chose with the rights of whoever checks.  So only a caller checks
--- it who can do no more than the writer can.
-CREATE FUNCTION leadroute.condition_error(lead_table text, condition text, search_path text, written_by text) RETURNS text
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF condition_error.condition IS NULL
-		OR NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = condition_error.written_by
-			AND pg_has_role(r.oid, current_user, 'USAGE'))
-	THEN
-		RETURN NULL;
-	END IF;
-	-- as its writer had it; the function's SET clause takes it back at its end
-	PERFORM set_config('search_path', coalesce(condition_error.search_path, 'pg_catalog, pg_temp'), true);
-	RETURN leadroute.check_condition(condition_error.lead_table, condition_error.condition);
-EXCEPTION
-	WHEN insufficient_privilege THEN
-		RETURN NULL;
-	WHEN OTHERS THEN
-		RETURN SQLERRM;
-END
-$$;
-COMMENT ON FUNCTION leadroute.condition_error(text, text, text, text) IS 'What check_condition says of a stored condition under the search_path that it was written with. NULL: it is valid, there is none, or its writer has not all the rights of the caller, who then cannot check it without lending them.';
 
 CREATE FUNCTION leadroute.attach_under(path text, relation regclass, owner_column text, name text, router text, router_expr text, key_columns text[], nobody text, closed_when text) RETURNS text
 LANGUAGE plpgsql VOLATILE
@@ -478,7 +452,7 @@ BEGIN
 	END IF;
 
 	-- Rules for every table are now for this one too.
-	FOR t IN SELECT r.router, r.name, leadroute.condition_error(new.name, r.condition, r.search_path, r.written_by) AS error
+	FOR t IN SELECT r.router, r.name, leadroute.condition_error(r.router, r.name, new.name) AS error
 		FROM leadroute.rule r
 		WHERE r.enabled AND r.condition IS NOT NULL
 		AND (r.routed_table = new.name OR r.routed_table IS NULL)
@@ -531,9 +505,11 @@ RETURN leadroute.attach_under(pg_catalog.current_setting('search_path'), relatio
 COMMENT ON FUNCTION leadroute.attach(regclass, text, text, text, text, text[], text, text) IS
 'Attaches a lead table: writes its row of routed_table, installs the triggers zz_leadroute_... and adopts the leads that have an owner. Every argument but relation is the column of routed_table of that name; NULL leaves what there is. name defaults to the table''s name, key_columns to the primary key; without router and router_expr it is the default router, and when there is none at all, one named like the table is made; a router that is named and does not exist is made. Called again it changes what differs; a change of anything but nobody ends the assignments and adopts the open leads anew. Locks the table against writers until the end of the transaction. Returns a sentence that says what was done. The caller must own the table and have the profile admin. Error, with the reason and what to do instead, when the table cannot be routed.';
 
--- Decisions read and write the lead table with the rights of its owner, so a
--- row that names a table or its columns is written by the owner only: by attach
--- or directly.  An ordinary trigger: a restore brings back what was there.
+-- Decisions read and write the lead table with the rights of its owner and under
+-- the search_path of its row, so what says which table and columns, and under
+-- which path, is written by the owner only: by attach or directly.  An ordinary
+-- trigger, which fires after check_config has filled the row: a restore brings
+-- back what was there.
 CREATE FUNCTION leadroute.check_table_owner() RETURNS trigger
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -541,8 +517,9 @@ AS $$
 DECLARE
 	c record;
 BEGIN
-	IF TG_OP = 'UPDATE' AND (NEW.relation, NEW.key_columns, NEW.owner_column)
-		IS NOT DISTINCT FROM (OLD.relation, OLD.key_columns, OLD.owner_column)
+	IF TG_OP = 'UPDATE'
+		AND (NEW.relation, NEW.key_columns, NEW.owner_column, NEW.router_expr, NEW.closed_when, NEW.written_by, NEW.search_path)
+		IS NOT DISTINCT FROM (OLD.relation, OLD.key_columns, OLD.owner_column, OLD.router_expr, OLD.closed_when, OLD.written_by, OLD.search_path)
 	THEN
 		RETURN NEW;
 	END IF;
@@ -550,12 +527,12 @@ BEGIN
 	IF FOUND AND NOT pg_has_role(c.relowner, 'USAGE') THEN
 		RAISE EXCEPTION 'must be owner of table %', c.relname
 			USING ERRCODE = 'insufficient_privilege',
-				DETAIL = 'Leads are read and written with the rights of their table''s owner.';
+				DETAIL = 'Leads are read and written with the rights of their table''s owner, and its triggers run under the search_path of who attached it.';
 	END IF;
 	RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION leadroute.check_table_owner() IS 'Trigger: error when somebody who does not own a table attaches it, or changes which of its columns are the key or the owner.';
+COMMENT ON FUNCTION leadroute.check_table_owner() IS 'Trigger: error when somebody who does not own a table attaches it, or changes its key, its owner column, its expressions, their writer or search_path.';
 CREATE TRIGGER check_table_owner BEFORE INSERT OR UPDATE ON leadroute.routed_table
 	FOR EACH ROW EXECUTE FUNCTION leadroute.check_table_owner();
 

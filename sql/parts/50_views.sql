@@ -399,7 +399,7 @@ SELECT 'error', 'condition_invalid', format('rule "%s" of router "%s"', c.name, 
 	'Change its condition, or its routed_table; the rule does not match leads of that table.',
 	NULL
 FROM (SELECT r.name, r.router, rt.name AS routed_table,
-		leadroute.condition_error(rt.name, r.condition, r.search_path, r.written_by) AS error
+		leadroute.condition_error(r.router, r.name, rt.name) AS error
 	FROM leadroute.rule r
 	JOIN leadroute.routed_table rt ON (r.routed_table = rt.name OR r.routed_table IS NULL)
 		AND (rt.router = r.router OR rt.router IS NULL)
@@ -407,6 +407,18 @@ FROM (SELECT r.name, r.router, rt.name AS routed_table,
 	WHERE r.enabled AND r.condition IS NOT NULL
 	OFFSET 0) c
 WHERE c.error IS NOT NULL
+UNION ALL
+SELECT 'error', 'expression_invalid', format('table "%s"', x.name),
+	format('Its %s: %s', x.column_name, x.error),
+	CASE x.column_name WHEN 'router_expr' THEN 'Change it; until then leads of the table are not routed.'
+		ELSE 'Change it; until then no lead of the table counts as closed.' END,
+	NULL
+FROM (SELECT rt.name, k.column_name, leadroute.expression_error(rt.name, k.column_name) AS error
+	FROM leadroute.routed_table rt
+	JOIN pg_class cl ON cl.oid = rt.relation
+	CROSS JOIN (VALUES ('router_expr'), ('closed_when')) k (column_name)
+	OFFSET 0) x
+WHERE x.error IS NOT NULL
 UNION ALL
 SELECT 'error', 'relation_gone', format('table "%s"', rt.name),
 	'The table was dropped.',
@@ -502,9 +514,9 @@ AND (c.conrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
 		'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.checkpoint'::regclass)
 	OR c.confrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
 		'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.checkpoint'::regclass));
-COMMENT ON VIEW leadroute.problem IS 'One row is something that is wrong now; none: nothing is known to be. It checks the condition of every enabled rule whose writer has all the rights of the caller.';
+COMMENT ON VIEW leadroute.problem IS 'One row is something that is wrong now; none: nothing is known to be. Expressions are judged as they run, with the rights of their writers.';
 COMMENT ON COLUMN leadroute.problem.severity IS 'error: leads are not decided as configured. warning: they may not be decided as meant.';
-COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, relation_gone, column_gone, triggers_wrong, later_trigger, rule_error, held_too_long, team_empty, router_without_rules, journal_trigger, journal_foreign_key.';
+COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, later_trigger, rule_error, held_too_long, team_empty, router_without_rules, journal_trigger, journal_foreign_key.';
 COMMENT ON COLUMN leadroute.problem.subject IS 'What it is about.';
 COMMENT ON COLUMN leadroute.problem.detail IS 'What is wrong, in a sentence.';
 COMMENT ON COLUMN leadroute.problem.what_to_do IS 'What helps; often a statement.';

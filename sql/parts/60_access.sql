@@ -15,7 +15,7 @@ DECLARE
 	-- export_config tells who is away
 	io text[] := '{config_table,export_config}';
 	asks text[] := '{why,key_text}';
-	computes text[] := '{fairness,member_counter,seat_counter,condition_error,check_condition,rule_at}';
+	computes text[] := '{fairness,member_counter,seat_counter,condition_error,expression_error,check_condition,rule_at}';
 	selects text[] := '{}';
 	writes text[] := '{}';
 	calls text[] := '{}';
@@ -50,7 +50,7 @@ BEGIN
 			writes := settings || '{absence}'::text[];
 			calls := asks || computes || io || '{pause,resume,absence_of,explain,route,assign}'::text[]
 				|| '{import_config,import_config_under,import_rows,import_routed_table,prune_config,check_document_rows,document_error,document_place,same_key,keyed_rows,take_over}'::text[]
-				|| '{attach,attach_under,check_relation,key_of,check_owner_column,detach,lead_trigger,adopt,release_table,verify,rebuild,checkpoint_now}'::text[];
+				|| '{attach,attach_under,check_relation,key_of,check_owner_column,owner_text,detach,lead_trigger,adopt,release_table,verify,rebuild,checkpoint_now}'::text[];
 		WHEN 'backup' THEN
 			SELECT array_agg(c.relname) INTO selects FROM pg_class c
 				WHERE c.relnamespace = 'leadroute'::regnamespace AND c.relkind = 'r';
@@ -101,4 +101,5 @@ $$;
 -- Monitoring.
 GRANT USAGE ON SCHEMA leadroute TO pg_monitor;
 GRANT SELECT ON leadroute.member_status, leadroute.problem TO pg_monitor;
-GRANT EXECUTE ON FUNCTION leadroute.member_counter(), leadroute.condition_error(text, text, text, text) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION leadroute.member_counter(), leadroute.condition_error(text, text, text),
+	leadroute.expression_error(text, text) TO pg_monitor;
