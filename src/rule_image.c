@@ -1236,15 +1236,15 @@ static int32
 set_most(LrImageInterval *interval, int first, int last)
 {
 	int			middle = first + (last - first) / 2;
-	int32		most;
+	int32		below;
+	int32		above;
 
 	if (first > last)
 		return LOWEST;
-	most = Max(interval[middle].high,
-			   Max(set_most(interval, first, middle - 1),
-				   set_most(interval, middle + 1, last)));
-	interval[middle].most = most;
-	return most;
+	below = set_most(interval, first, middle - 1);
+	above = set_most(interval, middle + 1, last);
+	interval[middle].most = Max(interval[middle].high, Max(below, above));
+	return interval[middle].most;
 }
 
 static void
