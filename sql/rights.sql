@@ -250,6 +250,31 @@ SELECT * FROM ran WHERE as_role <> 'regress_leadroute_owner';
 SELECT leadroute.detach('prospect');
 SET leadroute.router = 'lead';
 
+-- verify() reads keys and owners as their types show them, not by a cast.
+SET ROLE regress_leadroute_owner;
+CREATE TYPE owner.code AS ENUM ('a', 'b');
+CREATE FUNCTION owner.code_text(owner.code) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$BEGIN PERFORM public.who('cast of a key'); RETURN 'x'; END$$;
+CREATE CAST (owner.code AS text) WITH FUNCTION owner.code_text(owner.code);
+CREATE TABLE owner.coded (code owner.code PRIMARY KEY, owner text);
+SELECT leadroute.attach('owner.coded', 'owner', router => 'prospect');
+INSERT INTO owner.coded VALUES ('a'), ('b');
+RESET ROLE;
+SELECT * FROM leadroute.verify();
+SELECT * FROM ran WHERE what LIKE 'cast%';
+SELECT leadroute.detach('coded');
+
+-- nor anything that is stored elsewhere
+CREATE FOREIGN DATA WRAPPER regress_leadroute_elsewhere;
+CREATE SERVER regress_leadroute_elsewhere FOREIGN DATA WRAPPER regress_leadroute_elsewhere;
+CREATE TABLE owner.spread (id integer PRIMARY KEY, owner text) PARTITION BY LIST (id);
+SELECT leadroute.attach('owner.spread', 'owner', router => 'prospect');
+ALTER TABLE owner.spread DROP CONSTRAINT spread_pkey;
+CREATE FOREIGN TABLE owner.spread_1 PARTITION OF owner.spread FOR VALUES IN (1) SERVER regress_leadroute_elsewhere;
+SELECT * FROM leadroute.verify();
+DROP TABLE owner.spread;
+SELECT leadroute.detach('spread');
+DROP FOREIGN DATA WRAPPER regress_leadroute_elsewhere CASCADE;
+
 -- Only the owner says under which path the triggers of his table run.
 SET ROLE regress_leadroute_writer;
 UPDATE leadroute.routed_table SET search_path = 'writer' WHERE name = 'lead';
