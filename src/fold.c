@@ -2,8 +2,8 @@
  * fold.c
  *	  Folding journal and event into counters.  See fold.h.
  *
- * The fold is three aggregates that PostgreSQL computes; only the shares of
- * each (composition, set of candidates, chosen member) are worked out here, as
+ * The fold is aggregates that PostgreSQL computes; only the shares of each
+ * (composition, set of candidates, chosen member) are worked out here, as
  * integers that depend on nothing else: the very numbers that apply_turn of
  * reserve.c added.
  */
@@ -120,83 +120,86 @@ lr_add_turns(LrState *s, int32 router, int32 team, int32 chosen, int64 count,
 	lr_state_seat(s, router, team, chosen)->credit -= count * sum;
 }
 
+/* A group of turns that went to one member, in a row of fold_journal. */
 static void
-fold_turns(LrState *s, int64 from, int64 upto)
+fold_turns(LrState *s, uint64 i)
 {
-	uint64		i;
+	HeapTuple	row = SPI_tuptable->vals[i];
+	TupleDesc	desc = SPI_tuptable->tupdesc;
+	LrShares	shares;
+	bool		isnull;
+	Datum		candidates = SPI_getbinval(row, desc, 7, &isnull);
 
-	lr_read_query("SELECT g.router::int8, g.team::int8, g.member::int8, g.n,"
-			   " g.candidates, v.member, v.weight"
-			   " FROM (SELECT router, team, member, candidates, team_version,"
-			   " pg_catalog.count(*) AS n FROM leadroute.journal"
-			   " WHERE turn AND id > $1 AND id <= $2"
-			   " GROUP BY router, team, member, candidates, team_version) g"
-			   " JOIN leadroute.team_version v ON v.id = g.team_version",
-			   2, from, upto);
-	for (i = 0; i < SPI_processed; i++)
-	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		LrShares		shares;
-		bool		isnull;
-		Datum		candidates = SPI_getbinval(row, desc, 5, &isnull);
-
-		shares.candidates = isnull ? NULL : DatumGetByteaPP(candidates);
-		deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, desc, 6, &isnull)),
-						  INT4OID, 4, true, TYPALIGN_INT, &shares.member, NULL,
-						  &shares.n);
-		deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, desc, 7, &isnull)),
-						  FLOAT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-						  &shares.weight, NULL, &shares.n);
-		lr_add_turns(s, (int32) lr_spi_int8(i, 1), (int32) lr_spi_int8(i, 2),
-				  (int32) lr_spi_int8(i, 3), lr_spi_int8(i, 4), &shares);
-	}
-	SPI_freetuptable(SPI_tuptable);
+	shares.candidates = isnull ? NULL : DatumGetByteaPP(candidates);
+	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, desc, 8, &isnull)),
+					  INT4OID, 4, true, TYPALIGN_INT, &shares.member, NULL,
+					  &shares.n);
+	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, desc, 9, &isnull)),
+					  FLOAT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+					  &shares.weight, NULL, &shares.n);
+	lr_add_turns(s, (int32) lr_spi_int8(i, 1), (int32) lr_spi_int8(i, 2),
+				 (int32) lr_spi_int8(i, 3), lr_spi_int8(i, 4), &shares);
 }
 
+/* One pass: the worker does this all day, beside the sessions it serves. */
 static void
-fold_loads(LrState *s, int64 from, int64 upto)
+fold_journal(LrState *s, int64 from, int64 upto)
 {
 	uint64		i;
 
-	lr_read_query("SELECT member::int8, pg_catalog.sum(load), pg_catalog.count(*),"
-			   " pg_catalog.max(id) FILTER (WHERE kind <> 'd')"
-			   " FROM leadroute.journal WHERE id > $1 AND id <= $2"
-			   " GROUP BY member", 2, from, upto);
+	lr_read_query("SELECT g.router::int8, g.team::int8, g.member::int8,"
+				  " CASE WHEN g.turn THEN g.n END, g.load, g.last_turn,"
+				  " g.candidates, v.member, v.weight, g.n, g.last"
+				  " FROM (SELECT router, team, member, candidates, team_version, turn,"
+				  " pg_catalog.count(*) AS n, pg_catalog.sum(load) AS load,"
+				  " pg_catalog.max(id) AS last,"
+				  " pg_catalog.max(id) FILTER (WHERE kind <> 'd') AS last_turn"
+				  " FROM leadroute.journal WHERE id > $1 AND id <= $2"
+				  " GROUP BY router, team, member, candidates, team_version, turn) g"
+				  " LEFT JOIN leadroute.team_version v ON g.turn AND v.id = g.team_version",
+				  2, from, upto);
 	for (i = 0; i < SPI_processed; i++)
 	{
 		LrMemberState *m;
 
-		s->rows += lr_spi_int8(i, 3);
-		if (lr_spi_int8(i, 1) == 0)
+		s->rows += lr_spi_int8(i, 10);
+		s->last_id = Max(s->last_id, lr_spi_int8(i, 11));
+		if (lr_spi_int8(i, 3) == 0)
 			continue;
-		m = lr_state_member(s, (int32) lr_spi_int8(i, 1));
-		m->load += lr_spi_int8(i, 2);
-		m->last_turn = Max(m->last_turn, lr_spi_int8(i, 4));
+		m = lr_state_member(s, (int32) lr_spi_int8(i, 3));
+		m->load += lr_spi_int8(i, 5);
+		m->last_turn = Max(m->last_turn, lr_spi_int8(i, 6));
+		if (lr_spi_int8(i, 4) != 0)
+			fold_turns(s, i);
 	}
-	SPI_freetuptable(SPI_tuptable);
-
-	lr_read_query("SELECT member::int8, pg_catalog.sum(load) FROM leadroute.event"
-			   " WHERE id > $1 AND id <= $2 AND load <> 0 GROUP BY member",
-			   2, from, upto);
-	for (i = 0; i < SPI_processed; i++)
-		lr_state_member(s, (int32) lr_spi_int8(i, 1))->load += lr_spi_int8(i, 2);
 	SPI_freetuptable(SPI_tuptable);
 }
 
-/* Highest id in use beyond one. */
-static int64
-highest_id(int64 from)
+static void
+fold_events(LrState *s, int64 from, int64 upto)
 {
-	int64		id;
+	uint64		i;
 
-	lr_read_query("SELECT GREATEST((SELECT pg_catalog.max(id) FROM leadroute.journal WHERE id > $1),"
-			   " (SELECT pg_catalog.max(id) FROM leadroute.event WHERE id > $1),"
-			   " (SELECT pg_catalog.max(id) FROM leadroute.team_version WHERE id > $1), $1)",
-			   1, from, 0);
-	id = lr_spi_int8(0, 1);
+	lr_read_query("SELECT member::int8, pg_catalog.sum(load), pg_catalog.max(id)"
+				  " FROM leadroute.event WHERE id > $1 AND id <= $2 GROUP BY member",
+				  2, from, upto);
+	for (i = 0; i < SPI_processed; i++)
+	{
+		s->last_id = Max(s->last_id, lr_spi_int8(i, 3));
+		if (lr_spi_int8(i, 1) != 0)
+			lr_state_member(s, (int32) lr_spi_int8(i, 1))->load += lr_spi_int8(i, 2);
+	}
 	SPI_freetuptable(SPI_tuptable);
-	return id;
+}
+
+/* Compositions take their ids from the same counter. */
+static void
+fold_compositions(LrState *s, int64 from)
+{
+	lr_read_query("SELECT pg_catalog.max(id) FROM leadroute.team_version WHERE id > $1",
+				  1, from, 0);
+	s->last_id = Max(s->last_id, lr_spi_int8(0, 1));
+	SPI_freetuptable(SPI_tuptable);
 }
 
 /*
@@ -215,9 +218,10 @@ lr_fold(LrState *s, int64 upto)
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	PushActiveSnapshot(GetLatestSnapshot());
-	fold_loads(s, s->cut, upto);
-	fold_turns(s, s->cut, upto);
-	s->last_id = highest_id(s->cut);
+	s->last_id = Max(s->last_id, s->cut);
+	fold_journal(s, s->cut, upto);
+	fold_events(s, s->cut, upto);
+	fold_compositions(s, s->cut);
 	PopActiveSnapshot();
 	AtEOXact_GUC(false, nest);
 	if (upto != PG_INT64_MAX)
