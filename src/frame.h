@@ -56,6 +56,7 @@ typedef struct LrFrame
 	char	   *binding_name;
 	Relation	relation;		/* of the result_rel */
 	ResultRelInfo *result_rel;	/* of the last row; NULL: not the executor's */
+	bool		last_word;		/* no BEFORE trigger comes after ours */
 	LrPending	pending;
 	LrUpdate	update;
 } LrFrame;

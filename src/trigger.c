@@ -65,7 +65,7 @@ is_own_update(int depth)
 		own_update_subid == GetCurrentSubTransactionId();
 }
 
-static void confirm_directly(LrFrame *frame, TriggerData *td);
+static void look_at_relation(LrFrame *frame, TriggerData *td);
 
 /* ---------- INSERT ---------- */
 
@@ -151,9 +151,35 @@ decide_lead(LrFrame *frame, LrBinding *b, TupleTableSlot *row, char *key,
 	lr_decide(&request, &frame->pending.decision);
 }
 
+/* The owner that a later trigger has set counts as one that was given. */
+static void
+follow_owner(LrFrame *frame, char *stored)
+{
+	LrDecision *d = &frame->pending.decision;
+	bool		closed = d->entry.closed;
+	char	   *key = unconstify(char *, d->entry.lead_key);
+	char	   *detail = "set by a trigger after the decision";
+
+	lr_reserve_return(&d->reservation);
+	if (stored != NULL)
+		keep_given(frame, frame->binding, key, stored, closed, detail);
+	else
+	{
+		memset(&d->reservation, 0, sizeof(d->reservation));
+		d->reservation.member_slot = LR_NO_SLOT;
+		d->member = NULL;
+		d->entry.kind = LR_KIND_NONE;
+		d->entry.member = d->entry.load = 0;
+		d->entry.turn = false;
+		d->entry.reason = "late_trigger";
+		d->entry.detail = detail;
+	}
+	d->entry.closed = closed;
+}
+
 /*
- * A trigger that ran after ours may have set the owner: what is stored counts,
- * as an owner that was given.  Our decision goes back.
+ * A trigger that ran after ours may have changed the key or the owner: what is
+ * stored counts.
  */
 static void
 follow_stored_row(LrFrame *frame)
@@ -163,36 +189,15 @@ follow_stored_row(LrFrame *frame)
 	LrTable    *table = frame->table;
 	char	   *decided = d->member != NULL ?
 		frame->binding->owner_text[d->member->index] : NULL;
-	char	   *detail = "set by a trigger after the decision";
 	MemoryContext old = MemoryContextSwitchTo(frame->row_context);
-	char	   *stored = lr_table_owner(table, lr_table_root_row(table, p->leaf,
-																 p->slot));
+	TupleTableSlot *row = lr_table_root_row(table, p->leaf, p->slot);
+	char	   *stored = lr_table_owner(table, row);
 
-	if (d->entry.kind != LR_KIND_GIVEN || d->member != NULL)
-	{
-		if ((stored == NULL) != (decided == NULL) ||
-			(stored != NULL && strcmp(stored, decided) != 0))
-		{
-			bool		closed = d->entry.closed;
-			char	   *key = unconstify(char *, d->entry.lead_key);
-
-			lr_reserve_return(&d->reservation);
-			if (stored != NULL)
-				keep_given(frame, frame->binding, key, stored, closed, detail);
-			else
-			{
-				memset(&d->reservation, 0, sizeof(d->reservation));
-				d->reservation.member_slot = LR_NO_SLOT;
-				d->member = NULL;
-				d->entry.kind = LR_KIND_NONE;
-				d->entry.member = d->entry.load = 0;
-				d->entry.turn = false;
-				d->entry.reason = "late_trigger";
-				d->entry.detail = detail;
-			}
-			d->entry.closed = closed;
-		}
-	}
+	d->entry.lead_key = lr_table_key(table, row);
+	if ((d->entry.kind != LR_KIND_GIVEN || d->member != NULL) &&
+		((stored == NULL) != (decided == NULL) ||
+		 (stored != NULL && strcmp(stored, decided) != 0)))
+		follow_owner(frame, stored);
 	MemoryContextSwitchTo(old);
 }
 
@@ -259,7 +264,7 @@ before_insert(TriggerData *td, const char *name)
 	lr_frame_disarm();
 	if (frame->table == NULL)
 		return td->tg_trigtuple;
-	confirm_directly(frame, td);
+	look_at_relation(frame, td);
 	old = MemoryContextSwitchTo(frame->row_context);
 	look_at_row(frame, td->tg_relation, td->tg_trigslot);
 	MemoryContextSwitchTo(old);
@@ -282,7 +287,8 @@ confirm(LrFrame *frame)
 		p->move->stored = true;
 	else
 	{
-		follow_stored_row(frame);
+		if (!frame->last_word)
+			follow_stored_row(frame);
 		lr_journal_add(&p->decision.entry);
 	}
 }
@@ -314,24 +320,51 @@ static ExprState stored_state = {
  * which costs more than the decision: it is handed over ready for use.
  */
 static void
-confirm_directly(LrFrame *frame, TriggerData *td)
+hand_over_condition(ResultRelInfo *target, Oid function)
+{
+	int			i;
+
+	for (i = 0; i < target->ri_TrigDesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &target->ri_TrigDesc->triggers[i];
+
+		if (trigger->tgfoid == function && trigger->tgqual != NULL &&
+			TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW,
+								 TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT))
+			target->ri_TrigWhenExprs[i] = &stored_state;
+	}
+}
+
+/* Whether no other trigger of the relation can change a row after ours. */
+static bool
+has_last_word(Relation rel, Trigger *ours)
+{
+	int			i;
+
+	for (i = 0; i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &rel->trigdesc->triggers[i];
+
+		if (TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW,
+								 TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_INSERT) &&
+			strcmp(trigger->tgname, ours->tgname) > 0)
+			return false;
+	}
+	return true;
+}
+
+/* What is the same for all rows that a statement inserts into a relation. */
+static void
+look_at_relation(LrFrame *frame, TriggerData *td)
 {
 	ResultRelInfo *target;
-	int			i;
 
 	if (frame->relation == td->tg_relation)
 		return;
 	target = lr_frame_result_rel(frame, td->tg_relation);
-	for (i = 0; target != NULL && i < target->ri_TrigDesc->numtriggers; i++)
-	{
-		Trigger    *trigger = &target->ri_TrigDesc->triggers[i];
-
-		if (trigger->tgfoid == td->tg_trigger->tgfoid &&
-			TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW,
-								 TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT) &&
-			trigger->tgqual != NULL)
-			target->ri_TrigWhenExprs[i] = &stored_state;
-	}
+	if (target != NULL)
+		hand_over_condition(target, td->tg_trigger->tgfoid);
+	frame->last_word = has_last_word(td->tg_relation, td->tg_trigger);
 }
 
 /*

@@ -65,9 +65,9 @@ COMMENT ON COLUMN leadroute.journal.ended_at IS 'When the assignment ended. NULL
 COMMENT ON COLUMN leadroute.journal.closed_at IS 'When the lead was closed. NULL: it is open.';
 COMMENT ON COLUMN leadroute.journal.previous_id IS 'id of the row about the same lead that this one superseded, under whatever key the lead had then. NULL: it is the first.';
 -- The key first: what differs most is compared first.
-CREATE UNIQUE INDEX journal_current ON leadroute.journal (lead_key, routed_table, share) WHERE NOT superseded;
+CREATE UNIQUE INDEX journal_current ON leadroute.journal (lead_key leadroute.key_ops, routed_table, share) WHERE NOT superseded;
 -- New leads do not pay for it: a row enters when it ends.
-CREATE INDEX journal_past ON leadroute.journal (lead_key, routed_table) WHERE superseded;
+CREATE INDEX journal_past ON leadroute.journal (lead_key leadroute.key_ops, routed_table) WHERE superseded;
 CREATE INDEX journal_order ON leadroute.journal USING brin (id, assigned_at) WITH (pages_per_range = 64);
 
 CREATE TABLE leadroute.event (

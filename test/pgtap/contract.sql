@@ -1,6 +1,6 @@
 -- The public contract: what the extension's objects have in common.
 BEGIN;
-SELECT plan(31);
+SELECT plan(32);
 
 CREATE EXTENSION leadroute;
 SELECT has_extension('leadroute');
@@ -160,8 +160,10 @@ SELECT is_empty($$
 	AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('e', 'i', 'a')) $$,
 	'every relation belongs to the extension');
 SELECT is_empty($$
-	SELECT m.what FROM member_object m WHERE m.classid NOT IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass, 'pg_namespace'::regclass) $$,
-	'tables, views, functions and their schema, nothing else');
+	SELECT m.what FROM member_object m WHERE m.classid NOT IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass, 'pg_namespace'::regclass,
+		'pg_operator'::regclass, 'pg_opfamily'::regclass, 'pg_opclass'::regclass) $$,
+	'tables, views, functions, the order of keys, and their schema, nothing else');
+SELECT ok(amvalidate(oid), 'the order of keys is a complete operator class') FROM pg_opclass WHERE opcname = 'key_ops';
 SELECT is_empty($$
 	SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'leadroute'::regnamespace AND c.relname LIKE 'my\_%'
 	AND NOT coalesce('security_barrier=true' = ANY (c.reloptions), false) $$,

@@ -4,6 +4,11 @@
 
 CREATE SCHEMA bench;
 
+-- Where the next table's ids begin: beyond those of all before, so that each
+-- table's leads are to its journal what the next leads of one growing table
+-- would be, whichever peer writes it.
+CREATE SEQUENCE bench.first_id MINVALUE 10000000 INCREMENT 10000000;
+
 -- Seven columns and a primary key, or twenty columns and four indexes.
 CREATE FUNCTION bench.make_leads(name text, shape text) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -43,6 +48,7 @@ BEGIN
 		EXECUTE format('CREATE INDEX ON %I (created_at)', name);
 		EXECUTE format('CREATE INDEX ON %I (owner_id)', name);
 	END IF;
+	EXECUTE format('ALTER TABLE %I ALTER id RESTART %s', name, nextval('bench.first_id'));
 	EXECUTE format('GRANT ALL ON TABLE %I TO app', name);
 	EXECUTE format('GRANT ALL ON SEQUENCE %I TO app',
 				   replace(pg_get_serial_sequence(quote_ident(name), 'id'), 'public.', ''));

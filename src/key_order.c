@@ -1,0 +1,63 @@
+/*
+ * key_order.c
+ *	  The order of lead keys in journal_current: the shorter first, then byte by
+ *	  byte; see sql/parts/15_key_order.sql.
+ *
+ * An index on disk depends on it: it never changes.  Needs no shared memory,
+ * so it works where the library was not preloaded (a restore, a vacuum).
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+PG_FUNCTION_INFO_V1(lr_key_cmp);
+PG_FUNCTION_INFO_V1(lr_key_lt);
+PG_FUNCTION_INFO_V1(lr_key_le);
+PG_FUNCTION_INFO_V1(lr_key_ge);
+PG_FUNCTION_INFO_V1(lr_key_gt);
+
+/* Below 0, 0, above 0. */
+static int
+compare(FunctionCallInfo fcinfo)
+{
+	text	   *a = PG_GETARG_TEXT_PP(0);
+	text	   *b = PG_GETARG_TEXT_PP(1);
+	int			na = VARSIZE_ANY_EXHDR(a);
+	int			nb = VARSIZE_ANY_EXHDR(b);
+	int			result = na != nb ? na - nb :
+		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), na);
+
+	PG_FREE_IF_COPY(a, 0);
+	PG_FREE_IF_COPY(b, 1);
+	return result;
+}
+
+Datum
+lr_key_cmp(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(compare(fcinfo));
+}
+
+Datum
+lr_key_lt(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(compare(fcinfo) < 0);
+}
+
+Datum
+lr_key_le(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(compare(fcinfo) <= 0);
+}
+
+Datum
+lr_key_ge(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(compare(fcinfo) >= 0);
+}
+
+Datum
+lr_key_gt(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(compare(fcinfo) > 0);
+}
