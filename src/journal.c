@@ -116,7 +116,7 @@ typedef struct Lent
 static Batch *innermost = NULL;
 static Lent *lents = NULL;
 static bool flushing = false;	/* rows of the innermost batch are in use */
-static TupleDesc row_desc[ROW_KINDS];	/* copies, for this session */
+static TupleDesc row_desc[ROW_KINDS][J_COLUMNS + 1];	/* see desc_of */
 static int64 row_desc_of;		/* incarnation they are of */
 static CommandId written_cid = InvalidCommandId;
 
@@ -184,31 +184,47 @@ acting_role(void)
 	return role_name;
 }
 
+/* The first n columns of a table, kept for this session. */
 static TupleDesc
-desc_of(RowKind kind)
+make_desc(RowKind kind, int n)
+{
+	static const int columns[] = {J_COLUMNS, E_COLUMNS, P_COLUMNS};
+	Relation	rel = table_open(lr_relid(row_table[kind]), RowExclusiveLock);
+	MemoryContext old;
+	TupleDesc	desc;
+	int			i;
+
+	if (RelationGetDescr(rel)->natts < columns[kind])
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("leadroute's SQL objects are older than its library"),
+				 errhint("Run ALTER EXTENSION leadroute UPDATE.")));
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	desc = CreateTemplateTupleDesc(n);
+	for (i = 1; i <= n; i++)
+		TupleDescCopyEntry(desc, i, RelationGetDescr(rel), i);
+	MemoryContextSwitchTo(old);
+	table_close(rel, NoLock);
+	return desc;
+}
+
+/*
+ * What a row is formed by: a row ends with its last column that is not NULL,
+ * and the server reads the missing ones as NULL.
+ */
+static TupleDesc
+desc_of(RowKind kind, const bool *nulls, int columns)
 {
 	if (row_desc_of != lr_incarnation())
 	{
 		memset(row_desc, 0, sizeof(row_desc));
 		row_desc_of = lr_incarnation();
 	}
-	if (row_desc[kind] == NULL)
-	{
-		static const int columns[] = {J_COLUMNS, E_COLUMNS, P_COLUMNS};
-		Relation	rel = table_open(lr_relid(row_table[kind]),
-									 RowExclusiveLock);
-		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-
-		row_desc[kind] = CreateTupleDescCopy(RelationGetDescr(rel));
-		MemoryContextSwitchTo(old);
-		table_close(rel, NoLock);
-		if (row_desc[kind]->natts < columns[kind])
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("leadroute's SQL objects are older than its library"),
-					 errhint("Run ALTER EXTENSION leadroute UPDATE.")));
-	}
-	return row_desc[kind];
+	while (nulls[columns - 1])
+		columns--;
+	if (row_desc[kind][columns] == NULL)
+		row_desc[kind][columns] = make_desc(kind, columns);
+	return row_desc[kind][columns];
 }
 
 /* ---------- batches ---------- */
@@ -278,10 +294,10 @@ grow_batch(Batch *batch, RowKind kind, int more)
 }
 
 static void
-add_row(RowKind kind, Datum *values, bool *nulls)
+add_row(RowKind kind, Datum *values, bool *nulls, int columns)
 {
 	Batch	   *batch = current_batch();
-	TupleDesc	desc = desc_of(kind);
+	TupleDesc	desc = desc_of(kind, nulls, columns);
 	MemoryContext old;
 
 	grow_batch(batch, kind, 1);
@@ -623,7 +639,7 @@ add_pool_entry(const LrEntry *e)
 	values[P_STATE] = CStringGetTextDatum("held");
 	values[P_ASSIGNMENT] = Int64GetDatum(e->id);
 	values[P_ENTERED_AT] = TimestampTzGetDatum(e->at);
-	add_row(ROW_POOL, values, nulls);
+	add_row(ROW_POOL, values, nulls, P_COLUMNS);
 }
 
 void
@@ -672,7 +688,7 @@ lr_journal_add(const LrEntry *e)
 	if (e->member == 0 &&
 		(e->kind == LR_KIND_GIVEN || e->kind == LR_KIND_MANUAL))
 		lr_late_lead(e->id);
-	add_row(ROW_JOURNAL, values, nulls);
+	add_row(ROW_JOURNAL, values, nulls, J_COLUMNS);
 	if (e->kind == LR_KIND_HELD)
 		add_pool_entry(e);
 }
@@ -701,7 +717,7 @@ lr_event_add(const char *kind, int32 router, int32 routed_table,
 	if (payload)
 		values[E_PAYLOAD] = DirectFunctionCall1(jsonb_in,
 												CStringGetDatum(payload));
-	add_row(ROW_EVENT, values, nulls);
+	add_row(ROW_EVENT, values, nulls, E_COLUMNS);
 }
 
 /* ---------- what is current ---------- */

@@ -205,14 +205,24 @@ follow_stored_row(LrFrame *frame)
 static HeapTuple
 with_owner(TriggerData *td, LrFrame *frame, LrLeaf *leaf, LrBinding *b)
 {
-	int			attno = leaf->owner;
-	Datum		value = lr_binding_owner(frame->table, b,
-										 frame->pending.decision.member);
-	bool		isnull = false;
+	TupleTableSlot *slot = td->tg_trigslot;
+	int			i = leaf->owner - 1;
+	Datum		value;
+	bool		isnull;
+	HeapTuple	result;
 
-	return heap_modify_tuple_by_cols(td->tg_trigtuple,
-									 RelationGetDescr(td->tg_relation),
-									 1, &attno, &value, &isnull);
+	/* the slot has the row taken apart already */
+	slot_getallattrs(slot);
+	value = slot->tts_values[i];
+	isnull = slot->tts_isnull[i];
+	slot->tts_values[i] = lr_binding_owner(frame->table, b,
+										   frame->pending.decision.member);
+	slot->tts_isnull[i] = false;
+	result = heap_form_tuple(RelationGetDescr(td->tg_relation),
+							 slot->tts_values, slot->tts_isnull);
+	slot->tts_values[i] = value;
+	slot->tts_isnull[i] = isnull;
+	return result;
 }
 
 /* The lead has a decision, a move, or nothing to do with leadroute. */
