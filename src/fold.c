@@ -129,11 +129,15 @@ fold_turns(LrState *s, uint64 i)
 	LrShares	shares;
 	bool		isnull;
 	Datum		candidates = SPI_getbinval(row, desc, 7, &isnull);
+	Datum		members;
 
 	shares.candidates = isnull ? NULL : DatumGetByteaPP(candidates);
-	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, desc, 8, &isnull)),
-					  INT4OID, 4, true, TYPALIGN_INT, &shares.member, NULL,
-					  &shares.n);
+	members = SPI_getbinval(row, desc, 8, &isnull);
+	/* a restore has not come to the compositions yet, see restore.c */
+	if (isnull)
+		return;
+	deconstruct_array(DatumGetArrayTypeP(members), INT4OID, 4, true,
+					  TYPALIGN_INT, &shares.member, NULL, &shares.n);
 	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, desc, 9, &isnull)),
 					  FLOAT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
 					  &shares.weight, NULL, &shares.n);
