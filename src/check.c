@@ -224,6 +224,47 @@ check_word(const char *column_name, const char *word, const char *const *words)
 			 errhint("Valid words: %s.", list.data)));
 }
 
+static bool
+is_true(Row *row, HeapTuple tuple, const char *name)
+{
+	bool		isnull;
+	Datum		value = column(row, tuple, name, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
+/* Whether the row goes to another router; a router that is renamed is the same. */
+static bool
+changes_router(Row *row)
+{
+	LrScan		scan;
+	bool		former_exists;
+
+	if (!differs(row, "router"))
+		return false;
+	lr_scan_begin(&scan, "router", "router_pkey", "name",
+				  text_of(row, row->old, "router"));
+	former_exists = lr_scan_next(&scan);
+	lr_scan_end(&scan);
+	return former_exists;
+}
+
+/*
+ * A condition is checked when it is new, concerns other tables, runs with
+ * other rights or comes into force.  A rule whose condition has broken since
+ * (a column was dropped) can still be switched off, moved and renamed, and
+ * does not stop a change elsewhere that cascades to it.
+ */
+static bool
+condition_needs_check(Row *row)
+{
+	return row->old == NULL || differs(row, "condition") ||
+		changes_router(row) || differs(row, "routed_table") ||
+		differs(row, "written_by") || differs(row, "search_path") ||
+		(is_true(row, row->new, "enabled") &&
+		 !is_true(row, row->old, "enabled"));
+}
+
 static void
 check_rule(Row *row)
 {
@@ -253,7 +294,7 @@ check_rule(Row *row)
 		row->new = heap_modify_tuple_by_cols(row->new, row->desc, 1, &attno,
 											 &value, &isnull);
 	}
-	if (condition == NULL)
+	if (condition == NULL || !condition_needs_check(row))
 		return;
 	foreach(lc, tables_of(text_of(row, row->new, "router"),
 						  text_of(row, row->new, "routed_table")))
