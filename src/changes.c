@@ -46,7 +46,14 @@ typedef struct Raised
 static Raised *raised = NULL;
 
 /* Members saved by the running statements, to be adopted at their end. */
-static List *saved_members = NIL;
+typedef struct Saved
+{
+	struct Saved *next;
+	int			nest;
+	int32		member;
+} Saved;
+
+static Saved *saved_members = NULL;
 
 void
 lr_changes_end(void)
@@ -54,16 +61,19 @@ lr_changes_end(void)
 	if (raised != NULL)
 		lr_config_own_change();
 	raised = NULL;
-	saved_members = NIL;
+	saved_members = NULL;
 }
 
 void
 lr_changes_commit_sub(int nest)
 {
 	Raised	   *r;
+	Saved	   *s;
 
 	for (r = raised; r != NULL && r->nest >= nest; r = r->next)
 		r->nest = nest - 1;
+	for (s = saved_members; s != NULL && s->nest >= nest; s = s->next)
+		s->nest = nest - 1;
 }
 
 void
@@ -73,7 +83,8 @@ lr_changes_abort_sub(int nest)
 		lr_config_own_change();
 	while (raised != NULL && raised->nest >= nest)
 		raised = raised->next;
-	saved_members = NIL;
+	while (saved_members != NULL && saved_members->nest >= nest)
+		saved_members = saved_members->next;
 }
 
 /* ---------- version ---------- */
@@ -278,11 +289,13 @@ lr_config_changed(PG_FUNCTION_ARGS)
 		(old == NULL || differs(td, old, new, "owner_value") ||
 		 differs(td, old, new, "router")))
 	{
-		MemoryContext context = MemoryContextSwitchTo(TopTransactionContext);
+		Saved	   *s = (Saved *) MemoryContextAlloc(TopTransactionContext,
+													 sizeof(Saved));
 
-		saved_members = lappend_int(saved_members,
-									int_column(td, new, "id"));
-		MemoryContextSwitchTo(context);
+		s->member = int_column(td, new, "id");
+		s->nest = GetCurrentTransactionNestLevel();
+		s->next = saved_members;
+		saved_members = s;
 	}
 	PG_RETURN_POINTER(NULL);
 }
@@ -294,9 +307,13 @@ lr_config_changed(PG_FUNCTION_ARGS)
 Datum
 lr_members_saved(PG_FUNCTION_ARGS)
 {
-	List	   *members = saved_members;
+	List	   *members = NIL;
+	Saved	   *s;
 
-	saved_members = NIL;
+	/* in the order in which they were saved */
+	for (s = saved_members; s != NULL; s = s->next)
+		members = lcons_int(s->member, members);
+	saved_members = NULL;
 	if (members != NIL && lr_preloaded() && lr_routing)
 		lr_adopt_members(members);
 	PG_RETURN_POINTER(NULL);
