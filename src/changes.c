@@ -283,7 +283,7 @@ lr_config_changed(PG_FUNCTION_ARGS)
 	if (lr_preloaded())
 	{
 		(void) lr_database_slot();
-		lr_eligibility_changed();
+		lr_look_at_held();
 	}
 	if (new != NULL && strcmp(table, "member") == 0 &&
 		(old == NULL || differs(td, old, new, "owner_value") ||

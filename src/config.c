@@ -310,7 +310,7 @@ read_router(const char *name)
 		router->version = version;
 		router->checked = checked;
 		router->own_changes = own_changes;
-		router->incarnation = lr_incarnation();
+		router->generation = db->generation;
 		router->people_seen = people;
 		if (read_router_row(router, name))
 			lr_people_read(router, db);
@@ -385,12 +385,17 @@ lr_router_pin(const char *name)
 	LrRouter   *router = cached_router(name);
 	MemoryContext old;
 
+	/* its slots of members and seats are good for one use of the database's */
+	if (router != NULL && router->generation != lr_database()->generation)
+	{
+		drop_router(router);
+		router = NULL;
+	}
 	if (router != NULL && router->checked != config_generation)
 	{
 		uint64		generation = config_generation;
 
 		if (router->own_changes == own_changes &&
-			router->incarnation == lr_incarnation() &&
 			router->id == read_router_id(name) &&
 			read_version(name) == router->version)
 			router->checked = generation;

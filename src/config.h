@@ -72,7 +72,7 @@ typedef struct LrRouter
 	int64		version;		/* of config_state */
 	uint64		checked;		/* config generation at the last check */
 	uint64		own_changes;	/* see lr_config_own_change */
-	int64		incarnation;	/* of the extension it was read from */
+	uint64		generation;		/* of the database slot that its slots are in */
 	uint64		people_seen;	/* people generation last read */
 	int			nmembers;
 	LrMember  **member;			/* by name */

@@ -640,6 +640,7 @@ add_pool_entry(const LrEntry *e)
 	values[P_ASSIGNMENT] = Int64GetDatum(e->id);
 	values[P_ENTERED_AT] = TimestampTzGetDatum(e->at);
 	add_row(ROW_POOL, values, nulls, P_COLUMNS);
+	lr_lead_held();
 }
 
 void

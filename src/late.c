@@ -63,6 +63,7 @@ look_from(LrDatabase *db, int64 from)
 {
 	if (db->late_from == 0 || from < db->late_from)
 		db->late_from = from;
+	db->late_due = Min(db->late_due, GetCurrentTimestamp());
 }
 
 void

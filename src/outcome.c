@@ -89,7 +89,7 @@ give_back(int32 routed_table, const char *key, const LrCurrent *current,
 	{
 		load = -LR_LEAD_LOAD;
 		lr_reserve_load(lr_member_slot(lr_database(), current->member), load);
-		lr_eligibility_changed();
+		lr_place_freed();
 	}
 	lr_event_add(kind, current->router, routed_table, key, current->id,
 				 current->member, load, NULL);
@@ -161,7 +161,7 @@ closed_changed(LrTable *table, const LrFacts *new, const LrCurrent *current)
 		load = new->closed ? -LR_LEAD_LOAD : LR_LEAD_LOAD;
 		lr_reserve_load(lr_member_slot(lr_database(), current->member), load);
 		if (new->closed)
-			lr_eligibility_changed();
+			lr_place_freed();
 	}
 	lr_journal_close(table->id, new->key, current, new->closed, lr_now());
 	lr_event_add(new->closed ? LR_EVENT_CLOSED : LR_EVENT_REOPENED,

@@ -260,6 +260,7 @@ enter_prepared(LrDatabase *db, Prepared *p)
 				 errhint("Raise leadroute.max_prepared_counters, %d now, and restart the server.",
 						 lr_max_prepared_counters)));
 	apply_state(db, p->state);
+	lr_prepared_hand_over(db, p->xid);
 }
 
 static void
@@ -295,6 +296,9 @@ lr_recovery_load(LrDatabase *db, bool whole)
 	int64		last_id;
 	int64		cut;
 
+	lr_settle_prepared(db);
+	/* those of a load that has failed: they are found again */
+	lr_prepared_clear(db);
 	lr_become_owner(&rights);
 	SPI_connect();
 	old = MemoryContextSwitchTo(context);
@@ -307,7 +311,7 @@ lr_recovery_load(LrDatabase *db, bool whole)
 	lr_clear_counters(db);
 	LWLockRelease(db->lock);
 	apply_state(db, s);
-	if (db->prepared == 0 && any_prepared())
+	if (any_prepared())
 		load_prepared(db, cut, &last_id);
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	db->last_id = Max(db->last_id, last_id);
@@ -339,7 +343,7 @@ lr_rebuild(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("cannot rebuild while prepared transactions hold reservations"),
 				 errhint("Commit or roll back the transactions in pg_prepared_xacts first.")));
-	if (lr_backends[lr_my_backend_index()].min_id != 0)
+	if (lr_me()->min_id != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 				 errmsg("cannot rebuild in a transaction that has routed leads"),
@@ -357,6 +361,6 @@ lr_rebuild(PG_FUNCTION_ARGS)
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	db->restored = false;
 	LWLockRelease(db->lock);
-	lr_eligibility_changed();
+	lr_look_at_held();
 	PG_RETURN_INT64(rows);
 }

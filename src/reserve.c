@@ -11,17 +11,17 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
-#include "storage/procarray.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "compat.h"
+#include "changes.h"
+#include "due.h"
 #include "frame.h"
 #include "journal.h"
 #include "late.h"
-#include "reserve.h"
-#include "changes.h"
 #include "move.h"
+#include "prepared.h"
+#include "reserve.h"
 
 /* Seats and shares of a composition, kept while a level refers to it. */
 typedef struct Composition
@@ -68,21 +68,16 @@ typedef struct Level
 static LrDatabase *held_db = NULL;	/* database of all holds */
 static bool journal_rewritten = false;	/* see lr_journal_rewritten */
 static bool any_released = false;	/* by any level */
-static LrDatabase *to_wake = NULL;	/* see wake_worker */
-static bool eligibility_changed = false;	/* see lr_eligibility_changed */
 static Level *top_level = NULL;
 static Composition *compositions = NULL;
+
+/* An xid whose entries this backend has made and not yet handed over. */
+static TransactionId preparing = InvalidTransactionId;
 
 void
 lr_journal_rewritten(void)
 {
 	journal_rewritten = true;
-}
-
-void
-lr_eligibility_changed(void)
-{
-	eligibility_changed = true;
 }
 
 /* ---------- levels ---------- */
@@ -206,12 +201,38 @@ find_team_hold(Level *level, uint64 serial)
 	return NULL;
 }
 
+/*
+ * From now on the transaction has reservations in this slot.  Another one than
+ * before: the extension was dropped and created in this transaction, or that
+ * was rolled back.
+ */
+static void
+hold(LrDatabase *db)
+{
+	if (db == held_db)
+		return;
+	if (top_level != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("leadroute was dropped or created in a transaction that has routed leads"),
+				 errhint("Run DROP EXTENSION and CREATE EXTENSION in a transaction of their own.")));
+	if (held_db != NULL)
+	{
+		/* all that it held there has been rolled back */
+		LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
+		lr_forget_ids(held_db);
+		LWLockRelease(held_db->lock);
+	}
+	held_db = db;
+	lr_me()->holds = lr_db_index(db) + 1;
+}
+
 void
 lr_reserve_prepare(LrTeam *team)
 {
 	Level	   *level;
 
-	held_db = lr_database();
+	hold(lr_database());
 	level = current_level();
 	grow_level(level, 1);
 	if (team != NULL && find_team_hold(level, team->serial) == NULL)
@@ -481,7 +502,8 @@ abort_level(int nest)
 		Level	   *level = top_level;
 
 		LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
-		eligibility_changed |= return_level(level);
+		if (return_level(level))
+			lr_place_freed();
 		LWLockRelease(held_db->lock);
 		top_level = level->up;
 	}
@@ -531,169 +553,18 @@ commit_released(void)
 
 /* ---------- prepared transactions ---------- */
 
-/*
- * COMMIT PREPARED and ROLLBACK PREPARED call nobody back.  So at PREPARE the
- * reservations move into an array keyed by xid, and whoever needs to know
- * settles those that have ended: committed, they stay; else they go back.
- */
-
-static LrPreparedCounter *
-free_prepared_entry(void)
-{
-	int			i;
-
-	for (i = 0; i < lr_shared->prepared_used; i++)
-		if (!TransactionIdIsValid(lr_prepared[i].xid))
-			return &lr_prepared[i];
-	if (lr_shared->prepared_used < lr_max_prepared_counters)
-		return &lr_prepared[lr_shared->prepared_used++];
-	return NULL;
-}
-
-/* shared->lock and db->lock held. */
-static bool
-enter_counter(LrDatabase *db, TransactionId xid, LrCounterKind kind, int slot,
-			  int64 amount, int64 before)
-{
-	LrPreparedCounter *p = free_prepared_entry();
-
-	if (p == NULL)
-		return false;
-	p->xid = xid;
-	p->db = lr_db_index(db);
-	p->kind = kind;
-	p->slot = slot;
-	p->amount = amount;
-	p->before = before;
-	db->prepared++;
-	return true;
-}
-
-bool
-lr_prepared_enter(LrDatabase *db, TransactionId xid, LrCounterKind kind,
-				  int slot, int64 amount, int64 before)
-{
-	bool		ok;
-
-	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
-	LWLockAcquire(db->lock, LW_EXCLUSIVE);
-	ok = enter_counter(db, xid, kind, slot, amount, before);
-	LWLockRelease(db->lock);
-	LWLockRelease(lr_shared->lock);
-	return ok;
-}
-
-/* One counter of a prepared transaction that has ended. */
-static void
-settle_counter(const LrPreparedCounter *p, bool committed)
-{
-	LrMemberSlot *member = &lr_member_slots[p->slot];
-
-	switch (p->kind)
-	{
-		case LR_COUNTER_LOAD:
-			if (!committed)
-				member->load -= p->amount;
-			break;
-		case LR_COUNTER_RELEASE:
-			if (committed)
-				member->load += p->amount;
-			break;
-		case LR_COUNTER_TURN:
-			if (!committed && member->last_turn == p->amount)
-				member->last_turn = p->before;
-			else if (!committed)
-				member->turn_dirty = true;
-			break;
-		case LR_COUNTER_CREDIT:
-			if (!committed)
-				add_credit(p->slot, -p->amount);
-			break;
-		default:
-			break;
-	}
-}
-
-/*
- * Drops the entries of a transaction, after settling them if it has ended.
- * shared->lock and db->lock held.
- */
-static void
-drop_counters(LrDatabase *db, TransactionId xid, bool settle, bool committed)
-{
-	int			i;
-
-	for (i = 0; i < lr_shared->prepared_used; i++)
-		if (lr_prepared[i].xid == xid && lr_prepared[i].db == lr_db_index(db))
-		{
-			if (settle)
-				settle_counter(&lr_prepared[i], committed);
-			if (settle && committed && lr_prepared[i].kind == LR_COUNTER_XACT &&
-				lr_prepared[i].before != 0)
-				lr_late_tell(db, lr_prepared[i].before);
-			lr_prepared[i].xid = InvalidTransactionId;
-			db->prepared--;
-		}
-	while (lr_shared->prepared_used > 0 &&
-		   !TransactionIdIsValid(lr_prepared[lr_shared->prepared_used - 1].xid))
-		lr_shared->prepared_used--;
-}
-
-/* Some prepared transaction of the database that has ended; 0: none. */
-static TransactionId
-ended_prepared(LrDatabase *db)
-{
-	TransactionId *xids;
-	TransactionId ended = InvalidTransactionId;
-	int			n = 0;
-	int			i;
-
-	xids = palloc(lr_max_prepared_counters * sizeof(TransactionId));
-	LWLockAcquire(lr_shared->lock, LW_SHARED);
-	for (i = 0; i < lr_shared->prepared_used; i++)
-		if (lr_prepared[i].db == lr_db_index(db) &&
-			lr_prepared[i].kind == LR_COUNTER_XACT &&
-			TransactionIdIsValid(lr_prepared[i].xid))
-			xids[n++] = lr_prepared[i].xid;
-	LWLockRelease(lr_shared->lock);
-	for (i = 0; i < n && !TransactionIdIsValid(ended); i++)
-		if (!TransactionIdIsInProgress(xids[i]))
-			ended = xids[i];
-	pfree(xids);
-	return ended;
-}
-
-void
-lr_settle_prepared(LrDatabase *db)
-{
-	TransactionId xid;
-
-	/* unlocked: who sees an old value settles the next time */
-	while (db->prepared > 0 && TransactionIdIsValid(xid = ended_prepared(db)))
-	{
-		bool		committed = TransactionIdDidCommit(xid);
-
-		LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
-		LWLockAcquire(db->lock, LW_EXCLUSIVE);
-		drop_counters(db, xid, true, committed);
-		db->held_hint = true;
-		LWLockRelease(db->lock);
-		LWLockRelease(lr_shared->lock);
-	}
-}
-
 /* Enters what the transaction holds of one member. */
 static bool
 enter_load(TransactionId xid, const LoadHold *hold)
 {
 	return (hold->load == 0 ||
-			enter_counter(held_db, xid, LR_COUNTER_LOAD, hold->slot,
+			lr_prepared_add(held_db, xid, LR_COUNTER_LOAD, hold->slot,
 						  hold->load, 0)) &&
 		(hold->released == 0 ||
-		 enter_counter(held_db, xid, LR_COUNTER_RELEASE, hold->slot,
+		 lr_prepared_add(held_db, xid, LR_COUNTER_RELEASE, hold->slot,
 					   hold->released, 0)) &&
 		(hold->turn_before < 0 ||
-		 enter_counter(held_db, xid, LR_COUNTER_TURN, hold->slot,
+		 lr_prepared_add(held_db, xid, LR_COUNTER_TURN, hold->slot,
 					   hold->turn_set, hold->turn_before));
 }
 
@@ -703,8 +574,8 @@ enter_holds(TransactionId xid)
 {
 	Level	   *level = top_level;
 	TeamHold   *hold;
-	int64		min_id = lr_backends[lr_my_backend_index()].min_id;
-	bool		ok = enter_counter(held_db, xid, LR_COUNTER_XACT, 0, min_id,
+	int64		min_id = lr_me()->min_id;
+	bool		ok = lr_prepared_add(held_db, xid, LR_COUNTER_XACT, 0, min_id,
 								   lr_late_mark());
 	int			i;
 
@@ -717,14 +588,11 @@ enter_holds(TransactionId xid)
 				hold->whole * hold->composition->share[i];
 
 			if (amount != 0 && hold->composition->seat[i] != LR_NO_SLOT)
-				ok = enter_counter(held_db, xid, LR_COUNTER_CREDIT,
+				ok = lr_prepared_add(held_db, xid, LR_COUNTER_CREDIT,
 								   hold->composition->seat[i], amount, 0);
 		}
 	return ok;
 }
-
-/* An xid whose entries this backend has made and not yet handed over. */
-static TransactionId preparing = InvalidTransactionId;
 
 static void
 pre_prepare(void)
@@ -733,15 +601,15 @@ pre_prepare(void)
 	bool		ok;
 
 	if (held_db == NULL ||
-		lr_backends[lr_my_backend_index()].min_id == 0)
+		lr_me()->min_id == 0)
 		return;
-	lr_settle_prepared(held_db);
+	lr_settle_all();
 	xid = GetTopTransactionId();
 	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
 	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
 	ok = enter_holds(xid);
 	if (!ok)
-		drop_counters(held_db, xid, false, false);
+		lr_prepared_drop(held_db, xid);
 	LWLockRelease(held_db->lock);
 	LWLockRelease(lr_shared->lock);
 	if (!ok)
@@ -759,67 +627,34 @@ pre_prepare(void)
 static void
 end_transaction(bool committed)
 {
-	if (held_db == NULL && (eligibility_changed || journal_rewritten))
-		held_db = lr_shared != NULL ? lr_database_known() : NULL;
-	if (held_db != NULL)
+	LrDatabase *db = held_db != NULL ? held_db :
+		journal_rewritten ? lr_database_pinned() : NULL;
+
+	if (db != NULL)
 	{
-		LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
-		lr_forget_ids(held_db);
+		LWLockAcquire(db->lock, LW_EXCLUSIVE);
+		if (lr_me()->min_id != 0)
+			lr_ids_ended(db, TransactionIdIsValid(preparing));
+		lr_forget_ids(db);
 		/* whoever routes leads is no longer restoring them */
-		if (top_level != NULL && committed)
-			held_db->restored = false;
+		if (db->restored && top_level != NULL && committed)
+		{
+			db->restored = false;
+			lr_look_at_held();
+		}
 		if (journal_rewritten && committed)
 		{
-			held_db->restored = true;
-			held_db->rewritten++;	/* who is loading begins again */
-			if (held_db->state == LR_READY)
-				held_db->state = LR_EMPTY;
+			db->restored = true;
+			db->rewritten++;	/* who is loading begins again */
+			db->state = LR_EMPTY;
 		}
-		LWLockRelease(held_db->lock);
+		LWLockRelease(db->lock);
 	}
-	to_wake = held_db;
 	held_db = NULL;
 	top_level = NULL;
 	compositions = NULL;
 	any_released = journal_rewritten = false;
 	preparing = InvalidTransactionId;
-}
-
-/*
- * The worker is woken last, when the locks of the transaction are gone and its
- * invalidation messages are out: it must see what has changed.  It is woken if
- * it sleeps for good, or has something to do at once.
- */
-static void
-wake_worker(ResourceReleasePhase phase, bool committed, bool top, void *arg)
-{
-	LrDatabase *db = to_wake;
-	Latch	   *worker = NULL;
-
-	if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !top)
-		return;
-	if (db == NULL)
-	{
-		lr_late_end();
-		return;
-	}
-	to_wake = NULL;
-	LWLockAcquire(db->lock, LW_EXCLUSIVE);
-	if (committed)
-		lr_late_commit(db);
-	lr_late_end();
-	db->held_hint |= eligibility_changed;
-	if (!db->worker_woken &&
-		(db->worker_idle || db->held_hint || db->late_from != 0 ||
-		 db->last_id - db->checkpoint_id >= lr_checkpoint_rows))
-	{
-		db->worker_woken = true;
-		worker = db->worker;
-	}
-	LWLockRelease(db->lock);
-	eligibility_changed = false;
-	if (worker != NULL && worker != MyLatch)
-		SetLatch(worker);
 }
 
 static void
@@ -829,7 +664,7 @@ drop_preparing(void)
 		return;
 	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
 	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
-	drop_counters(held_db, preparing, false, false);
+	lr_prepared_drop(held_db, preparing);
 	LWLockRelease(held_db->lock);
 	LWLockRelease(lr_shared->lock);
 }
@@ -849,11 +684,15 @@ on_transaction(XactEvent event, void *arg)
 			pre_prepare();
 			break;
 		case XACT_EVENT_COMMIT:
-			commit_released();
-			/* FALLTHROUGH */
 		case XACT_EVENT_PREPARE:
-			if (event == XACT_EVENT_PREPARE)
+			if (event == XACT_EVENT_COMMIT)
+				commit_released();
+			else
+			{
+				if (TransactionIdIsValid(preparing))
+					lr_prepared_hand_over(held_db, preparing);
 				lr_late_end();	/* its entry knows */
+			}
 			lr_frames_abort(0);
 			lr_journal_abort(0);
 			lr_changes_end();
@@ -911,5 +750,5 @@ lr_reserve_init(void)
 {
 	RegisterXactCallback(on_transaction, NULL);
 	RegisterSubXactCallback(on_subtransaction, NULL);
-	RegisterResourceReleaseCallback(wake_worker, NULL);
+	lr_due_init();
 }

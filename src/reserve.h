@@ -13,6 +13,7 @@
  * - Every change of a shared counter by a transaction is noted at the level
  *	 of the subtransaction that makes it, in memory allocated before the lock
  *	 is taken; a callback only adds and subtracts.
+ * - All reservations of a transaction are in one database slot.
  * - Amounts are aggregated by (level, counter), so a transaction's memory
  *	 depends on the number of members, not of leads.
  */
@@ -20,6 +21,8 @@
 #define LR_RESERVE_H
 
 #include "config.h"
+#include "due.h"
+#include "prepared.h"
 #include "roster.h"
 
 /* One decision's hold on the counters. */
@@ -60,12 +63,6 @@ extern void lr_reserve_load(int member_slot, int load);
 extern int64 lr_reserve_released(int member_slot);
 
 /*
- * Somebody may be able to take leads after this transaction who could not
- * before: the worker looks at held leads when it ends.
- */
-extern void lr_eligibility_changed(void);
-
-/*
  * This transaction writes the journal by SQL: the counters are loaded again
  * after its commit.
  */
@@ -73,16 +70,5 @@ extern void lr_journal_rewritten(void);
 
 /* A fresh id outside of a decision. */
 extern int64 lr_reserve_id(void);
-
-/*
- * Settles prepared transactions that have ended: their reservations stay or
- * go back.  Cheap when there are none.
- */
-extern void lr_settle_prepared(LrDatabase *db);
-
-/* Enters what a prepared transaction holds, found while loading. */
-extern bool lr_prepared_enter(LrDatabase *db, TransactionId xid,
-							  LrCounterKind kind, int slot, int64 amount,
-							  int64 before);
 
 #endif							/* LR_RESERVE_H */

@@ -2,24 +2,26 @@
  * roster.c
  *	  Shared memory of fixed size: who holds what, in slots found by key.
  *
- * A slot, once given, stays with its key until its database gets another
- * incarnation (DROP and CREATE EXTENSION, which wait for all transactions that
- * routed leads) or the server restarts; so reservations keep slot numbers and
- * callbacks look nothing up.
+ * A slot, once given, stays with its key until its database slot is freed,
+ * which waits for all who use it (see roster.h), or the server restarts; so
+ * reservations keep slot numbers and callbacks look nothing up.
  */
 #include "postgres.h"
 
 #include "common/hashfn.h"
 #include "miscadmin.h"
-#include "pgstat.h"
 #include "storage/ipc.h"
+#include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/shmem.h"
 #include "utils/hsearch.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 #include "config.h"
+#include "due.h"
 #include "leadroute.h"
+#include "prepared.h"
 #include "recovery.h"
 #include "roster.h"
 
@@ -107,10 +109,7 @@ init_shared(void)
 
 	lr_shared->lock = &locks[0].lock;
 	for (i = 0; i < lr_max_databases; i++)
-	{
 		lr_shared->database[i].lock = &locks[1 + i].lock;
-		ConditionVariableInit(&lr_shared->database[i].changed);
-	}
 	for (i = 0; i < lr_max_members; i++)
 		lr_member_slots[i].db = -1;
 	for (i = 0; i < lr_max_seats; i++)
@@ -183,118 +182,204 @@ free_slots(int db)
 			lr_rotation_slots[i].db = -1;
 }
 
-/* The slot for a database, made when missing.  shared->lock held. */
-static LrDatabase *
-find_database(Oid dboid, int64 incarnation)
+/* ---------- databases ---------- */
+
+/* The slot this backend has used last, and its generation then. */
+static LrDatabase *known = NULL;
+static uint64 known_generation = 0;
+
+LrDatabase *
+lr_database_known(void)
 {
-	LrDatabase *unused = NULL;
+	/* unlocked: who has not pinned it may learn a little late */
+	return known != NULL && known->generation == known_generation ? known : NULL;
+}
+
+LrDatabase *
+lr_database_pinned(void)
+{
+	int			pin = lr_shared != NULL ? lr_me()->pin : 0;
+
+	return pin != 0 ? &lr_shared->database[pin - 1] : NULL;
+}
+
+void
+lr_database_unpin(void)
+{
+	lr_me()->pin = 0;
+}
+
+/* shared->lock held exclusively: nobody pins meanwhile. */
+static bool
+in_use(int index)
+{
+	LrDatabase *db = &lr_shared->database[index];
+	bool		used;
+	int			i;
+
+	LWLockAcquire(db->lock, LW_SHARED);
+	used = db->open_xacts > 0 || db->prepared > 0 || db->worker != NULL;
+	LWLockRelease(db->lock);
+	for (i = 0; i < MaxBackends && !used; i++)
+		used = lr_backends[i].pin == index + 1 ||
+			lr_backends[i].holds == index + 1;
+	return used;
+}
+
+/* shared->lock held exclusively. */
+static void
+sweep(Oid dboid, int64 keep)
+{
 	int			i;
 
 	for (i = 0; i < lr_max_databases; i++)
 	{
 		LrDatabase *db = &lr_shared->database[i];
 
-		if (db->dboid == dboid)
+		if (db->dboid == dboid && db->incarnation != keep && !in_use(i))
 		{
-			if (db->incarnation != incarnation)
-			{
-				free_slots(i);
-				db->incarnation = incarnation;
-				db->state = LR_EMPTY;
-				db->last_id = 0;
-				db->checkpoint_id = 0;
-				db->member_saves = db->late_from = 0;
-			}
-			return db;
+			free_slots(i);
+			db->dboid = InvalidOid;
+			db->incarnation = 0;
+			db->generation = 0;
 		}
-		if (db->dboid == InvalidOid && unused == NULL)
-			unused = db;
 	}
-	if (unused != NULL)
-	{
-		unused->dboid = dboid;
-		unused->incarnation = incarnation;
-		unused->state = LR_EMPTY;
-		unused->last_id = 0;
-		unused->checkpoint_id = 0;
-		unused->member_saves = unused->late_from = 0;
-	}
-	return unused;
 }
 
-/* The slot this backend has used last. */
-static LrDatabase *known = NULL;
-
-LrDatabase *
-lr_database_known(void)
+void
+lr_database_sweep(Oid dboid, int64 keep)
 {
-	return known;
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	sweep(dboid, keep);
+	LWLockRelease(lr_shared->lock);
+}
+
+/* The slot of an installation; NULL: it has none.  shared->lock held. */
+static LrDatabase *
+find_database(Oid dboid, int64 incarnation)
+{
+	int			i;
+
+	for (i = 0; i < lr_max_databases; i++)
+		if (lr_shared->database[i].dboid == dboid &&
+			lr_shared->database[i].incarnation == incarnation)
+			return &lr_shared->database[i];
+	return NULL;
+}
+
+/* A slot for an installation that has none; NULL: all are taken. */
+static LrDatabase *
+make_database(Oid dboid, int64 incarnation)
+{
+	int			i;
+
+	/* what the database had before, if nobody uses it */
+	sweep(dboid, incarnation);
+	for (i = 0; i < lr_max_databases; i++)
+	{
+		LrDatabase *db = &lr_shared->database[i];
+
+		if (OidIsValid(db->dboid))
+			continue;
+		db->dboid = dboid;
+		db->incarnation = incarnation;
+		db->generation = ++lr_shared->generation;
+		LWLockAcquire(db->lock, LW_EXCLUSIVE);
+		db->state = LR_EMPTY;
+		db->last_id = db->checkpoint_id = db->tried_id = 0;
+		db->rewritten = 0;
+		db->restored = false;
+		db->checkpoint_due = db->held_due = db->late_due = DT_NOEND;
+		db->late_from = db->member_saves = 0;
+		db->ids_news = db->held_news = false;
+		db->made = true;
+		db->worker_started = db->not_before = 0;
+		LWLockRelease(db->lock);
+		return db;
+	}
+	return NULL;
+}
+
+/* Finds or makes the slot and pins it. */
+static LrDatabase *
+pin_database(int64 incarnation)
+{
+	LrDatabase *db;
+
+	LWLockAcquire(lr_shared->lock, LW_SHARED);
+	if (known != NULL && known->generation == known_generation &&
+		known->incarnation == incarnation)
+		db = known;
+	else
+		db = find_database(MyDatabaseId, incarnation);
+	if (db == NULL)
+	{
+		LWLockRelease(lr_shared->lock);
+		/* what has ended keeps no slot */
+		lr_settle_all();
+		LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+		db = find_database(MyDatabaseId, incarnation);
+		if (db == NULL)
+			db = make_database(MyDatabaseId, incarnation);
+	}
+	if (db != NULL)
+	{
+		lr_me()->pin = lr_db_index(db) + 1;
+		known = db;
+		known_generation = db->generation;
+	}
+	LWLockRelease(lr_shared->lock);
+	return db;
+}
+
+/* Frees the slots of databases that do not exist any more. */
+static void
+free_dropped(void)
+{
+	Oid		   *dboid = (Oid *) palloc(lr_max_databases * sizeof(Oid));
+	int			i;
+
+	LWLockAcquire(lr_shared->lock, LW_SHARED);
+	for (i = 0; i < lr_max_databases; i++)
+		dboid[i] = lr_shared->database[i].dboid;
+	LWLockRelease(lr_shared->lock);
+	for (i = 0; i < lr_max_databases; i++)
+		if (OidIsValid(dboid[i]) &&
+			!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(dboid[i])))
+			lr_database_sweep(dboid[i], 0);
+	pfree(dboid);
 }
 
 LrDatabase *
 lr_database_slot(void)
 {
-	int64		incarnation;
 	LrDatabase *db;
-	Latch	   *launcher;
+	int64		incarnation;
 
 	lr_require_preload();
 	incarnation = lr_incarnation();
-	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
-	db = find_database(MyDatabaseId, incarnation);
-	known = db;
-	launcher = db != NULL && db->worker == NULL ? lr_shared->launcher : NULL;
-	LWLockRelease(lr_shared->lock);
+	db = pin_database(incarnation);
+	if (db == NULL)
+	{
+		free_dropped();
+		db = pin_database(incarnation);
+	}
 	if (db == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("too many databases route leads"),
 				 errhint("Raise leadroute.max_databases, %d now, and restart the server.",
 						 lr_max_databases)));
-	if (launcher != NULL)
-		SetLatch(launcher);
 	return db;
 }
 
-void
-lr_database_forget(Oid dboid)
-{
-	int			i;
-
-	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
-	for (i = 0; i < lr_max_databases; i++)
-	{
-		LrDatabase *db = &lr_shared->database[i];
-
-		if (db->dboid != dboid)
-			continue;
-		free_slots(i);
-		db->dboid = InvalidOid;
-		db->incarnation = 0;
-		db->state = LR_EMPTY;
-		db->worker = NULL;
-		db->worker_pid = 0;
-	}
-	LWLockRelease(lr_shared->lock);
-}
-
-/* The loader failed or was terminated: let somebody else try. */
-static void
-loading_failed(int code, Datum arg)
-{
-	LrDatabase *db = (LrDatabase *) DatumGetPointer(arg);
-
-	LWLockAcquire(db->lock, LW_EXCLUSIVE);
-	db->state = LR_EMPTY;
-	LWLockRelease(db->lock);
-	ConditionVariableBroadcast(&db->changed);
-}
-
+/* ---------- loading ---------- */
 
 /* Loads the counters; false: the tables were rewritten meanwhile. */
 static bool
 load_once(LrDatabase *db)
 {
+	Latch	   *wake = NULL;
 	int64		seen;
 	bool		current;
 
@@ -306,61 +391,71 @@ load_once(LrDatabase *db)
 	current = db->rewritten == seen;
 	if (current)
 		db->state = LR_READY;
+	/* what took long to read is not to be read again */
+	if (current && db->last_id > db->checkpoint_id)
+		wake = lr_due_at(db, &db->checkpoint_due, GetCurrentTimestamp());
 	LWLockRelease(db->lock);
+	if (wake != NULL)
+		SetLatch(wake);
 	return current;
+}
+
+static void
+load(LrDatabase *db)
+{
+	static const char *const read[] = {"journal", "event", "team_version", "checkpoint"};
+	bool		again = db->rewritten > 0;
+	LOCKTAG		tag;
+	int			i;
+
+	for (i = 0; i < (int) lengthof(read); i++)
+		LockRelationOid(lr_relid(read[i]), AccessShareLock);
+
+	/*
+	 * Counters that have been used may hold reservations of others, which
+	 * would be lost: wait for them.  They need not wait for us when we have
+	 * loaded; and this lock comes last, since they would wait for us while we
+	 * wait for another.
+	 */
+	if (again)
+		LockRelationOid(lr_relid("journal"), ShareLock);
+	/* 1 and 2 are the advisory locks of SQL */
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, lr_relid("incarnation"), 0, 3);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	while (db->state != LR_READY && !load_once(db))
+		CHECK_FOR_INTERRUPTS();
+	LockRelease(&tag, ExclusiveLock, false);
+	for (i = 0; i < (int) lengthof(read); i++)
+		UnlockRelationOid(lr_relid(read[i]), AccessShareLock);
+	if (again)
+		UnlockRelationOid(lr_relid("journal"), ShareLock);
+}
+
+/*
+ * Counters that are to be loaded again (the journal was written by SQL) wait
+ * for the end of a transaction that has reservations in the old ones.
+ */
+static inline bool
+usable(LrDatabase *db)
+{
+	return db->state == LR_READY || lr_me()->holds == lr_db_index(db) + 1;
 }
 
 LrDatabase *
 lr_database(void)
 {
 	LrDatabase *db;
-	bool		load = false;
 
-	/*
-	 * Counters that are to be loaded again (the journal was written by SQL)
-	 * wait for the end of a transaction that has reservations in the old ones.
-	 */
-	if (known != NULL &&
-		(known->state == LR_READY ||
-		 lr_backends[lr_my_backend_index()].min_id != 0) &&
-		known->dboid == MyDatabaseId &&
-		known->incarnation == lr_incarnation())
+	if (known != NULL && lr_me()->pin == lr_db_index(known) + 1 &&
+		known->incarnation == lr_incarnation() && usable(known))
 		return known;
 	db = lr_database_slot();
-
-	ConditionVariablePrepareToSleep(&db->changed);
-	for (;;)
-	{
-		LrLoadState state;
-
-		LWLockAcquire(db->lock, LW_EXCLUSIVE);
-		state = db->state;
-		if (state == LR_EMPTY)
-		{
-			db->state = LR_LOADING;
-			load = true;
-		}
-		LWLockRelease(db->lock);
-		if (state != LR_LOADING)
-			break;
-		ConditionVariableSleep(&db->changed, PG_WAIT_EXTENSION);
-	}
-	ConditionVariableCancelSleep();
-	if (!load)
-		return db;
-
-	PG_ENSURE_ERROR_CLEANUP(loading_failed, PointerGetDatum(db));
-	{
-		/* reservations of others would be lost: wait for them */
-		if (db->open_xacts > 0)
-			LockRelationOid(lr_relid("journal"), ShareLock);
-		while (!load_once(db))
-			CHECK_FOR_INTERRUPTS();
-	}
-	PG_END_ENSURE_ERROR_CLEANUP(loading_failed, PointerGetDatum(db));
-	ConditionVariableBroadcast(&db->changed);
+	if (!usable(db))
+		load(db);
 	return db;
 }
+
+/* ---------- counters ---------- */
 
 /* A free element of an array of slots: the first beyond the mark, else a gap. */
 #define TAKE_SLOT(array, used, max, slot) \
@@ -489,12 +584,12 @@ lr_rotation_slot(LrDatabase *db, int32 router, int32 team)
 int64
 lr_next_id(LrDatabase *db)
 {
-	LrBackend  *me = &lr_backends[lr_my_backend_index()];
+	LrBackend  *me = lr_me();
 	int64		id = ++db->last_id;
 
+	Assert(me->holds == lr_db_index(db) + 1);
 	if (me->min_id == 0)
 	{
-		me->db = lr_db_index(db);
 		me->min_id = id;
 		db->open_xacts++;
 	}
@@ -504,13 +599,14 @@ lr_next_id(LrDatabase *db)
 void
 lr_forget_ids(LrDatabase *db)
 {
-	LrBackend  *me = &lr_backends[lr_my_backend_index()];
+	LrBackend  *me = lr_me();
 
 	if (me->min_id != 0)
 	{
 		me->min_id = 0;
 		db->open_xacts--;
 	}
+	me->holds = 0;
 }
 
 int64
@@ -524,7 +620,7 @@ lr_settled_below(LrDatabase *db)
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	low = db->last_id + 1;
 	for (i = 0; i < MaxBackends; i++)
-		if (lr_backends[i].min_id != 0 && lr_backends[i].db == index)
+		if (lr_backends[i].min_id != 0 && lr_backends[i].holds == index + 1)
 			low = Min(low, lr_backends[i].min_id);
 	for (i = 0; i < lr_shared->prepared_used; i++)
 		if (TransactionIdIsValid(lr_prepared[i].xid) &&

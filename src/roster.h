@@ -10,11 +10,32 @@
  *	  db->lock			every counter of one database
  * Neither is held across a user expression, SPI, a palloc of unknown size, an
  * ereport or a catalog read: an error in a commit callback is a PANIC.
+ *
+ * Who has a slot
+ * - A database slot belongs to one installation: a database and an incarnation
+ *	 of the extension in it.  Two of one database may exist at once, while a
+ *	 transaction that drops and creates the extension is open; neither knows
+ *	 of the other.
+ * - It is in use while a transaction has pinned it (LrBackend.pin: since its
+ *	 first call of lr_database or lr_database_slot, to its end) or has
+ *	 reservations in it (LrBackend.holds), while a prepared transaction has
+ *	 any (prepared), and while it has a worker.
+ * - A slot in use is not freed, whatever has happened to its extension or
+ *	 database.  One that is not in use may be freed at any time: it is a cache.
+ * - What outlives a transaction (slots of members and seats in a session's
+ *	 memory) is good as long as the generation is the same; the generation of
+ *	 a pinned slot does not change.
+ *
+ * Who loads
+ *	 A slot is loaded by whoever needs it first, under a lock of the lock
+ *	 manager (an advisory one that nobody else can take), after it has got all
+ *	 relation locks that loading needs.  So all who wait for the end of loading
+ *	 wait where the deadlock detector sees them, and who waits for a relation
+ *	 is not loading yet: the holder of that relation may load in its place.
  */
 #ifndef LR_ROSTER_H
 #define LR_ROSTER_H
 
-#include "storage/condition_variable.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "utils/timestamp.h"
@@ -31,31 +52,39 @@
 typedef enum LrLoadState
 {
 	LR_EMPTY,
-	LR_LOADING,
 	LR_READY
 } LrLoadState;
 
 typedef struct LrDatabase
 {
-	Oid			dboid;			/* InvalidOid: slot is free; shared->lock */
-	int64		incarnation;	/* leadroute.incarnation.id; shared->lock */
+	/* who has the slot; all three under shared->lock */
+	Oid			dboid;			/* InvalidOid: slot is free */
+	int64		incarnation;	/* leadroute.incarnation.id */
+	uint64		generation;		/* of this use of the slot; never again */
+
 	LWLock	   *lock;			/* protects all below and all counters */
 	LrLoadState state;
-	ConditionVariable changed;	/* state */
 	int64		last_id;		/* last id handed out to journal or event */
 	int64		checkpoint_id;	/* last_id at the last checkpoint */
 	int			open_xacts;		/* backends whose min_id is set */
 	int			prepared;		/* entries of the prepared array */
-	Latch	   *worker;			/* of the database's worker; NULL: none */
-	int			worker_pid;
-	TimestampTz worker_started; /* last attempt of the launcher */
 	int64		rewritten;		/* counts commits of SQL that wrote the journal */
 	bool		restored;		/* journal written by SQL: see restore.c */
-	bool		worker_idle;	/* sleeps until it is woken */
-	bool		worker_woken;	/* and has been, since it last looked */
-	bool		held_hint;		/* somebody may have become eligible */
-	int64		member_saves;	/* commits that saved members, see late.h */
+
+	/* what the worker has to do, see due.h */
+	TimestampTz checkpoint_due;
+	TimestampTz held_due;
+	TimestampTz late_due;
 	int64		late_from;		/* leads to adopt late, from this id; 0: none */
+	int64		member_saves;	/* commits that saved members, see late.h */
+	bool		ids_news;		/* ids have ended since it last wrote one */
+	bool		held_news;		/* something to look at since it last looked */
+	bool		made;			/* nobody has looked yet */
+	int64		tried_id;		/* last_id when a checkpoint was last tried */
+	Latch	   *worker;			/* of the database's worker; NULL: none */
+	int			worker_pid;
+	TimestampTz worker_started; /* last start by the launcher; 0: none */
+	TimestampTz not_before;		/* the next one, unless the worker ended well */
 } LrDatabase;
 
 typedef struct LrMemberSlot
@@ -91,11 +120,15 @@ typedef struct LrRotationSlot
 	uint64		last_set;		/* hash of the last candidates; 0: none */
 } LrRotationSlot;
 
-/* Per backend: the smallest id it has handed out in its transaction. */
+/*
+ * Per backend, for its transaction; written by itself.  The slots are numbers
+ * of databases from 1.
+ */
 typedef struct LrBackend
 {
-	int			db;
-	int64		min_id;			/* 0: no transaction with ids */
+	int			pin;			/* slot that it uses; 0: none; set under shared->lock */
+	int			holds;			/* slot of its reservations; 0: none */
+	int64		min_id;			/* smallest id handed out, in holds; 0: none */
 } LrBackend;
 
 typedef enum LrCounterKind
@@ -114,6 +147,7 @@ typedef struct LrPreparedCounter
 	TransactionId xid;			/* invalid: entry is free */
 	int			db;
 	LrCounterKind kind;
+	bool		handed_over;	/* XACT: it is prepared, see prepared.h */
 	int			slot;
 	int64		amount;			/* TURN: as the transaction set it */
 	int64		before;			/* TURN: as it was before */
@@ -122,7 +156,9 @@ typedef struct LrPreparedCounter
 typedef struct LrShared
 {
 	LWLock	   *lock;
-	Latch	   *launcher;		/* NULL: not running */
+	Latch	   *launcher;		/* NULL: not running; see due.h */
+	int			waiting;		/* databases that no process was found for */
+	uint64		generation;		/* last one given to a database slot */
 	int			members_used;	/* high-water marks of the arrays */
 	int			seats_used;
 	int			rotations_used;
@@ -141,7 +177,7 @@ extern LrPreparedCounter *lr_prepared;
 extern void lr_roster_request(void);
 
 /*
- * The slot of the current database, its counters loaded.  Waits while
+ * The slot of the current database, pinned, its counters loaded.  Waits while
  * another backend loads them.  Error: leadroute.max_databases is used up.
  */
 extern LrDatabase *lr_database(void);
@@ -149,14 +185,26 @@ extern LrDatabase *lr_database(void);
 /* The same without loading: for the worker and for reading. */
 extern LrDatabase *lr_database_slot(void);
 
-/* Forgets a database that is gone or has no extension any more. */
-extern void lr_database_forget(Oid dboid);
-
-/* The slot this backend has used last, without any access; NULL: none. */
+/* The slot that this backend has used last; NULL: none, or it was freed. */
 extern LrDatabase *lr_database_known(void);
+
+/* The slot that this transaction has pinned last; NULL: none. */
+extern LrDatabase *lr_database_pinned(void);
+
+/* The transaction has ended: it uses no slot any more. */
+extern void lr_database_unpin(void);
+
+/*
+ * Frees the slots of a database that nobody uses, but that of one incarnation
+ * (0: all).  For a database that is gone or has no extension, or another one.
+ */
+extern void lr_database_sweep(Oid dboid, int64 keep);
 
 /* Index of a database slot, as the counters' slots keep it. */
 #define lr_db_index(d)	((int) ((d) - lr_shared->database))
+
+/* What this backend has in shared memory. */
+#define lr_me()	(&lr_backends[lr_my_backend_index()])
 
 /* Slots by key, made when missing; LR_NO_SLOT when the array is full. */
 extern int	lr_member_slot(LrDatabase *db, int32 member);

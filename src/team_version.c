@@ -21,7 +21,7 @@
 
 #include "append.h"
 #include "config.h"
-#include "roster.h"
+#include "reserve.h"
 
 /*
  * Raised when a (sub)transaction that has appended rows is rolled back; what
@@ -86,12 +86,11 @@ find_version(LrTeam *team, int64 hash)
 static int64
 append_version(LrTeam *team, int64 hash)
 {
-	LrDatabase *db = lr_database();
 	Datum	   *member = (Datum *) palloc(team->n * sizeof(Datum));
 	Datum	   *weight = (Datum *) palloc(team->n * sizeof(Datum));
 	Datum		values[6];
 	bool		nulls[6] = {false};
-	int64		id;
+	int64		id = lr_reserve_id();
 	int			i;
 
 	for (i = 0; i < team->n; i++)
@@ -99,10 +98,6 @@ append_version(LrTeam *team, int64 hash)
 		member[i] = Int32GetDatum(team->member[i]->id);
 		weight[i] = Float8GetDatum(team->weight[i]);
 	}
-	LWLockAcquire(db->lock, LW_EXCLUSIVE);
-	id = lr_next_id(db);
-	LWLockRelease(db->lock);
-
 	values[0] = Int64GetDatum(id);
 	values[1] = Int32GetDatum(team->router);
 	values[2] = Int32GetDatum(team->id);

@@ -286,7 +286,7 @@ is_quiet(LrDatabase *db, int64 *last_id)
 	*last_id = db->last_id;
 	open = db->open_xacts + db->prepared;
 	LWLockRelease(db->lock);
-	if (lr_backends[lr_my_backend_index()].min_id != 0)
+	if (lr_me()->min_id != 0)
 		open--;					/* our own rows are in what we read */
 	return open == 0;
 }

@@ -1,44 +1,45 @@
 /*
  * worker.c
- *	  Launcher and workers.
+ *	  The worker of a database, and its jobs.
  *
- * The launcher starts with the server, looks once at every database, and then
- * sleeps until a session that uses leadroute finds its database without a
- * worker.  A worker stays in a database that has the extension: it loads the
- * counters, writes checkpoints, settles prepared transactions and decides held
- * leads again.  With nothing to do both sleep without a timeout.
+ * The launcher starts it when something is due (due.h).  It loads the counters,
+ * writes a checkpoint, decides held leads again, waits LINGER for more, and
+ * ends.  While it is there it is connected to the database, so whoever wants
+ * to drop, rename or copy that would have to wait for it: DROP DATABASE,
+ * ALTER DATABASE and CREATE DATABASE do so for 5 seconds, holding a lock on the
+ * database.  Therefore it lingers shorter, and between two jobs, which are
+ * short, it ends if it finds that lock taken.  When another database waits for
+ * a process it does what is due, and makes room.
  *
- * Neither does anything on a standby; the launcher is started by the
- * postmaster when recovery has ended (BgWorkerStart_RecoveryFinished).
+ * LINGER spares a database in which members become free all the time the start
+ * of a process each time: at most one a second.
  */
 #include "postgres.h"
 
-#include "access/heapam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
-#include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
-#include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
-#include "utils/ps_status.h"
 #include "utils/snapmgr.h"
 
 #include "calls.h"
 #include "compat.h"
 #include "config.h"
+#include "due.h"
 #include "leadroute.h"
 #include "owner_rights.h"
 #include "recovery.h"
@@ -46,215 +47,59 @@
 #include "roster.h"
 #include "worker.h"
 
-PGDLLEXPORT void lr_launcher_main(Datum arg);
 PGDLLEXPORT void lr_worker_main(Datum arg);
 
 /* Held leads decided again in one round. */
 #define HELD_BATCH	1000
 
-/* Least milliseconds between two starts of a database's worker. */
-#define RESTART_INTERVAL	5000
+/* How long it waits for more to do before it ends, milliseconds. */
+#define LINGER		1000
 
-/* How long a held lead's row may be locked by somebody else, see route_held. */
+/* How long a held lead's row may be locked by somebody else, see call_for. */
 #define HELD_LOCK_TIMEOUT	"100ms"
 
 static LrDatabase *worker_db = NULL;
+static int64 late_from = 0;		/* what late_job is at; 0: it is not */
 
-void
-lr_worker_register(void)
+static TimestampTz
+seconds_from_now(int seconds)
 {
-	BackgroundWorker worker;
-
-	memset(&worker, 0, sizeof(worker));
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = 5;
-	snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), "leadroute");
-	snprintf(worker.bgw_function_name, sizeof(worker.bgw_function_name), "lr_launcher_main");
-	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "leadroute launcher");
-	snprintf(worker.bgw_type, sizeof(worker.bgw_type), "leadroute launcher");
-	RegisterBackgroundWorker(&worker);
+	return GetCurrentTimestamp() + seconds * USECS_PER_SEC;
 }
 
-/* ---------- launcher ---------- */
-
-static bool
-start_worker(Oid dboid)
-{
-	BackgroundWorker worker;
-	BackgroundWorkerHandle *handle;
-
-	memset(&worker, 0, sizeof(worker));
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	worker.bgw_main_arg = ObjectIdGetDatum(dboid);
-	worker.bgw_notify_pid = MyProcPid;
-	snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), "leadroute");
-	snprintf(worker.bgw_function_name, sizeof(worker.bgw_function_name), "lr_worker_main");
-	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "leadroute worker");
-	snprintf(worker.bgw_type, sizeof(worker.bgw_type), "leadroute worker");
-	return RegisterDynamicBackgroundWorker(&worker, &handle);
-}
-
-static List *
-all_databases(void)
-{
-	List	   *databases = NIL;
-	Relation	rel;
-	TableScanDesc scan;
-	HeapTuple	tuple;
-
-	StartTransactionCommand();
-	(void) GetTransactionSnapshot();
-	rel = table_open(DatabaseRelationId, AccessShareLock);
-	scan = table_beginscan_catalog(rel, 0, NULL);
-	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
-	{
-		Form_pg_database db = (Form_pg_database) GETSTRUCT(tuple);
-
-		if (db->datallowconn && !db->datistemplate)
-		{
-			MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-
-			databases = lappend_oid(databases, db->oid);
-			MemoryContextSwitchTo(old);
-		}
-	}
-	table_endscan(scan);
-	table_close(rel, AccessShareLock);
-	CommitTransactionCommand();
-	return databases;
-}
-
-/*
- * Databases that use leadroute and have no worker.  One whose worker has just
- * been started, and has ended again, waits: *timeout says how long.
- */
-static List *
-orphaned_databases(long *timeout)
-{
-	List	   *databases = NIL;
-	TimestampTz now = GetCurrentTimestamp();
-	int			i;
-
-	*timeout = -1;
-	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
-	for (i = 0; i < lr_max_databases; i++)
-	{
-		LrDatabase *db = &lr_shared->database[i];
-		long		since;
-
-		if (!OidIsValid(db->dboid) || db->worker != NULL)
-			continue;
-		since = db->worker_started == 0 ? RESTART_INTERVAL :
-			TimestampDifferenceMilliseconds(db->worker_started, now);
-		if (since >= RESTART_INTERVAL)
-		{
-			db->worker_started = now;
-			databases = lappend_oid(databases, db->dboid);
-			since = 0;
-		}
-		*timeout = *timeout < 0 ? RESTART_INTERVAL - since :
-			Min(*timeout, RESTART_INTERVAL - since);
-	}
-	LWLockRelease(lr_shared->lock);
-	return databases;
-}
-
-/* Those of the databases that exist; the others are forgotten. */
-static List *
-existing_databases(List *databases)
-{
-	List	   *all = all_databases();
-	List	   *existing = NIL;
-	ListCell   *lc;
-
-	foreach(lc, databases)
-	{
-		if (list_member_oid(all, lfirst_oid(lc)))
-			existing = lappend_oid(existing, lfirst_oid(lc));
-		else
-			lr_database_forget(lfirst_oid(lc));
-	}
-	list_free(all);
-	list_free(databases);
-	return existing;
-}
-
+/* Late ones are to be looked at, or again.  db->lock held. */
 static void
-launcher_exit(int code, Datum arg)
+late_again(LrDatabase *db, int64 from, TimestampTz at)
 {
-	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
-	lr_shared->launcher = NULL;
-	LWLockRelease(lr_shared->lock);
+	if (from == 0)
+		return;
+	db->late_from = db->late_from == 0 ? from : Min(db->late_from, from);
+	db->late_due = Min(db->late_due, at);
 }
 
+/* Gives the place up; well: what is due later may be done by another worker. */
 static void
-set_up_signals(void)
-{
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, die);
-	BackgroundWorkerUnblockSignals();
-}
-
-void
-lr_launcher_main(Datum arg)
-{
-	List	   *databases;
-	ListCell   *lc;
-	long		timeout = RESTART_INTERVAL;
-
-	set_up_signals();
-	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
-	before_shmem_exit(launcher_exit, (Datum) 0);
-	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
-	lr_shared->launcher = MyLatch;
-	LWLockRelease(lr_shared->lock);
-	ereport(LOG, (errmsg("leadroute launcher started")));
-
-	/* one that has no use for a worker ends at once */
-	databases = all_databases();
-	for (;;)
-	{
-		foreach(lc, databases)
-			if (!start_worker(lfirst_oid(lc)))
-				ereport(LOG,
-						(errmsg("leadroute found no free background process for database with OID %u",
-								lfirst_oid(lc)),
-						 errhint("Raise max_worker_processes.")));
-		list_free(databases);
-
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH |
-						 (timeout > 0 ? WL_TIMEOUT : 0), timeout,
-						 PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-		if (ConfigReloadPending)
-		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
-		}
-		databases = orphaned_databases(&timeout);
-		if (databases != NIL)
-			databases = existing_databases(databases);
-	}
-}
-
-/* ---------- worker ---------- */
-
-static void
-worker_exit(int code, Datum arg)
+leave_place(bool well)
 {
 	if (worker_db == NULL)
 		return;
-	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(worker_db->lock, LW_EXCLUSIVE);
 	if (worker_db->worker_pid == MyProcPid)
 	{
 		worker_db->worker = NULL;
 		worker_db->worker_pid = 0;
+		if (well)
+			worker_db->not_before = 0;
+		late_again(worker_db, late_from, seconds_from_now(lr_held_retry_interval));
 	}
-	LWLockRelease(lr_shared->lock);
+	LWLockRelease(worker_db->lock);
+	worker_db = NULL;
+}
+
+static void
+worker_exit(int code, Datum arg)
+{
+	leave_place(false);
 }
 
 /* Takes the place of the database's worker; false: somebody has it. */
@@ -263,7 +108,7 @@ take_place(LrDatabase *db)
 {
 	bool		mine;
 
-	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	mine = db->worker == NULL;
 	if (mine)
 	{
@@ -271,7 +116,7 @@ take_place(LrDatabase *db)
 		db->worker_pid = MyProcPid;
 		worker_db = db;
 	}
-	LWLockRelease(lr_shared->lock);
+	LWLockRelease(db->lock);
 	return mine;
 }
 
@@ -298,28 +143,87 @@ end_job(void)
 	pgstat_report_activity(STATE_IDLE, NULL);
 }
 
-/* Whether the extension is here, and its place as worker is free. */
-static bool
-find_work(void)
+typedef enum Extension
 {
-	bool		mine = false;
+	EXTENSION_GONE,				/* or not committed yet */
+	EXTENSION_BUSY,				/* somebody drops or updates it */
+	EXTENSION_HERE				/* to the end of the transaction */
+} Extension;
+
+/*
+ * DROP EXTENSION locks the extension before all that belongs to it.  So who
+ * has this lock is in nobody's way; and no worker waits for it.
+ */
+static Extension
+hold_extension(void)
+{
+	Oid			ext = get_extension_oid("leadroute", true);
+	LOCKTAG		tag;
+
+	if (!OidIsValid(ext))
+		return EXTENSION_GONE;
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, ext, 0);
+	if (LockAcquire(&tag, AccessShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		return EXTENSION_BUSY;
+	AcceptInvalidationMessages();
+	return get_extension_oid("leadroute", true) == ext ? EXTENSION_HERE :
+		EXTENSION_GONE;
+}
+
+/* Begins a job that needs the extension; does not return if that is not here. */
+static void
+begin_work(const char *what)
+{
+	begin_job(what);
+	if (hold_extension() == EXTENSION_HERE)
+		return;
+	end_job();
+	proc_exit(0);
+}
+
+/*
+ * Whether the extension is here, and the place as its worker is ours.  What the
+ * database had otherwise in shared memory goes, unless it is used: by a
+ * transaction that has created the extension and not committed.
+ */
+static bool
+find_place(void)
+{
+	LrDatabase *db = NULL;
+	Extension	extension;
 
 	begin_job("leadroute: looking for the extension");
-	if (OidIsValid(get_extension_oid("leadroute", true)))
-	{
-		mine = take_place(lr_database_slot());
-		if (mine)
-		{
-			(void) lr_database();
-			ereport(LOG,
-					(errmsg("leadroute worker started in database \"%s\"",
-							get_database_name(MyDatabaseId))));
-		}
-	}
-	else
-		lr_database_forget(MyDatabaseId);
+	extension = hold_extension();
+	if (extension == EXTENSION_HERE)
+		db = lr_database_slot();
+	if (db != worker_db)
+		leave_place(extension == EXTENSION_HERE);
+	if (db != NULL && worker_db == NULL && take_place(db))
+		(void) lr_database();
+	if (extension != EXTENSION_BUSY)
+		lr_database_sweep(MyDatabaseId, db != NULL ? db->incarnation : 0);
 	end_job();
-	return mine;
+	return worker_db != NULL;
+}
+
+/* Whether somebody drops, renames or copies the database, see above. */
+static bool
+database_wanted(void)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
+	if (LockAcquire(&tag, RowExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+		return true;
+	LockRelease(&tag, RowExclusiveLock, true);
+	return false;
+}
+
+/* The same, or another database waits for a process. */
+static bool
+in_the_way(void)
+{
+	return lr_shared->waiting > 0 || database_wanted();
 }
 
 /* A stored lead to look at: its table's name, its key, its decision. */
@@ -359,7 +263,7 @@ next_leads(const char *query, MemoryContext context, int64 after, int64 *last)
 
 	values[0] = Int64GetDatum(after);
 	values[1] = Int32GetDatum(HELD_BATCH);
-	begin_job("leadroute: reading leads that wait");
+	begin_work("leadroute: reading leads that wait");
 	/* the end of the journal is found by its BRIN index */
 	if (after > 0)
 		(void) set_config_option("enable_seqscan", "off", PGC_USERSET,
@@ -406,7 +310,7 @@ call_for(Held *h, LeadFn call)
 
 	PG_TRY();
 	{
-		begin_job("leadroute: looking at a lead that waits");
+		begin_work("leadroute: looking at a lead that waits");
 		(void) set_config_option("lock_timeout", HELD_LOCK_TIMEOUT, PGC_USERSET,
 								 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
 								 false);
@@ -429,8 +333,9 @@ call_for(Held *h, LeadFn call)
 }
 
 /*
- * Calls a function for each lead that a query finds beyond an id.  Returns
- * the first id for which it was to no avail; 0: none.
+ * Calls a function for each lead that a query finds beyond an id, until
+ * somebody wants the database.  Returns the first id for which it was to no
+ * avail, or that was left; 0: none.
  */
 static int64
 call_for_all(const char *leads, int64 after, LeadFn call)
@@ -439,8 +344,9 @@ call_for_all(const char *leads, int64 after, LeadFn call)
 												  "leadroute leads that wait",
 												  ALLOCSET_DEFAULT_SIZES);
 	int64		failed = 0;
+	bool		wanted = false;
 
-	for (;;)
+	while (!wanted)
 	{
 		List	   *held = next_leads(leads, context, after, &after);
 		ListCell   *lc;
@@ -453,8 +359,11 @@ call_for_all(const char *leads, int64 after, LeadFn call)
 
 			CHECK_FOR_INTERRUPTS();
 			MemoryContextSwitchTo(context);
-			if (!call_for(h, call) && failed == 0)
+			wanted = database_wanted();
+			if ((wanted || !call_for(h, call)) && failed == 0)
 				failed = h->id;
+			if (wanted)
+				break;
 		}
 		MemoryContextReset(context);
 	}
@@ -463,210 +372,159 @@ call_for_all(const char *leads, int64 after, LeadFn call)
 	return failed;
 }
 
-static void
-route_all_held(void)
+/* Whether leads are held that could be decided. */
+static bool
+any_held(void)
 {
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext,
+												  "leadroute held",
+												  ALLOCSET_DEFAULT_SIZES);
+	int64		last;
+	bool		found = next_leads(HELD_LEADS, context, 0, &last) != NIL;
+
+	MemoryContextSwitchTo(TopMemoryContext);
+	MemoryContextDelete(context);
+	return found;
+}
+
+/* Writes a checkpoint, and notes when the next is due. */
+static void
+checkpoint_job(LrDatabase *db)
+{
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	db->checkpoint_due = seconds_from_now(lr_checkpoint_interval);
+	db->tried_id = db->last_id;
+	db->ids_news = false;
+	LWLockRelease(db->lock);
+
+	begin_work("leadroute: writing a checkpoint");
+	(void) lr_checkpoint(db);
+	end_job();
+
+	/* ids that it lacks make the next one due when their transactions end */
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	if (!db->ids_news)
+		db->checkpoint_due = DT_NOEND;
+	LWLockRelease(db->lock);
+}
+
+/* Decides held leads, and notes when to try again those that are left. */
+static void
+held_job(LrDatabase *db)
+{
+	bool		held;
+	bool		wanted;
+
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	db->held_due = seconds_from_now(lr_held_retry_interval);
+	db->held_news = false;
+	LWLockRelease(db->lock);
+
 	(void) call_for_all(HELD_LEADS, 0, lr_route_held);
+	held = any_held();
+	wanted = database_wanted();
+
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	/* news: one may be held since we have looked */
+	if (!held && !db->held_news)
+		db->held_due = DT_NOEND;
+	else if (held && wanted)
+		db->held_due = GetCurrentTimestamp();
+	LWLockRelease(db->lock);
 }
 
 /*
  * Adopts leads whose owner has become a member since they were stored (see
  * late.h).  Those that could not be looked at are looked at again later.
- * Returns how long to sleep until then; -1: for good.
  */
-static long
-adopt_late(LrDatabase *db)
-{
-	static int64 again = 0;
-	static TimestampTz again_at = 0;
-	int64		from = 0;
-
-	LWLockAcquire(db->lock, LW_EXCLUSIVE);
-	if (!db->restored)
-	{
-		from = db->late_from;
-		db->late_from = 0;
-	}
-	LWLockRelease(db->lock);
-	if (again != 0 && (from != 0 || GetCurrentTimestamp() >= again_at))
-		from = from == 0 ? again : Min(from, again);
-	if (from != 0)
-	{
-		again = call_for_all(LATE_LEADS, from - 1, lr_adopt_late);
-		again_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-											   lr_held_retry_interval * INT64CONST(1000));
-	}
-	return again == 0 ? -1 :
-		TimestampDifferenceMilliseconds(GetCurrentTimestamp(), again_at);
-}
-
-/* Whether leads are held at all. */
-static bool
-any_held(void)
-{
-	bool		found;
-
-	begin_job("leadroute: looking for held leads");
-	SPI_connect();
-	if (SPI_execute("SELECT FROM leadroute.pool_entry WHERE state = 'held' LIMIT 1",
-					true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not look for held leads");
-	found = SPI_processed > 0;
-	SPI_finish();
-	end_job();
-	return found;
-}
-
-/* What the counters say that there is to do. */
-typedef struct Due
-{
-	int64		unsaved;		/* ids since the last checkpoint */
-	bool		prepared;
-	bool		hint;			/* somebody may have become eligible */
-	bool		restored;		/* nothing is routed yet, see restore.c */
-} Due;
-
 static void
-look(LrDatabase *db, Due *due)
+late_job(LrDatabase *db)
 {
+	int64		failed;
+
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
-	due->unsaved = db->last_id - db->checkpoint_id;
-	due->prepared = db->prepared > 0;
-	due->hint = db->held_hint;
-	due->restored = db->restored;
-	db->held_hint = db->worker_idle = db->worker_woken = false;
+	late_from = db->late_from;
+	db->late_from = 0;
+	db->late_due = DT_NOEND;
+	LWLockRelease(db->lock);
+
+	failed = late_from == 0 ? 0 :
+		call_for_all(LATE_LEADS, late_from - 1, lr_adopt_late);
+
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	late_from = 0;
+	late_again(db, failed, seconds_from_now(lr_held_retry_interval));
 	LWLockRelease(db->lock);
 }
 
-/* Before a sleep without timeout; false: something has come up meanwhile. */
-static bool
-go_idle(LrDatabase *db)
-{
-	bool		idle;
-
-	LWLockAcquire(db->lock, LW_EXCLUSIVE);
-	idle = !db->held_hint && db->prepared == 0 && db->late_from == 0 &&
-		db->last_id == db->checkpoint_id;
-	db->worker_idle = idle;
-	LWLockRelease(db->lock);
-	return idle;
-}
-
+/* Does all that is due. */
 static void
-checkpoint_job(LrDatabase *db)
-{
-	begin_job("leadroute: writing a checkpoint");
-	(void) lr_checkpoint(db);
-	end_job();
-}
-
-/* The extension was dropped: there is nothing left to do here. */
-static bool
-extension_gone(LrDatabase *db)
-{
-	bool		gone;
-
-	begin_job("leadroute: looking for the extension");
-	gone = !OidIsValid(get_extension_oid("leadroute", true));
-	if (gone)
-		lr_database_forget(MyDatabaseId);
-	else
-		gone = lr_database_slot() != db || db->worker_pid != MyProcPid;
-	end_job();
-	return gone;
-}
-
-static long
-milliseconds_until(TimestampTz then)
-{
-	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(), then);
-}
-
-/*
- * One round.  Returns how long to sleep: until the next checkpoint or the next
- * attempt at held leads; -1: until somebody wakes us.
- */
-static long
 work(LrDatabase *db)
 {
-	static TimestampTz checkpoint_at = 0;
-	static TimestampTz held_at = 0;
-	TimestampTz now = GetCurrentTimestamp();
-	long		timeout = -1;
-	long		late;
-	Due			due;
+	do
+	{
+		TimestampTz now = GetCurrentTimestamp();
+		bool		checkpoint;
+		bool		held;
+		bool		late;
 
-	look(db, &due);
-	if (due.prepared)
-	{
-		lr_settle_prepared(db);
-		timeout = lr_checkpoint_interval * 1000L;
-	}
-	late = adopt_late(db);
-	if (due.unsaved > 0)
-	{
-		if (now >= checkpoint_at || due.unsaved >= lr_checkpoint_rows)
-		{
+		LWLockAcquire(db->lock, LW_SHARED);
+		checkpoint = !db->restored && db->checkpoint_due <= now;
+		held = !db->restored && db->held_due <= now;
+		late = !db->restored && db->late_due <= now;
+		LWLockRelease(db->lock);
+		if (!checkpoint && !held && !late)
+			break;
+		if (late)
+			late_job(db);
+		if (checkpoint)
 			checkpoint_job(db);
-			checkpoint_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-														lr_checkpoint_interval * INT64CONST(1000));
-			/* a long transaction may have kept the cut where it was */
-			timeout = lr_checkpoint_interval * 1000L;
-		}
-		else
-			timeout = milliseconds_until(checkpoint_at);
-	}
-	if (due.restored)
-		timeout = timeout < 0 ? lr_held_retry_interval * 1000L : timeout;
-	else if (due.hint || now >= held_at)
-	{
-		if (any_held())
-		{
-			route_all_held();
-			held_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-												  lr_held_retry_interval * INT64CONST(1000));
-			if (any_held())
-				timeout = timeout < 0 ? milliseconds_until(held_at) :
-					Min(timeout, milliseconds_until(held_at));
-		}
-	}
-	else if (any_held())
-		timeout = timeout < 0 ? milliseconds_until(held_at) :
-			Min(timeout, milliseconds_until(held_at));
-	if (late >= 0)
-		timeout = timeout < 0 ? late : Min(timeout, late);
-	if (timeout < 0 && !go_idle(db))
-		timeout = lr_checkpoint_interval * 1000L;
-	return timeout;
+		if (held)
+			held_job(db);
+	} while (!in_the_way());
+}
+
+static bool
+nothing_due(LrDatabase *db)
+{
+	bool		nothing;
+
+	LWLockAcquire(db->lock, LW_SHARED);
+	nothing = lr_due(db) > GetCurrentTimestamp();
+	LWLockRelease(db->lock);
+	return nothing;
+}
+
+/* Waits for more to do; false: nothing has come up, or we are in the way. */
+static bool
+linger(void)
+{
+	int			rc = 0;
+
+	if (!in_the_way())
+		rc = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					   LINGER, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	(void) lr_worker_reload();
+	return !in_the_way() &&
+		((rc & WL_LATCH_SET) != 0 || !nothing_due(worker_db));
 }
 
 void
 lr_worker_main(Datum arg)
 {
-	set_up_signals();
+	lr_worker_signals();
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid,
 											  0);
 	before_shmem_exit(worker_exit, (Datum) 0);
-	if (!find_work())
-		proc_exit(0);
-	for (;;)
+	while (find_place())
 	{
-		long		timeout = work(worker_db);
-
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH |
-						 (timeout >= 0 ? WL_TIMEOUT : 0), timeout,
-						 PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-		if (ConfigReloadPending)
-		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
-		}
-		if (extension_gone(worker_db))
-		{
-			ereport(LOG, (errmsg("leadroute worker ends: the extension is gone")));
-			proc_exit(0);
-		}
+		work(worker_db);
+		if (!linger())
+			break;
 	}
+	/* whoever wants the database would have to wait for the next one too */
+	leave_place(!database_wanted());
+	proc_exit(0);
 }

@@ -1,11 +1,16 @@
 /*
  * worker.h
- *	  Background processes: one launcher, one worker a database.
+ *	  Background processes: one launcher, and a worker in a database while it
+ *	  has something to do there.
  */
 #ifndef LR_WORKER_H
 #define LR_WORKER_H
 
 /* Registers the launcher; only while preloading. */
 extern void lr_worker_register(void);
+
+/* What both do first, and when they wake up. */
+extern void lr_worker_signals(void);
+extern bool lr_worker_reload(void);
 
 #endif							/* LR_WORKER_H */

@@ -69,7 +69,7 @@ declare -A bench_rules bench_members bench_configured
 
 # drop_database NAME: so that nothing of it is vacuumed while others measure.
 drop_database() {
-	lr_psql -c "DROP DATABASE $1 WITH (FORCE)" postgres
+	lr_psql -c "DROP DATABASE $1" postgres
 }
 
 # make_leads DATABASE TABLE SHAPE PEER: a lead table as the peer has it.

@@ -8,6 +8,7 @@
 use strict;
 use warnings FATAL => 'all';
 
+use IPC::Run;
 use LeadrouteTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -125,6 +126,75 @@ for my $how (sort keys %restart)
 		invariants_ok($node, 'postgres', 'lead', $what);
 	}
 }
+
+# What a prepared transaction does to leads that were there before (it closes,
+# moves, deletes and reopens) is a new version of their rows in the journal, not
+# another lead; all of it is read again after the restart.
+$node->append_conf('postgresql.conf', 'leadroute.checkpoint_interval = 3600');
+for my $end ('COMMIT', 'ROLLBACK')
+{
+	my $deal = lc($end) . '_deal';
+	my $deals = qq(SELECT m.name, c.load FROM leadroute.member_counter() c JOIN leadroute.member m ON m.id = c.member
+		WHERE m.router = '$deal' ORDER BY 1);
+
+	$node->safe_psql(
+		'postgres', qq(
+		CREATE TABLE $deal (
+			id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+			stage text NOT NULL DEFAULT 'new',
+			owner text);
+		SELECT leadroute.attach('$deal', 'owner', router => '$deal', closed_when => \$\$stage = 'closed'\$\$);
+		INSERT INTO leadroute.member (router, name) VALUES ('$deal', 'eva'), ('$deal', 'fred');
+		INSERT INTO leadroute.rule (router, name) VALUES ('$deal', 'everyone')));
+	$node->restart;
+	$node->safe_psql(
+		'postgres', qq(
+		SELECT leadroute.checkpoint_now();
+		INSERT INTO $deal (stage) SELECT CASE g WHEN 10 THEN 'closed' ELSE 'new' END FROM generate_series(1, 10) g));
+	is($node->safe_psql('postgres', $deals), "eva|5\nfred|4", "loads before it: $end PREPARED");
+	$node->safe_psql(
+		'postgres', qq(
+		BEGIN;
+		UPDATE $deal SET stage = 'closed' WHERE id = 1;
+		UPDATE $deal SET owner = 'fred' WHERE id = 3;
+		DELETE FROM $deal WHERE id = 5;
+		UPDATE $deal SET stage = 'new' WHERE id = 10;
+		INSERT INTO $deal DEFAULT VALUES;
+		PREPARE TRANSACTION 'deals'));
+	my $held = $node->safe_psql('postgres', $deals);
+	is($held, "eva|6\nfred|6", "what it takes is held, what it gives back too: $end PREPARED");
+	$node->stop('immediate');
+	$node->start;
+	is($node->safe_psql('postgres', $deals), $held, "the same right after a crash: $end PREPARED");
+	$node->safe_psql('postgres', "$end PREPARED 'deals'");
+	is( $node->safe_psql('postgres', $deals),
+		$end eq 'COMMIT' ? "eva|3\nfred|6" : "eva|5\nfred|4", "loads after $end PREPARED");
+	verify_ok($node, 'postgres', "deals, $end PREPARED");
+	credits_ok($node, 'postgres', "deals, $end PREPARED");
+}
+
+# PREPARE TRANSACTION that fails gives back once what it has reserved, though
+# others settle meanwhile what has ended.
+$node->safe_psql('postgres', q(
+	BEGIN;
+	CREATE TABLE other (i integer);
+	PREPARE TRANSACTION 'taken'));
+my $fail = "BEGIN; INSERT INTO commit_deal (stage) SELECT 'new' FROM generate_series(1, 3); PREPARE TRANSACTION 'taken';\n";
+my ($rc, $out, $err) = $node->psql('postgres', $fail);
+like($err, qr/transaction identifier "taken" is already in use/, 'PREPARE TRANSACTION fails');
+verify_ok($node, 'postgres', 'PREPARE TRANSACTION has failed');
+my $load = start_pgbench($node, 'postgres', '-c', 6, '-j', 2, '-T', 6,
+	write_scripts($node, 'plain' => 'INSERT INTO commit_deal DEFAULT VALUES;'));
+my @failing = map {
+	my $ignored = '';
+	IPC::Run::start([ 'psql', '-XqAt', '-h', $node->host, '-p', $node->port, 'postgres' ],
+		'<', \($fail x 300), '>', \$ignored, '2>&1')
+} 1 .. 6;
+$_->finish for @failing;
+finish_pgbench($load);
+verify_ok($node, 'postgres', 'PREPARE TRANSACTION has failed many times');
+credits_ok($node, 'postgres', 'PREPARE TRANSACTION has failed many times');
+$node->safe_psql('postgres', q(ROLLBACK PREPARED 'taken'));
 
 $node->stop;
 done_testing;
