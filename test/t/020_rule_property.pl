@@ -22,8 +22,8 @@ use warnings FATAL => 'all';
 use LeadrouteTest;
 use PostgreSQL::Test::Utils;
 use RuleGenerator
-  qw(%COLUMN column_list pick chance whole literal focus lead condition indexable_condition
-  equality_condition text smaller);
+  qw(%COLUMN column_list pick chance whole literal focus lead condition @KIND columns_of
+  indexable_condition equality_condition text smaller);
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -32,7 +32,7 @@ my $seconds = $ENV{LR_SECONDS} // 25;
 my $db = 'rules';
 my $node = new_node('main', 'leadroute.held_retry_interval = 1d');
 my %count = map { $_ => 0 } qw(leads matched raised rules refused changes explained);
-my (%session, @statements, %rule, $next_id, $next_rule, @names);
+my (%session, @statements, %rule, $next_id, $next_rule, $kind, @names);
 
 diag("LR_SEED=$seed");
 
@@ -198,12 +198,12 @@ sub new_name
 }
 
 # A rule; style: equal: the n-th of a set that looks at one column; indexable: of
-# terms that an index may answer; any.
+# terms that an index may answer (all of one kind, if the round has one); any.
 sub make_rule
 {
 	my ($style, $n) = @_;
 	my $tree = $style eq 'equal' ? equality_condition($n, @names)
-	  : $style eq 'indexable' ? indexable_condition(@names)
+	  : $style eq 'indexable' ? indexable_condition($kind, @names)
 	  : condition(pick(0, 0, 1, 1, 2, 3), @names);
 
 	return {
@@ -417,11 +417,10 @@ sub report
 	my $left = 300;
 	my %some;
 
-	run('other', 'ROLLBACK');
 	%some = visible_rules($session);
 	fail_case(@wrong . " leads of $table have another rule than SQL finds; id|expected|found:",
 		join "\n", @wrong[ 0 .. ($#wrong < 9 ? $#wrong : 9) ]);
-	run($session, 'ROLLBACK');
+	run($_, 'ROLLBACK') for sort keys %session;
 	if (!fails($session, case_sql($table, $lead, %some)))
 	{
 		diag('It does not fail with the same rules alone: what went before matters.');
@@ -561,6 +560,9 @@ sub play
 	($next_id, $next_rule) = (1, 1);
 	@names = focus();
 	@names = (pick(qw(t tn i4 i8 vc ch nu)), @names) if $style eq 'equal';
+	# many rules that an index keeps side by side
+	$kind = $style eq 'indexable' && chance(0.5) ? pick(@KIND, 'between', 'prefix') : undef;
+	($n, @names) = (whole(20, 80), pick(columns_of($kind)), chance(0.4) ? pick(columns_of($kind)) : ()) if $kind;
 	@names = grep { !$seen{$_}++ } @names;
 	run('main', 'DELETE FROM leadroute.rule');
 	return 0 if !save_rules(pick('main', 'other'), map { new_name() => make_rule($style, $_) } 1 .. $n);

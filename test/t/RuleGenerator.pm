@@ -21,8 +21,8 @@ use warnings FATAL => 'all';
 use Exporter 'import';
 
 our @EXPORT_OK = qw(%COLUMN column_list pick chance whole literal focus lead
-  condition indexable_condition
-  equality_condition text smaller);
+  condition @KIND columns_of
+  indexable_condition equality_condition text smaller);
 
 # Texts; bytes of UTF-8.
 my @text = (
@@ -400,6 +400,22 @@ sub term
 	return comparison($name, $c);
 }
 
+# An OR.  An arm of it that joins what is never true with what raises may raise or
+# be left out, as an optimizer likes: there is none.
+sub any_of
+{
+	my ($new) = @_;
+	my @arm;
+
+	while (@arm < 2 || @arm < 4 && chance(0.5))
+	{
+		my $arm = $new->();
+
+		push @arm, $arm if $arm->{kind} eq 'leaf' || text($arm) !~ /(?<!IS )(?<!IS NOT )\bNULL\b|ARRAY\[\]/;
+	}
+	return { kind => 'or', child => \@arm };
+}
+
 # A condition of terms over these columns.
 sub condition
 {
@@ -408,7 +424,7 @@ sub condition
 
 	return term(@names) if $depth == 0 || $r < 0.35;
 	return { kind => 'and', child => [ map { condition($depth - 1, @names) } 1 .. whole(2, 4) ] } if $r < 0.65;
-	return { kind => 'or', child => [ map { condition($depth - 1, @names) } 1 .. whole(2, 4) ] } if $r < 0.9;
+	return any_of(sub { condition($depth - 1, @names) }) if $r < 0.9;
 	return {
 		kind => 'format',
 		format => pick('NOT (%s)', 'NOT (%s)', '(%s) IS TRUE', '(%s) IS NOT TRUE', '(%s) IS FALSE', '(%s) IS NOT NULL',
@@ -417,16 +433,53 @@ sub condition
 	};
 }
 
+# A pattern or prefix that a value of the column begins with.
+sub prefix_term
+{
+	my ($name, $c) = @_;
+	my $value = pick(@{ $c->{pool} });
+	my @char = $value =~ /[\x00-\x7f]|[\xc0-\xff][\x80-\xbf]+/g;
+	my $prefix = join '', @char[ 0 .. int(rand(@char + 1)) - 1 ];
+
+	return leaf("starts_with($name, " . literal($prefix) . ')') if chance(0.2) && $c->{type} !~ /ignore_/;
+	$prefix =~ s/([%_\\])/\\$1/g;
+	return leaf("$name LIKE " . literal($prefix . pick('%', '%', '%', '%%', '_%', '%b', '_', '')));
+}
+
+our @KIND = qw(comparison list between prefix null bool);
+
+# Columns of which a round of one kind of terms may be made.
+sub columns_of
+{
+	my ($kind) = @_;
+
+	return grep {
+		my $c = $COLUMN{$_};
+		$c->{class} ne 'odd' && !$c->{generated}
+		  && ($kind ne 'prefix' || $c->{class} eq 'text' && $c->{type} !~ /ignore_/) && ($kind ne 'bool' || $c->{class} eq 'bool')
+	} sort keys %COLUMN;
+}
+
 # What an index can answer: a few terms that compare a column with constants,
-# joined by AND or OR, sometimes beside one that it cannot.
+# joined by AND or OR, sometimes beside one that it cannot.  kind: all of them are
+# of this kind; undef: of any.
 sub indexable_term
 {
-	my (@names) = @_;
+	my ($kind, @names) = @_;
 	my $name = pick(@names);
 	my $c = $COLUMN{$name};
 	my $r = rand();
 
 	return term(@names) if $c->{class} eq 'odd' || $r < 0.05;
+	$kind = undef if $kind && !grep { $_ eq $name } columns_of($kind);
+	return $kind eq 'list' ? list($name, $c)
+	  : $kind eq 'between' ? between($name, $c)
+	  : $kind eq 'prefix' ? prefix_term($name, $c)
+	  : $kind eq 'null' ? null_term($name, $c)
+	  : $kind eq 'bool' ? bool_term($name)
+	  : comparison($name, $c)
+	  if $kind;
+	return prefix_term($name, $c) if $c->{class} eq 'text' && $r > 0.9;
 	return bool_term($name) if $c->{class} eq 'bool' && $r < 0.5;
 	return null_term($name, $c) if $r < 0.13;
 	return list($name, $c) if $r < 0.4;
@@ -437,12 +490,14 @@ sub indexable_term
 
 sub indexable_condition
 {
-	my (@names) = @_;
-	my @term = map { indexable_term(@names) } 1 .. pick(1, 1, 2, 2, 3);
-	my $tree = @term == 1 ? $term[0] : { kind => chance(0.75) ? 'and' : 'or', child => \@term };
+	my ($kind, @names) = @_;
+	my @term = map { indexable_term($kind, @names) } 1 .. pick(1, 1, 2, 2, 3);
+	my $tree = @term == 1 ? $term[0] : { kind => 'and', child => \@term };
 
-	return $tree if chance(0.8);
-	return { kind => pick('and', 'or'), child => [ $tree, chance(0.5) ? term(@names) : indexable_condition(@names) ] };
+	return $tree if chance(0.65);
+	return any_of(sub { indexable_term($kind, @names) }) if chance(0.5);
+	return any_of(sub { chance(0.3) ? term(@names) : indexable_condition($kind, @names) }) if chance(0.7);
+	return { kind => 'and', child => [ $tree, chance(0.5) ? term(@names) : indexable_condition($kind, @names) ] };
 }
 
 # The n-th condition of a large set of rules about one column, each value of it in
@@ -456,7 +511,7 @@ sub equality_condition
 	my $equal = leaf("$name = " . literal($value));
 
 	return $equal if !@others || chance(0.4);
-	return { kind => 'and', child => [ $equal, indexable_term(@others) ] };
+	return { kind => 'and', child => [ $equal, indexable_term(undef, @others) ] };
 }
 
 # ---------- trees ----------
