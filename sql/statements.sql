@@ -133,5 +133,6 @@ SELECT r.tableoid::regclass, r.id, a.kind, a.hop, a.member = r.owner AS agree FR
 	LEFT JOIN leadroute.assignment a ON a.routed_table = 'region' AND a.lead_key = row(r.id, r.area)::text AND a.is_current ORDER BY r.id;
 SELECT * FROM leadroute.verify();
 DROP TABLE lead, part, region CASCADE;
+DROP FUNCTION after_insert, looks, sub_lead, late, stores, hidden, refuse;
 DROP EXTENSION leadroute;
 DROP SCHEMA leadroute;

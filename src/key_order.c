@@ -10,6 +10,8 @@
 
 #include "fmgr.h"
 
+#include "compat.h"
+
 PG_FUNCTION_INFO_V1(lr_key_cmp);
 PG_FUNCTION_INFO_V1(lr_key_lt);
 PG_FUNCTION_INFO_V1(lr_key_le);
