@@ -440,6 +440,9 @@ BEGIN
 
 	-- What has changed is what now differs, whatever did it.
 	is_now := leadroute.export_config(its_router);
+	IF is_now = was THEN
+		RETURN;
+	END IF;
 	RETURN QUERY
 	SELECT c.table_name, d.key, CASE WHEN d.old IS NULL THEN 'insert' WHEN d.new IS NULL THEN 'delete' ELSE 'update' END,
 		CASE WHEN d.new IS NULL THEN d.old ELSE d.old - d.same END,

@@ -15,7 +15,7 @@ DECLARE
 	-- export_config tells who is away
 	io text[] := '{config_table,export_config}';
 	asks text[] := '{why,key_text}';
-	computes text[] := '{fairness,member_counter,seat_counter,condition_error,expression_error,check_condition,rule_at}';
+	computes text[] := '{fairness,member_counter,seat_counter,condition_error,expression_error,check_condition,rule_at,lint}';
 	selects text[] := '{}';
 	writes text[] := '{}';
 	calls text[] := '{}';
@@ -102,4 +102,4 @@ $$;
 GRANT USAGE ON SCHEMA leadroute TO pg_monitor;
 GRANT SELECT ON leadroute.member_status, leadroute.problem TO pg_monitor;
 GRANT EXECUTE ON FUNCTION leadroute.member_counter(), leadroute.condition_error(text, text, text),
-	leadroute.expression_error(text, text) TO pg_monitor;
+	leadroute.expression_error(text, text), leadroute.lint(text) TO pg_monitor;

@@ -56,6 +56,7 @@ INSERT INTO expected VALUES
 	('keyed_rows(content jsonb, key_columns text[])', 'TABLE(key jsonb, content jsonb)', 'sql immutable'),
 	('kind_name(kind "char")', 'text', 'sql immutable strict parallel safe PUBLIC'),
 	('lead_trigger()', 'trigger', 'c volatile'),
+	('lint(router text DEFAULT NULL::text, OUT severity text, OUT rule text, OUT what text, OUT detail text, OUT what_to_do text)', 'SETOF record', 'c volatile'),
 	('member_counter(OUT member integer, OUT load bigint, OUT last_turn bigint)', 'SETOF record', 'c volatile'),
 	('members_saved()', 'trigger', 'c volatile'),
 	('method_name(method "char")', 'text', 'sql immutable strict parallel safe PUBLIC'),
