@@ -306,7 +306,7 @@ learn(Lint *lint, LintRule *rule)
 	clauses = make_ands_implicit(expr->tree);
 	condition = lr_condition_analyse(expr->tree);
 	never = is_contradiction(expr->tree, clauses, condition);
-	rule->can_raise = expr->can_raise;
+	rule->can_raise = expr->can_raise || expr->generated != NULL;
 	rule->depends_on_writer = expr->switch_user;
 
 	MemoryContextSwitchTo(lint->context);
