@@ -144,6 +144,8 @@ ALTER TABLE lead RENAME COLUMN important TO vip;
 \echo == problem says what is a warning, once; it needs no right on rules
 SELECT count(*) FROM pg_temp.lint('n > 5 AND n < 3', '', '');
 UPDATE leadroute.rule SET team = 'empty' WHERE name = 'B';
+DELETE FROM leadroute.rule WHERE name = 'C';
+UPDATE leadroute.rule SET condition = 'n = 5' WHERE name = 'B';
 SELECT severity, what, subject, detail FROM leadroute.problem ORDER BY 2, 3;
 CREATE ROLE lint_monitor IN ROLE pg_monitor;
 SET ROLE lint_monitor;

@@ -497,7 +497,7 @@ AND NOT EXISTS (SELECT FROM leadroute.rule r WHERE r.router = ro.name AND r.enab
 UNION ALL
 -- what has no arm here; a notice is no problem
 SELECT l.severity, l.what,
-	coalesce(format('rule "%s" of router "%s"', l.rule, ro.name), format('router "%s"', ro.name)),
+	CASE WHEN l.rule IS NULL THEN format('router "%s"', ro.name) ELSE format('rule "%s" of router "%s"', l.rule, ro.name) END,
 	l.detail, l.what_to_do, NULL
 FROM leadroute.router ro
 CROSS JOIN LATERAL leadroute.lint(ro.name) l
