@@ -182,6 +182,36 @@ INSERT INTO lead VALUES (2) RETURNING owner IS NOT NULL AS owned;
 SELECT sum(c.load) FROM leadroute.member_counter() c;
 SELECT * FROM leadroute.verify();
 
+-- A statement that deletes leads and inserts others under the same keys.
+CREATE TABLE again (id integer, part integer, stage text DEFAULT 'new', owner text, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
+CREATE TABLE again_1 PARTITION OF again FOR VALUES IN (1);
+CREATE TABLE again_2 (owner text, stage text, part integer NOT NULL, id integer NOT NULL);
+ALTER TABLE again ATTACH PARTITION again_2 FOR VALUES IN (2);
+CREATE TABLE plain (id integer PRIMARY KEY, stage text DEFAULT 'new', owner text);
+SELECT leadroute.attach(t, 'owner', router => 'again', closed_when => $$stage = 'won'$$) IS NOT NULL AS attached FROM unnest('{again,plain}'::regclass[]) t;
+INSERT INTO leadroute.member (router, name) VALUES ('again', 'x'), ('again', 'y');
+INSERT INTO leadroute.rule (router, name) VALUES ('again', 'everyone');
+INSERT INTO again VALUES (1, 1), (2, 1), (3, 2), (4, 2);
+INSERT INTO plain VALUES (1), (2), (3), (4);
+WITH d AS (DELETE FROM plain WHERE id < 3 RETURNING *) INSERT INTO plain SELECT id, stage, NULL FROM d;
+WITH d AS (DELETE FROM again WHERE id < 4 RETURNING *) INSERT INTO again SELECT id, part, stage, NULL FROM d;
+-- two under one key at once; a closed one; one that is not inserted again
+WITH d AS (DELETE FROM plain WHERE id = 3 RETURNING *) INSERT INTO plain SELECT id, 'won', 'x' FROM d;
+WITH d AS (DELETE FROM plain WHERE id IN (1, 4) RETURNING *) INSERT INTO plain SELECT id, stage, owner FROM d WHERE id = 1;
+MERGE INTO again a USING (VALUES (1, 1, true), (1, 1, false)) s (id, part, old) ON a.id = s.id AND a.part = s.part AND s.old
+	WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (id, part) VALUES (s.id, s.part);
+BEGIN;
+WITH d AS (DELETE FROM plain WHERE id = 2 RETURNING *) INSERT INTO plain SELECT id, stage, NULL FROM d;
+DELETE FROM plain WHERE id = 2;
+SELECT count(*) FROM leadroute.assignment WHERE routed_table = 'plain' AND lead_key = '2' AND is_current;
+ROLLBACK;
+SELECT routed_table, lead_key, count(*) FILTER (WHERE is_current) AS current, count(*) FROM leadroute.assignment
+	WHERE routed_table IN ('again', 'plain') GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT (SELECT sum(c.load) FROM leadroute.member_counter() c JOIN leadroute.member m ON m.id = c.member WHERE m.router = 'again') AS load,
+	(SELECT count(*) FROM again) + (SELECT count(*) FROM plain WHERE stage <> 'won') AS open;
+SELECT * FROM leadroute.verify();
+DROP TABLE again, plain;
+
 DROP TABLE lead CASCADE;
 DROP FUNCTION load, move;
 DROP EXTENSION leadroute CASCADE;

@@ -28,6 +28,7 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -40,6 +41,7 @@
 #include "utils/syscache.h"
 
 #include "append.h"
+#include "compat.h"
 #include "config.h"
 #include "journal.h"
 #include "late.h"
@@ -119,6 +121,7 @@ static bool flushing = false;	/* rows of the innermost batch are in use */
 static TupleDesc row_desc[ROW_KINDS][J_COLUMNS + 1];	/* see desc_of */
 static int64 row_desc_of;		/* incarnation they are of */
 static CommandId written_cid = InvalidCommandId;
+static LocalTransactionId conflict_lxid = InvalidLocalTransactionId;
 
 /* Who acts; the innermost pair of calls. */
 typedef struct Acting
@@ -325,8 +328,9 @@ scan_current(Relation rel, int32 routed_table, const char *lead_key,
 
 /*
  * A key that has a current row gets another: its lead must have gone while
- * no trigger looked (leadroute.routing = off, a disabled trigger).  The old
- * row ends now.
+ * no trigger looked (leadroute.routing = off, a disabled trigger), or goes in
+ * this very statement, whose AFTER triggers are still to come.  The old row
+ * ends now.
  */
 static void
 resolve_conflict(Relation rel, HeapTuple row)
@@ -342,6 +346,7 @@ resolve_conflict(Relation rel, HeapTuple row)
 	SysScanDesc sys;
 	HeapTuple	old;
 
+	conflict_lxid = lr_my_lxid();
 	sys = scan_current(rel, table, key, skey);
 	while ((old = systable_getnext(sys)) != NULL)
 	{
@@ -798,6 +803,12 @@ lr_journal_known(int32 routed_table, const char *lead_key)
 		return false;
 	heap_freetuple(tuple);
 	return true;
+}
+
+bool
+lr_journal_had_conflict(void)
+{
+	return conflict_lxid == lr_my_lxid();
 }
 
 /* Replaces columns of the row at tid. */

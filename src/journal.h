@@ -101,6 +101,12 @@ extern bool lr_journal_current(int32 routed_table, const char *lead_key,
  */
 extern bool lr_journal_known(int32 routed_table, const char *lead_key);
 
+/*
+ * Whether a key got a second current row in this transaction, which ended the
+ * first one.
+ */
+extern bool lr_journal_had_conflict(void);
+
 /* Marks it superseded and ended; removes a pool entry of the lead. */
 extern void lr_journal_end(int32 routed_table, const char *lead_key,
 						   const LrCurrent *current, TimestampTz at);

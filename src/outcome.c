@@ -27,7 +27,9 @@
 #include "adopt.h"
 #include "config.h"
 #include "decide.h"
+#include "lead.h"
 #include "outcome.h"
+#include "owner_rights.h"
 #include "reserve.h"
 
 void
@@ -202,13 +204,37 @@ lr_outcome_changed(LrTable *table, const LrFacts *old, const LrFacts *new)
 		lr_journal_flush();
 }
 
+/* Whether there is a lead with that key now. */
+static bool
+lead_exists(LrTable *table, const char *key)
+{
+	LrRights	rights;
+	bool		exists;
+
+	lr_become(lr_lead_rights(table), &rights);
+	SPI_connect();
+	exists = lr_lead_fetch(table, key, false) != NULL;
+	SPI_finish();
+	lr_resign(&rights);
+	return exists;
+}
+
+/*
+ * A statement may delete a lead and insert another one under the same key; by
+ * the time of its AFTER triggers the current row is the new lead's, and the
+ * old one's has ended in a conflict.
+ */
 void
 lr_outcome_deleted(LrTable *table, const LrFacts *old)
 {
 	LrCurrent	current;
 
-	if (lr_outcome_end(table, old->key, &current, LR_EVENT_DELETED))
-		lr_journal_flush();
+	if (!lr_journal_current(table->id, old->key, &current) ||
+		(lr_journal_had_conflict() && lead_exists(table, old->key)))
+		return;
+	lr_journal_end(table->id, old->key, &current, lr_now());
+	give_back(table->id, old->key, &current, LR_EVENT_DELETED);
+	lr_journal_flush();
 }
 
 /* Keys of all current rows of a table; reads the whole journal. */

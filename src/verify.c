@@ -4,20 +4,20 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
 #include "funcapi.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "binding.h"
 #include "guard.h"
 #include "journal.h"
 #include "lead.h"
+#include "outcome.h"
 #include "owner_rights.h"
 #include "recovery.h"
 #include "reserve.h"
@@ -119,11 +119,7 @@ verify_sums(LrState *s, ReturnSetInfo *rsinfo)
 					 psprintf("%.6f", LR_CREDIT_LEADS(seat->credit)));
 }
 
-/*
- * Text of the key as SQL over the lead.  This runs as the extension's owner: by
- * format, which shows values as their types do, never by a cast, which the
- * owner of a type can define.
- */
+/* Text of the key as SQL over the lead. */
 static char *
 key_sql(LrTable *table)
 {
@@ -139,14 +135,15 @@ key_sql(LrTable *table)
 
 		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "",
 						 table->key_kind[i] == LR_KEY_NUMERIC ?
-						 psprintf("pg_catalog.trim_scale(l.%s)", column) :
+						 psprintf("pg_catalog.trim_scale(lr_lead.%s)", column) :
 						 table->key_kind[i] == LR_KEY_CHAR ?
-						 psprintf("l.%s::pg_catalog.text", column) :
-						 psprintf("l.%s", column));
+						 psprintf("lr_lead.%s::pg_catalog.text", column) :
+						 psprintf("lr_lead.%s", column));
 	}
 	if (table->nkeys > 1)
 		appendStringInfoChar(&buf, ')');
-	return psprintf("pg_catalog.format('%%s', %s)", buf.data);
+	appendStringInfoString(&buf, "::pg_catalog.text");
+	return buf.data;
 }
 
 /* Two texts of owners, compared as values of the owner column. */
@@ -180,60 +177,168 @@ same_owner(LrTable *table, const char *a, const char *b)
 	return pair.same;
 }
 
-/* Leads against current journal rows. */
+/* ---------- leads against current rows of the journal ---------- */
+
+/*
+ * Both are read in the order of their keys, side by side, by cursors under one
+ * snapshot: leads with the rights of their table's owner, whose functions
+ * their types may call, the journal with those of the extension's.
+ */
+typedef struct Side
+{
+	Oid			role;
+	Portal		portal;
+	SPITupleTable *rows;
+	uint64		n;
+	uint64		next;
+	HeapTuple	row;			/* NULL: the end */
+	char	   *key;
+} Side;
+
+/* Rows read at once. */
+#define VERIFY_CHUNK	1000
+
+static void
+open_side(Side *side, Oid role, const char *query)
+{
+	LrRights	rights;
+
+	memset(side, 0, sizeof(*side));
+	side->role = role;
+	lr_become(role, &rights);
+	side->portal = SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL,
+											 true, 0);
+	lr_resign(&rights);
+}
+
+static void
+advance(Side *side)
+{
+	if (side->next == side->n)
+	{
+		LrRights	rights;
+
+		if (side->rows != NULL)
+			SPI_freetuptable(side->rows);
+		lr_become(side->role, &rights);
+		SPI_cursor_fetch(side->portal, true, VERIFY_CHUNK);
+		lr_resign(&rights);
+		side->rows = SPI_tuptable;
+		side->n = SPI_processed;
+		side->next = 0;
+		CHECK_FOR_INTERRUPTS();
+	}
+	side->row = side->next < side->n ? side->rows->vals[side->next++] : NULL;
+	side->key = side->row != NULL ?
+		SPI_getvalue(side->row, side->rows->tupdesc, 1) : NULL;
+}
+
+static char *
+journal_text(const Side *journal, int column)
+{
+	return SPI_getvalue(journal->row, journal->rows->tupdesc, column);
+}
+
+/* The member that owns the lead; NULL: nobody, or somebody who is none. */
+static LrMember *
+owning_member(LrTable *table, const LrFacts *facts)
+{
+	LrBinding  *b = facts->owner != NULL && facts->router != NULL ?
+		lr_table_bind(table, facts->router) : NULL;
+	LrMember   *m = NULL;
+
+	if (b == NULL)
+		return NULL;
+	if (b->router->enabled)
+		m = lr_binding_member(table, b, facts->owner);
+	lr_binding_unpin(b);
+	return m;
+}
+
+/* A lead and its current row, either of which may be missing. */
+static void
+verify_lead(LrTable *table, const Side *lead, const Side *journal,
+			ReturnSetInfo *rsinfo)
+{
+	char	   *subject = psprintf("%s %s", table->name,
+								   lead != NULL ? lead->key : journal->key);
+	LrFacts		facts;
+	bool		isnull;
+	char	   *member;
+	char	   *kind;
+
+	if (lead == NULL)
+	{
+		disagree(rsinfo, "journal without lead", journal_text(journal, 4),
+				 subject, "a lead", "none");
+		return;
+	}
+	lr_facts(table, lr_lead_slot(table, SPI_getbinval(lead->row,
+													  lead->rows->tupdesc, 2,
+													  &isnull)), &facts);
+	if (journal == NULL)
+	{
+		if (!facts.closed && owning_member(table, &facts) != NULL)
+			disagree(rsinfo, "lead without journal", facts.router, subject,
+					 "a current row", "none");
+		return;
+	}
+	member = journal_text(journal, 2);
+	kind = journal_text(journal, 3);
+	if (member != NULL ? same_owner(table, member, facts.owner) :
+		kind[0] == LR_KIND_GIVEN || kind[0] == LR_KIND_MANUAL ?
+		facts.closed || owning_member(table, &facts) == NULL :
+		facts.owner == NULL)
+		return;
+	disagree(rsinfo, "owner", journal_text(journal, 4), subject, member,
+			 facts.owner);
+}
+
 static void
 verify_table(LrTable *table, ReturnSetInfo *rsinfo)
 {
-	char	   *owner = pstrdup(quote_identifier(NameStr(TupleDescAttr(table->desc, table->owner - 1)->attname)));
-	char	   *query;
-	uint64		i;
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "leadroute verify",
+												  ALLOCSET_DEFAULT_SIZES);
+	Side		lead;
+	Side		journal;
 
-	query = psprintf("SELECT COALESCE(l.key, j.lead_key), l.present, l.owner, j.lead_key IS NOT NULL,"
-					 " m.owner_value, j.kind::pg_catalog.text, r.name"
-					 " FROM (SELECT %s AS key, true AS present, NULLIF(CASE WHEN l.%s IS NOT NULL"
-					 " THEN pg_catalog.format('%%s', l.%s) END, %s) AS owner FROM %s l) l"
-					 " FULL JOIN (SELECT * FROM leadroute.journal WHERE routed_table = %d AND NOT superseded) j"
-					 " ON j.lead_key = l.key COLLATE \"C\""
-					 " LEFT JOIN leadroute.member m ON m.id = j.member"
-					 " LEFT JOIN leadroute.router r ON r.id = j.router"
-					 " WHERE l.key IS NULL OR (j.lead_key IS NOT NULL AND j.reason IS DISTINCT FROM 'unknown_member'"
-					 " AND m.owner_value IS DISTINCT FROM l.owner)",
-					 key_sql(table), owner, owner,
-					 table->nobody_isnull ? "NULL" : quote_literal_cstr(table->nobody),
-					 lr_lead_relation(table), table->id);
-	lr_read_query(query, 0, 0, 0);
-	for (i = 0; i < SPI_processed; i++)
+	open_side(&lead, lr_lead_rights(table),
+			  psprintf("SELECT %s COLLATE \"C\", lr_lead FROM %s AS lr_lead ORDER BY 1",
+					   key_sql(table), lr_lead_relation(table)));
+	open_side(&journal, lr_extension_owner(),
+			  psprintf("SELECT j.lead_key, m.owner_value, j.kind::pg_catalog.text, r.name"
+					   " FROM leadroute.journal j"
+					   " LEFT JOIN leadroute.member m ON m.id = j.member"
+					   " LEFT JOIN leadroute.router r ON r.id = j.router"
+					   " WHERE j.routed_table = %d AND NOT j.superseded ORDER BY 1",
+					   table->id));
+	advance(&lead);
+	advance(&journal);
+	while (lead.key != NULL || journal.key != NULL)
 	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		char	   *key = SPI_getvalue(row, desc, 1);
-		char	   *subject = psprintf("%s %s", table->name, key ? key : "");
+		MemoryContext old = MemoryContextSwitchTo(context);
+		int			order = lead.key == NULL ? 1 : journal.key == NULL ? -1 :
+			strcmp(lead.key, journal.key);
 
-		if (SPI_getvalue(row, desc, 2) == NULL)
-			disagree(rsinfo, "journal without lead", SPI_getvalue(row, desc, 7),
-					 subject, "a lead", "none");
-		else if (!same_owner(table, SPI_getvalue(row, desc, 5),
-							 SPI_getvalue(row, desc, 3)))
-			disagree(rsinfo, "owner", SPI_getvalue(row, desc, 7), subject,
-					 SPI_getvalue(row, desc, 5), SPI_getvalue(row, desc, 3));
+		verify_lead(table, order <= 0 ? &lead : NULL,
+					order >= 0 ? &journal : NULL, rsinfo);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+		if (order <= 0)
+		{
+			pfree(lead.key);
+			advance(&lead);
+		}
+		if (order >= 0)
+		{
+			pfree(journal.key);
+			advance(&journal);
+		}
 	}
-	SPI_freetuptable(SPI_tuptable);
-}
-
-/*
- * A partition that has become a foreign table would be read with the rights of
- * the extension's owner, somewhere else; its name, or NULL: there is none.
- */
-static char *
-foreign_partition(LrTable *table)
-{
-	List	   *all = find_all_inheritors(table->relid, AccessShareLock, NULL);
-	ListCell   *lc;
-
-	foreach(lc, all)
-		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
-			return get_rel_name(lfirst_oid(lc));
-	return NULL;
+	SPI_cursor_close(lead.portal);
+	SPI_cursor_close(journal.portal);
+	MemoryContextDelete(context);
 }
 
 static void
@@ -249,29 +354,32 @@ verify_tables(ReturnSetInfo *rsinfo)
 							 GUC_ACTION_SAVE, true, 0, false);
 	(void) set_config_option("TimeZone", "UTC", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("IntervalStyle", "postgres", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("extra_float_digits", "1", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("bytea_output", "hex", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 	lr_scan_begin(&scan, "routed_table", NULL, NULL, NULL);
 	while (lr_scan_next(&scan))
 		names = lappend(names, lr_scan_text(&scan, "name"));
 	lr_scan_end(&scan);
 	foreach(lc, names)
 	{
-		LrTable    *table = lr_table_lock_sound((char *) lfirst(lc),
-												AccessShareLock);
-		char	   *foreign;
+		LrTable    *table = lr_table_pin((char *) lfirst(lc));
 
-		if (table == NULL)
-			continue;
-		foreign = foreign_partition(table);
-		if (foreign != NULL)
-			disagree(rsinfo, "foreign partition", table->router, table->name,
-					 NULL, foreign);
+		if (table == NULL || table->broken != NULL)
+			disagree(rsinfo, "lead table", NULL, (char *) lfirst(lc),
+					 "a table with its key and owner columns",
+					 table != NULL ? table->broken : "none");
 		else
 		{
 			PushActiveSnapshot(GetLatestSnapshot());
 			verify_table(table, rsinfo);
 			PopActiveSnapshot();
 		}
-		lr_table_unpin(table);
+		if (table != NULL)
+			lr_table_unpin(table);
 	}
 	AtEOXact_GUC(false, nest);
 }

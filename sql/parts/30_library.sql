@@ -43,7 +43,7 @@ COMMENT ON FUNCTION leadroute.lint(text) IS 'What is odd about the enabled rules
 
 CREATE FUNCTION leadroute.verify(OUT what text, OUT router text, OUT subject text, OUT expected text, OUT found text) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_verify';
-COMMENT ON FUNCTION leadroute.verify() IS 'A row for each disagreement of lead tables, journal, and shared memory; none: all agrees. Shared memory is compared when no transaction with routed leads is open, else a NOTICE says so; LOCK TABLE leadroute.journal IN SHARE MODE first waits for that.';
+COMMENT ON FUNCTION leadroute.verify() IS 'A row for each disagreement of lead tables, journal, and shared memory; none: all agrees. what: journal without lead; lead without journal (open, owned by a member, and no current row); owner (expected: what the journal says, NULL: nobody or no member); lead table (gone, or a column of it); load, last_turn, credit, credit sum (counters; expected: what the journal adds up to). Reads every lead with the rights of its table''s owner, and the whole journal. Shared memory is compared when no transaction with routed leads is open, else a NOTICE says so; LOCK TABLE leadroute.journal IN SHARE MODE first waits for that.';
 
 CREATE FUNCTION leadroute.rebuild() RETURNS bigint
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_rebuild';
