@@ -211,7 +211,7 @@ lead_exists(LrTable *table, const char *key)
 	LrRights	rights;
 	bool		exists;
 
-	lr_become(lr_lead_rights(table), &rights);
+	lr_lead_become(table, true, &rights);
 	SPI_connect();
 	exists = lr_lead_fetch(table, key, false) != NULL;
 	SPI_finish();

@@ -186,7 +186,7 @@ same_owner(LrTable *table, const char *a, const char *b)
  */
 typedef struct Side
 {
-	Oid			role;
+	LrTable    *table;			/* NULL: the journal's side */
 	Portal		portal;
 	SPITupleTable *rows;
 	uint64		n;
@@ -199,13 +199,22 @@ typedef struct Side
 #define VERIFY_CHUNK	1000
 
 static void
-open_side(Side *side, Oid role, const char *query)
+act_for(const Side *side, LrRights *rights)
+{
+	if (side->table != NULL)
+		lr_lead_become(side->table, true, rights);
+	else
+		lr_become_owner(rights);
+}
+
+static void
+open_side(Side *side, LrTable *table, const char *query)
 {
 	LrRights	rights;
 
 	memset(side, 0, sizeof(*side));
-	side->role = role;
-	lr_become(role, &rights);
+	side->table = table;
+	act_for(side, &rights);
 	side->portal = SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL,
 											 true, 0);
 	lr_resign(&rights);
@@ -220,7 +229,7 @@ advance(Side *side)
 
 		if (side->rows != NULL)
 			SPI_freetuptable(side->rows);
-		lr_become(side->role, &rights);
+		act_for(side, &rights);
 		SPI_cursor_fetch(side->portal, true, VERIFY_CHUNK);
 		lr_resign(&rights);
 		side->rows = SPI_tuptable;
@@ -303,10 +312,10 @@ verify_table(LrTable *table, ReturnSetInfo *rsinfo)
 	Side		lead;
 	Side		journal;
 
-	open_side(&lead, lr_lead_rights(table),
+	open_side(&lead, table,
 			  psprintf("SELECT %s COLLATE \"C\", lr_lead FROM %s AS lr_lead ORDER BY 1",
 					   key_sql(table), lr_lead_relation(table)));
-	open_side(&journal, lr_extension_owner(),
+	open_side(&journal, NULL,
 			  psprintf("SELECT j.lead_key, m.owner_value, j.kind::pg_catalog.text, r.name"
 					   " FROM leadroute.journal j"
 					   " LEFT JOIN leadroute.member m ON m.id = j.member"
