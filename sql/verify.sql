@@ -36,7 +36,7 @@ SELECT leadroute.detach('lead') IS NOT NULL AS detached;
 SELECT leadroute.attach('lead', 'owner', closed_when => $$stage = 'won'$$) IS NOT NULL AS attached;
 SELECT * FROM leadroute.verify();
 
--- what the table's types call runs as the table's owner
+-- what the owner of a table defines for its types is not called
 CREATE ROLE regress_leadroute_owner;
 CREATE SCHEMA theirs AUTHORIZATION regress_leadroute_owner;
 SET ROLE regress_leadroute_owner;

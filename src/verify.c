@@ -4,11 +4,14 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "funcapi.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -119,7 +122,10 @@ verify_sums(LrState *s, ReturnSetInfo *rsinfo)
 					 psprintf("%.6f", LR_CREDIT_LEADS(seat->credit)));
 }
 
-/* Text of the key as SQL over the lead. */
+/*
+ * Text of the key as SQL over the lead: by format, which shows values as their
+ * types do, never by a cast, which the owner of a type can define.
+ */
 static char *
 key_sql(LrTable *table)
 {
@@ -142,8 +148,7 @@ key_sql(LrTable *table)
 	}
 	if (table->nkeys > 1)
 		appendStringInfoChar(&buf, ')');
-	appendStringInfoString(&buf, "::pg_catalog.text");
-	return buf.data;
+	return psprintf("pg_catalog.format('%%s', %s)", buf.data);
 }
 
 /* Two texts of owners, compared as values of the owner column. */
@@ -313,14 +318,14 @@ verify_table(LrTable *table, ReturnSetInfo *rsinfo)
 	Side		journal;
 
 	open_side(&lead, table,
-			  psprintf("SELECT %s COLLATE \"C\", lr_lead FROM %s AS lr_lead ORDER BY 1",
+			  psprintf("SELECT (%s) COLLATE \"C\", lr_lead FROM %s AS lr_lead ORDER BY 1",
 					   key_sql(table), lr_lead_relation(table)));
 	open_side(&journal, NULL,
 			  psprintf("SELECT j.lead_key, m.owner_value, j.kind::pg_catalog.text, r.name"
 					   " FROM leadroute.journal j"
 					   " LEFT JOIN leadroute.member m ON m.id = j.member"
 					   " LEFT JOIN leadroute.router r ON r.id = j.router"
-					   " WHERE j.routed_table = %d AND NOT j.superseded ORDER BY 1",
+					   " WHERE j.routed_table = %d AND NOT j.superseded ORDER BY j.lead_key COLLATE \"C\"",
 					   table->id));
 	advance(&lead);
 	advance(&journal);
@@ -350,6 +355,22 @@ verify_table(LrTable *table, ReturnSetInfo *rsinfo)
 	MemoryContextDelete(context);
 }
 
+/*
+ * A partition that has become a foreign table since: its leads are stored and
+ * changed somewhere else; its name, or NULL: there is none.
+ */
+static char *
+foreign_partition(LrTable *table)
+{
+	List	   *all = find_all_inheritors(table->relid, AccessShareLock, NULL);
+	ListCell   *lc;
+
+	foreach(lc, all)
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
+			return get_rel_name(lfirst_oid(lc));
+	return NULL;
+}
+
 static void
 verify_tables(ReturnSetInfo *rsinfo)
 {
@@ -375,20 +396,32 @@ verify_tables(ReturnSetInfo *rsinfo)
 	lr_scan_end(&scan);
 	foreach(lc, names)
 	{
-		LrTable    *table = lr_table_pin((char *) lfirst(lc));
+		char	   *name = (char *) lfirst(lc);
+		LrTable    *table = lr_table_pin(name);
+		bool		sound = table != NULL && table->broken == NULL;
+		char	   *foreign;
 
-		if (table == NULL || table->broken != NULL)
-			disagree(rsinfo, "lead table", NULL, (char *) lfirst(lc),
+		if (!sound)
+			disagree(rsinfo, "lead table", NULL, name,
 					 "a table with its key and owner columns",
 					 table != NULL ? table->broken : "none");
+		if (table != NULL)
+			lr_table_unpin(table);
+		if (!sound)
+			continue;
+		table = lr_table_lock_sound(name, AccessShareLock);
+		if (table == NULL)
+			continue;
+		if ((foreign = foreign_partition(table)) != NULL)
+			disagree(rsinfo, "foreign partition", table->router, table->name,
+					 NULL, foreign);
 		else
 		{
 			PushActiveSnapshot(GetLatestSnapshot());
 			verify_table(table, rsinfo);
 			PopActiveSnapshot();
 		}
-		if (table != NULL)
-			lr_table_unpin(table);
+		lr_table_unpin(table);
 	}
 	AtEOXact_GUC(false, nest);
 }
