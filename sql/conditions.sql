@@ -189,6 +189,20 @@ SELECT leadroute.detach('lead');
 SELECT sum(load) FROM leadroute.member_counter();
 SELECT * FROM leadroute.verify();
 
+-- Of many rules that raise, the first are told about and the others counted;
+-- what went wrong before the rules is told too, and a lead that is closed
+-- already waits for nobody.
+CREATE TABLE much (id integer PRIMARY KEY, n integer, done integer, owner text);
+SELECT leadroute.attach('much', 'owner', router => 'much', closed_when => '10 / done > 1') IS NOT NULL AS attached;
+INSERT INTO leadroute.rule (router, name, condition) SELECT 'much', format('r%s', lpad(i::text, 2, '0')), format('%s / n > 0', i) FROM generate_series(1, 20) i;
+INSERT INTO much VALUES (1, 0, 0), (2, 0, 1), (3, 1, 0), (4, 1, 100) RETURNING id, owner;
+SELECT lead_key, kind, rule, closed, replace(detail, ': division by zero', '!') AS detail FROM leadroute.assignment WHERE routed_table = 'much' ORDER BY 1;
+SELECT lead_key FROM leadroute.pool_entry;
+UPDATE much SET done = 1000 WHERE id = 2;
+SELECT lead_key FROM leadroute.pool_entry ORDER BY 1;
+DROP TABLE much;
+SELECT leadroute.detach('much') IS NOT NULL AS detached;
+
 DROP SCHEMA other;
 DROP FUNCTION slow;
 DROP EXTENSION leadroute;

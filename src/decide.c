@@ -24,6 +24,9 @@
 /* Least time between two events about the same error of a rule. */
 #define REPORT_INTERVAL		(60 * USECS_PER_SEC)
 
+/* Rules that a decision's detail tells about; of the others it says how many. */
+#define MAX_RULES_TOLD		8
+
 /* Evaluation of expressions over one lead. */
 typedef struct Evaluation
 {
@@ -246,6 +249,22 @@ lr_lead_router(LrTable *table, TupleTableSlot *row, char **detail)
 
 /* ---------- trying rules ---------- */
 
+/* Says in the detail what became of a rule; of the first ones only. */
+static void
+note_rule(LrDecision *decision, LrRule *rule, const char *what)
+{
+	char	   *detail = unconstify(char *, decision->entry.detail);
+
+	if (decision->told == MAX_RULES_TOLD)
+	{
+		decision->untold++;
+		return;
+	}
+	decision->told++;
+	add_detail(&detail, psprintf("rule \"%s\"", rule->name), what);
+	decision->entry.detail = detail;
+}
+
 /* Tells the event feed about an error of a rule, now and then. */
 static void
 report_error(const LrDecideRequest *request, LrBoundRule *bound,
@@ -305,10 +324,7 @@ matches(const LrDecideRequest *request, Evaluation *ev, LrBoundRule *bound,
 		return true;
 	if (error != NULL)
 	{
-		char	   *detail = unconstify(char *, decision->entry.detail);
-
-		add_detail(&detail, psprintf("rule \"%s\"", bound->rule.name), error);
-		decision->entry.detail = detail;
+		note_rule(decision, &bound->rule, error);
 		report_error(request, bound, error);
 	}
 	if (request->dry_run)
@@ -416,11 +432,8 @@ note_chosen(const LrDecideRequest *request, LrRule *rule, LrPick *pick,
 static void
 note_skipped(LrRule *rule, LrPick *pick, LrDecision *decision)
 {
-	char	   *detail = unconstify(char *, decision->entry.detail);
-
-	add_detail(&detail, psprintf("rule \"%s\"", rule->name),
-			   psprintf("none of %d members can take it", pick->fits));
-	decision->entry.detail = detail;
+	note_rule(decision, rule,
+			  psprintf("none of %d members can take it", pick->fits));
 }
 
 /* Offers the lead to a rule that matches; true: the lead is settled. */
@@ -512,6 +525,7 @@ lr_decide(const LrDecideRequest *request, LrDecision *decision)
 	e->router = b->router->id;
 	e->routed_table = request->table->id;
 	e->lead_key = request->key;
+	e->detail = request->detail;
 	e->team = -1;
 
 	lr_people_accept(b->router);
@@ -531,6 +545,8 @@ lr_decide(const LrDecideRequest *request, LrDecision *decision)
 			break;
 	}
 	end_evaluation(&ev);
+	if (decision->untold > 0)
+		e->detail = psprintf("%s; and %d more", e->detail, decision->untold);
 	if (decision->member == NULL)
 		settle_without_owner(request, decision);
 }

@@ -23,6 +23,7 @@ typedef struct LrDecideRequest
 	int			load;
 	TimestampTz now;
 	bool		dry_run;
+	char	   *detail;			/* what the journal's detail begins with; NULL: nothing */
 } LrDecideRequest;
 
 /* What became of one rule, for explain. */
@@ -50,6 +51,8 @@ typedef struct LrDecision
 	LrMember   *member;			/* NULL: no owner */
 	LrEntry		entry;			/* what the journal will say */
 	LrReservation reservation;
+	int			told;			/* rules that the detail tells about */
+	int			untold;			/* and those that it only counts */
 	List	   *trials;			/* of LrTrial, dry runs only */
 } LrDecision;
 

@@ -695,7 +695,7 @@ lr_journal_add(const LrEntry *e)
 		(e->kind == LR_KIND_GIVEN || e->kind == LR_KIND_MANUAL))
 		lr_late_lead(e->id);
 	add_row(ROW_JOURNAL, values, nulls, J_COLUMNS);
-	if (e->kind == LR_KIND_HELD)
+	if (e->kind == LR_KIND_HELD && !e->closed)
 		add_pool_entry(e);
 }
 

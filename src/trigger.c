@@ -138,7 +138,7 @@ keep_given(LrFrame *frame, LrBinding *b, char *key, char *owner, bool closed,
 
 static void
 decide_lead(LrFrame *frame, LrBinding *b, TupleTableSlot *row, char *key,
-			bool closed)
+			bool closed, char *detail)
 {
 	LrDecideRequest request = {0};
 
@@ -148,6 +148,7 @@ decide_lead(LrFrame *frame, LrBinding *b, TupleTableSlot *row, char *key,
 	request.key = key;
 	request.load = closed ? 0 : LR_LEAD_LOAD;
 	request.now = lr_now();
+	request.detail = detail;
 	lr_decide(&request, &frame->pending.decision);
 }
 
@@ -257,7 +258,7 @@ look_at_row(LrFrame *frame, Relation rel, TupleTableSlot *slot)
 		if (owner != NULL)
 			keep_given(frame, b, key, owner, closed, detail);
 		else
-			decide_lead(frame, b, row, key, closed);
+			decide_lead(frame, b, row, key, closed, detail);
 		p->decision.entry.closed = closed;
 	}
 	note_count(p, rel);
