@@ -145,6 +145,9 @@ add_detail(char **detail, const char *what, const char *error)
 {
 	char	   *add = psprintf("%s: %s", what, error);
 
+	/* two expressions may have met the same */
+	if (*detail != NULL && strstr(*detail, add) != NULL)
+		return;
 	*detail = *detail == NULL ? add : psprintf("%s; %s", *detail, add);
 }
 
