@@ -130,7 +130,7 @@ is_known(Oid func)
 /*
  * A call of func with args under collation raises no error, whatever the
  * values.  Text functions raise when the collation could not be determined,
- * LIKE when it is nondeterministic.
+ * LIKE and starts_with when it is nondeterministic.
  */
 bool
 lr_call_cannot_raise(Oid func, List *args, Oid collation)
@@ -143,6 +143,10 @@ lr_call_cannot_raise(Oid func, List *args, Oid collation)
 			if (type_is_collatable(exprType((Node *) lfirst(lc))))
 				return false;
 	}
+	/* leakproof, yet it raises */
+	if (func == F_STARTS_WITH && OidIsValid(collation) &&
+		!get_collation_isdeterministic(collation))
+		return false;
 	if (get_func_leakproof(func))
 		return true;
 	if (is_like(func) &&

@@ -286,7 +286,6 @@ sub text_term
 	my $prefix = literal(pick(@prefix));
 	my $form = int rand 14;
 
-	$form = 0 if $form >= 8 && $form <= 11 && "$column $c->{type}" =~ /ignore_/;
 	$prefix .= '::text' if chance(0.2);
 	return leaf("$column LIKE $pattern") if $form < 5;
 	return leaf("$column NOT LIKE $pattern") if $form == 5;
@@ -441,7 +440,7 @@ sub prefix_term
 	my @char = $value =~ /[\x00-\x7f]|[\xc0-\xff][\x80-\xbf]+/g;
 	my $prefix = join '', @char[ 0 .. int(rand(@char + 1)) - 1 ];
 
-	return leaf("starts_with($name, " . literal($prefix) . ')') if chance(0.2) && $c->{type} !~ /ignore_/;
+	return leaf("starts_with($name, " . literal($prefix) . ')') if chance(0.2);
 	$prefix =~ s/([%_\\])/\\$1/g;
 	return leaf("$name LIKE " . literal($prefix . pick('%', '%', '%', '%%', '_%', '%b', '_', '')));
 }
@@ -456,7 +455,7 @@ sub columns_of
 	return grep {
 		my $c = $COLUMN{$_};
 		$c->{class} ne 'odd' && !$c->{generated}
-		  && ($kind ne 'prefix' || $c->{class} eq 'text' && $c->{type} !~ /ignore_/) && ($kind ne 'bool' || $c->{class} eq 'bool')
+		  && ($kind ne 'prefix' || $c->{class} eq 'text') && ($kind ne 'bool' || $c->{class} eq 'bool')
 	} sort keys %COLUMN;
 }
 
