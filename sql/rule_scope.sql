@@ -12,11 +12,13 @@ INSERT INTO leadroute.rule (name, priority, condition, team) VALUES ('part', 1, 
 INSERT INTO leadroute.rule (name, team) VALUES ('rest', 'b');
 
 -- Refused.
+\set VERBOSITY terse
 UPDATE leadroute.rule SET percent = -0.1;
 UPDATE leadroute.rule SET percent = 100.1;
 UPDATE leadroute.rule SET percent = 'NaN';
 UPDATE leadroute.rule SET percent = NULL;
 UPDATE leadroute.rule SET valid = 'empty';
+\set VERBOSITY default
 
 -- valid: by the decision's clock, bounds as they say.
 UPDATE leadroute.rule SET valid = '[2030-01-01 00:00Z, 2030-02-01 00:00Z)' WHERE name = 'part';

@@ -200,6 +200,8 @@ lr_binding_rule(LrBinding *b, const LrRuleRef *ref)
 	bound->rule.scope = from->scope;
 	bound->rule.name = LR_IMAGE_TEXT(image, from->name);
 	bound->rule.condition = LR_IMAGE_TEXT(image, from->condition);
+	bound->rule.team_expr = LR_IMAGE_TEXT(image, from->team_expr);
+	bound->rule.member_expr = LR_IMAGE_TEXT(image, from->member_expr);
 	bound->rule.written_by = LR_IMAGE_TEXT(image, from->written_by);
 	bound->rule.search_path = LR_IMAGE_TEXT(image, from->search_path);
 	bound->rule.team = lr_team_by_id(b->router, from->team);
@@ -210,30 +212,44 @@ lr_binding_rule(LrBinding *b, const LrRuleRef *ref)
 	return bound;
 }
 
+/* One expression of a rule; NULL: there is none, or *broken says why. */
+static LrExpr *
+compile(LrTable *table, LrBinding *b, const LrRule *rule, const char *text,
+		LrExprKind kind, const char *column, char **broken)
+{
+	Relation	rel;
+	MemoryContext old;
+	LrExpr	   *expr;
+
+	if (text == NULL)
+		return NULL;
+	rel = table_open(table->relid, AccessShareLock);
+	old = MemoryContextSwitchTo(b->compiled);
+	expr = lr_compile_guarded(rel, text, kind, rule->written_by,
+							  rule->search_path,
+							  psprintf("%s of rule \"%s\"", column, rule->name),
+							  broken);
+	MemoryContextSwitchTo(old);
+	if (expr != NULL)
+		lr_generated_need(table, rel, expr);
+	table_close(rel, AccessShareLock);
+	return expr;
+}
+
 void
 lr_binding_compile(LrTable *table, LrBinding *b, LrBoundRule *bound)
 {
 	const LrRule *rule = &bound->rule;
-	MemoryContext old;
-	Relation	rel;
 
 	if (bound->compiled)
 		return;
-	if (rule->condition != NULL)
-	{
-		rel = table_open(table->relid, AccessShareLock);
-		old = MemoryContextSwitchTo(b->compiled);
-		bound->condition = lr_compile_guarded(rel, rule->condition,
-											  LR_EXPR_BOOL, rule->written_by,
-											  rule->search_path,
-											  psprintf("condition of rule \"%s\"",
-													   rule->name),
-											  &bound->broken);
-		MemoryContextSwitchTo(old);
-		if (bound->condition != NULL)
-			lr_generated_need(table, rel, bound->condition);
-		table_close(rel, AccessShareLock);
-	}
+	bound->condition = compile(table, b, rule, rule->condition, LR_EXPR_BOOL,
+							   "condition", &bound->broken);
+	bound->target = rule->member_expr != NULL ?
+		compile(table, b, rule, rule->member_expr, LR_EXPR_TEXT, "member_expr",
+				&bound->target_broken) :
+		compile(table, b, rule, rule->team_expr, LR_EXPR_TEXT, "team_expr",
+				&bound->target_broken);
 	bound->compiled = true;
 }
 

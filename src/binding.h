@@ -23,6 +23,8 @@ typedef struct LrRule
 	int32		priority;
 	const char *name;
 	const char *condition;		/* NULL: every lead */
+	const char *team_expr;		/* these two say it lead by lead; NULL: team does */
+	const char *member_expr;
 	LrTeam	   *team;
 	char		method;			/* LR_METHOD_… */
 	char		overflow;		/* LR_OVERFLOW_… */
@@ -38,6 +40,8 @@ typedef struct LrBoundRule
 	bool		compiled;		/* the two below are valid */
 	LrExpr	   *condition;		/* NULL: every lead, or broken */
 	char	   *broken;			/* why it can never match; NULL: it can */
+	LrExpr	   *target;			/* team_expr or member_expr; NULL: none, or broken */
+	char	   *target_broken;	/* why it never gives a name; NULL: it can */
 	TimestampTz reported_at;	/* last event about an error of it */
 } LrBoundRule;
 
@@ -77,8 +81,8 @@ extern void lr_bindings_free(LrTable *table);
 extern LrBoundRule *lr_binding_rule(LrBinding *b, const LrRuleRef *ref);
 
 /*
- * Compiles a rule's condition unless it is.  A mistake in it is no error, see
- * LrBoundRule.broken.
+ * Compiles a rule's expressions unless they are.  A mistake in one is no
+ * error, see LrBoundRule.broken and target_broken.
  */
 extern void lr_binding_compile(LrTable *table, LrBinding *b,
 							   LrBoundRule *bound);

@@ -263,6 +263,9 @@ lr_config_changed(PG_FUNCTION_ARGS)
 		lr_config_own_change();
 	}
 
+	if (strcmp(table, "territory") == 0)
+		CacheInvalidateRelcacheByRelid(lr_relid("territory"));
+
 	if (TRIGGER_FIRED_BY_TRUNCATE(td->tg_event))
 	{
 		raise_all();

@@ -249,6 +249,14 @@ changes_router(Row *row)
 	return former_exists;
 }
 
+/* Whether an UPDATE of a rule writes another expression. */
+static bool
+expressions_differ(Row *row)
+{
+	return differs(row, "condition") || differs(row, "team_expr") ||
+		differs(row, "member_expr");
+}
+
 /*
  * A condition is checked when it is new, concerns other tables, runs with
  * other rights or comes into force.  A rule whose condition has broken since
@@ -256,9 +264,9 @@ changes_router(Row *row)
  * does not stop a change elsewhere that cascades to it.
  */
 static bool
-condition_needs_check(Row *row)
+rule_needs_check(Row *row)
 {
-	return row->old == NULL || differs(row, "condition") ||
+	return row->old == NULL || expressions_differ(row) ||
 		changes_router(row) || differs(row, "routed_table") ||
 		differs(row, "written_by") || differs(row, "search_path") ||
 		(is_true(row, row->new, "enabled") &&
@@ -276,7 +284,9 @@ check_rule(Row *row)
 	};
 	char	   *condition = text_of(row, row->new, "condition");
 	char	   *name = text_of(row, row->new, "name");
-	bool		changed = row->old == NULL || differs(row, "condition");
+	char	   *team_expr = text_of(row, row->new, "team_expr");
+	char	   *member_expr = text_of(row, row->new, "member_expr");
+	bool		changed = row->old == NULL || expressions_differ(row);
 	ListCell   *lc;
 
 	check_word("method", text_of(row, row->new, "method"), methods);
@@ -294,13 +304,24 @@ check_rule(Row *row)
 		row->new = heap_modify_tuple_by_cols(row->new, row->desc, 1, &attno,
 											 &value, &isnull);
 	}
-	if (condition == NULL || !condition_needs_check(row))
+	if ((condition == NULL && team_expr == NULL && member_expr == NULL) ||
+		!rule_needs_check(row))
 		return;
 	foreach(lc, tables_of(text_of(row, row->new, "router"),
 						  text_of(row, row->new, "routed_table")))
-		check_expression(((Attached *) lfirst(lc))->relid, condition,
-						 LR_EXPR_BOOL, row,
-						 psprintf("condition of rule \"%s\"", name));
+	{
+		Oid			relid = ((Attached *) lfirst(lc))->relid;
+
+		if (condition != NULL)
+			check_expression(relid, condition, LR_EXPR_BOOL, row,
+							 psprintf("condition of rule \"%s\"", name));
+		if (team_expr != NULL)
+			check_expression(relid, team_expr, LR_EXPR_TEXT, row,
+							 psprintf("team_expr of rule \"%s\"", name));
+		if (member_expr != NULL)
+			check_expression(relid, member_expr, LR_EXPR_TEXT, row,
+							 psprintf("member_expr of rule \"%s\"", name));
+	}
 }
 
 /* ---------- member, team_member, absence ---------- */

@@ -47,7 +47,7 @@ static const char *const relation_name[] = {
 	"routed_table", "routed_table_pkey", "journal", "journal_current",
 	"journal_past", "journal_order", "event", "event_order", "pool_entry", "pool_entry_pkey",
 	"team_version", "team_version_find", "team_version_id", "checkpoint",
-	"config_history",
+	"config_history", "territory", "territory_key",
 };
 
 /*

@@ -36,6 +36,7 @@ typedef struct LrMember
 	int			slot;			/* LR_NO_SLOT: shared memory is full */
 	int			nabsence;
 	LrAbsence  *absence;
+	struct LrTeam *alone;		/* see lr_team_alone */
 } LrMember;
 
 typedef struct LrTeam
@@ -120,6 +121,13 @@ extern LrTeam *lr_team_by_name(LrRouter *router, const char *name);
 
 /* id 0: every member. */
 extern LrTeam *lr_team_by_id(LrRouter *router, int32 id);
+
+/*
+ * A team of this member only, for rules that name a member: id -1, without a
+ * rotation.  Nobody is in it if the member was inactive when its router was
+ * read.
+ */
+extern LrTeam *lr_team_alone(LrRouter *router, LrMember *m);
 
 /* id of team_version for this composition; appends the row when missing. */
 extern int64 lr_team_version(LrTeam *team);

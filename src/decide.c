@@ -20,6 +20,7 @@
 #include "decide.h"
 #include "generated.h"
 #include "rule_scope.h"
+#include "territory.h"
 
 /* Least time between two events about the same error of a rule. */
 #define REPORT_INTERVAL		(60 * USECS_PER_SEC)
@@ -31,6 +32,7 @@
 typedef struct Evaluation
 {
 	LrTable    *table;
+	const LrRouter *router;		/* that decides; NULL: it is not known yet */
 	ExprContext *econtext;
 	Bitmapset  *generated;		/* columns computed in the row */
 	MemoryContext context;
@@ -63,6 +65,7 @@ static void
 begin_evaluation(Evaluation *ev, LrTable *table, TupleTableSlot *row)
 {
 	ev->table = table;
+	ev->router = NULL;
 	ev->generated = NULL;
 	ev->econtext = table->econtext;
 	ev->econtext->ecxt_scantuple = row;
@@ -87,6 +90,7 @@ end_evaluation(Evaluation *ev)
 static Datum
 evaluate_guarded(Evaluation *ev, LrExpr *expr, bool *isnull)
 {
+	const LrRouter *outer_router = lr_territory_router(ev->router);
 	volatile Datum value = (Datum) 0;
 	volatile bool null = true;
 	int			outer = evaluating_nest;
@@ -118,6 +122,7 @@ evaluate_guarded(Evaluation *ev, LrExpr *expr, bool *isnull)
 		CurrentResourceOwner = ev->owner;
 		ev->open = false;
 		evaluating_nest = outer;
+		(void) lr_territory_router(outer_router);
 		if (lr_error_is_fatal(error->sqlerrcode))
 			ReThrowError(error);
 		ev->error = pstrdup(error->message);
@@ -125,6 +130,7 @@ evaluate_guarded(Evaluation *ev, LrExpr *expr, bool *isnull)
 	}
 	PG_END_TRY();
 	evaluating_nest = outer;
+	(void) lr_territory_router(outer_router);
 	*isnull = null;
 	return value;
 }
@@ -357,6 +363,85 @@ takes(const LrDecideRequest *request, Evaluation *ev, LrBoundRule *bound,
 	return false;
 }
 
+/* A rule that matches names nobody: the next one is tried. */
+static LrRule *
+no_target(const LrDecideRequest *request, LrBoundRule *bound,
+		  const char *reason, char *why, LrDecision *decision)
+{
+	note_rule(decision, &bound->rule, why);
+	if (decision->entry.reason == NULL)
+		decision->entry.reason = reason;
+	if (request->dry_run)
+		add_trial(decision, &bound->rule, LR_TRIED_NO_TARGET)->error = why;
+	return NULL;
+}
+
+/* The member of that name, else the one with that owner value; NULL: none. */
+static LrMember *
+find_member(const LrDecideRequest *request, const char *name)
+{
+	LrMember   *m = lr_member_by_name(request->binding->router, name);
+
+	return m != NULL ? m :
+		lr_binding_member(request->table, request->binding, name);
+}
+
+/*
+ * The rule with its team, for this lead; NULL: it has none.  A copy where the
+ * lead says which, since the rule is everybody's.
+ */
+static LrRule *
+with_target(const LrDecideRequest *request, Evaluation *ev, LrBoundRule *bound,
+			LrDecision *decision)
+{
+	LrRouter   *router = request->binding->router;
+	char	   *detail = unconstify(char *, decision->entry.detail);
+	const char *column = bound->rule.member_expr ? "member" : "team";
+	const char *reason = bound->rule.member_expr ? "unknown_member" : "unknown_team";
+	LrRule	   *rule;
+	LrMember   *m;
+	char	   *name;
+	bool		isnull;
+	Datum		value;
+
+	if (bound->rule.team_expr == NULL && bound->rule.member_expr == NULL)
+		return &bound->rule;
+	lr_binding_compile(request->table, request->binding, bound);
+	if (bound->target == NULL)
+	{
+		report_error(request, bound, bound->target_broken);
+		return no_target(request, bound, reason, bound->target_broken, decision);
+	}
+	compute_generated(ev, bound->target, &detail);
+	decision->entry.detail = detail;
+	value = evaluate(ev, bound->target, &isnull);
+	if (ev->error != NULL)
+	{
+		report_error(request, bound, ev->error);
+		return no_target(request, bound, reason, ev->error, decision);
+	}
+	if (isnull)
+		return no_target(request, bound, reason,
+						 psprintf("%s_expr is NULL", column), decision);
+	name = TextDatumGetCString(value);
+	rule = (LrRule *) palloc(sizeof(LrRule));
+	*rule = bound->rule;
+	if (rule->team_expr != NULL)
+		rule->team = lr_team_by_name(router, name);
+	else
+	{
+		m = find_member(request, name);
+		rule->team = m != NULL ? lr_team_alone(router, m) : NULL;
+		/* one member: nothing to choose, and no turn to take */
+		rule->method = LR_METHOD_LONGEST_IDLE;
+	}
+	if (rule->team == NULL)
+		return no_target(request, bound, reason,
+						 psprintf("there is no %s \"%s\"", column, name),
+						 decision);
+	return rule;
+}
+
 static void
 pick_from(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
 		  LrPick *pick)
@@ -374,7 +459,7 @@ pick_from(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
 	r.now = request->now;
 	r.seed = hash_bytes_extended((const unsigned char *) request->key,
 								 strlen(request->key), request->table->id);
-	if (!request->dry_run)
+	if (!request->dry_run && rule->team->id >= 0)
 		(void) lr_team_version(rule->team);
 	lr_pick(&r, pick);
 }
@@ -390,7 +475,7 @@ note_pick(const LrDecideRequest *request, LrRule *rule, LrPick *pick,
 	e->rule = rule->id;
 	e->rule_version = rule->version;
 	e->team = rule->team->id;
-	e->method = rule->method;
+	e->method = rule->team->id >= 0 ? rule->method : '\0';
 	e->team_version = rule->team->version;
 	e->npassed = pick->npassed;
 	e->passed_count = pick->passed_count;
@@ -427,7 +512,7 @@ note_chosen(const LrDecideRequest *request, LrRule *rule, LrPick *pick,
 	e->load = request->load;
 	e->id = pick->reservation.id;
 	e->turn = pick->reservation.turn;
-	e->has_measure = pick->has_measure;
+	e->has_measure = pick->has_measure && rule->team->id >= 0;
 	e->measure = pick->measure;
 }
 
@@ -533,18 +618,21 @@ lr_decide(const LrDecideRequest *request, LrDecision *decision)
 
 	lr_people_accept(b->router);
 	begin_evaluation(&ev, request->table, request->row);
+	ev.router = b->router;
 	/* a dry run tries all, so that explain can say why each did not match */
 	lr_rule_search_begin(&search, b->index,
 						 request->dry_run ? NULL : request->row);
 	while (lr_rule_search_next(&search, &ref))
 	{
 		LrBoundRule *bound = lr_binding_rule(b, &ref);
+		LrRule	   *rule;
 
 		if (!takes(request, &ev, bound, decision))
 			continue;
+		rule = with_target(request, &ev, bound, decision);
 		/* reservations belong to the lead's own (sub)transaction */
 		end_evaluation(&ev);
-		if (try_rule(request, &bound->rule, decision))
+		if (rule != NULL && try_rule(request, rule, decision))
 			break;
 	}
 	end_evaluation(&ev);

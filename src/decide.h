@@ -32,6 +32,7 @@ typedef enum LrTried
 	LR_TRIED_NO_MATCH,
 	LR_TRIED_NOT_IN_FORCE,		/* outside of valid */
 	LR_TRIED_NOT_DRAWN,			/* matches, but not in its percent */
+	LR_TRIED_NO_TARGET,			/* matches, names nobody: error says why */
 	LR_TRIED_ERROR,				/* error: its message */
 	LR_TRIED_NO_MEMBER,			/* its team has nobody */
 	LR_TRIED_NOBODY,			/* members fit, none can take it now */

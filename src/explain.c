@@ -50,6 +50,8 @@ tried_word(LrTried tried)
 			return "not in force now";
 		case LR_TRIED_NOT_DRAWN:
 			return "matches, but the lead is not in its percent";
+		case LR_TRIED_NO_TARGET:
+			return "matches, but names nobody";
 		case LR_TRIED_ERROR:
 			return "error";
 		case LR_TRIED_NO_MEMBER:
@@ -141,11 +143,14 @@ explain_team(ReturnSetInfo *rsinfo, const LrTrial *trial)
 	const LrPick *pick = trial->pick;
 	int			i;
 
-	line(rsinfo, psprintf("      %s, %s: %d of %d %s can take it",
-						  team->name ? psprintf("team \"%s\"", team->name) :
-						  "every member", method_word(trial->rule->method),
-						  pick->candidates, team->n,
-						  team->n == 1 ? "member" : "members"));
+	if (team->id < 0)
+		line(rsinfo, psprintf("      member \"%s\"", team->name));
+	else
+		line(rsinfo, psprintf("      %s, %s: %d of %d %s can take it",
+							  team->name ? psprintf("team \"%s\"", team->name) :
+							  "every member", method_word(trial->rule->method),
+							  pick->candidates, team->n,
+							  team->n == 1 ? "member" : "members"));
 	for (i = 0; i < team->n; i++)
 	{
 		const LrCandidate *c = &pick->all[i];
@@ -176,6 +181,8 @@ result_words(const LrDecision *d)
 					"no rule matches" :
 					strcmp(d->entry.reason, "no_member") == 0 ?
 					"the teams of the rules that match have no member" :
+					strncmp(d->entry.reason, "unknown", 7) == 0 ?
+					"the rules that match name nobody" :
 					"nobody can take it now");
 }
 

@@ -20,6 +20,7 @@
 
 #include "compat.h"
 #include "config.h"
+#include "territory.h"
 #include "frame.h"
 #include "journal.h"
 #include "leadroute.h"
@@ -219,6 +220,7 @@ _PG_init(void)
 	MarkGUCPrefixReserved("leadroute");
 
 	lr_config_init();
+	lr_territory_init();
 	lr_journal_init();
 	lr_reserve_init();
 }

@@ -63,6 +63,7 @@ typedef struct LintRule
 	char	   *condition;		/* NULL: every lead */
 	char	   *routed_table;	/* NULL: all */
 	char	   *team;			/* NULL: every member */
+	bool		computed;		/* the lead says which team or member */
 	bool		staffed;
 	bool		next_rule;		/* overflow: next_rule */
 	bool		stops;			/* overflow: none */
@@ -152,6 +153,8 @@ read_rule(LrScan *scan, LrRouter *router)
 	rule->next_rule = strcmp(overflow, "next_rule") == 0;
 	rule->stops = strcmp(overflow, "none") == 0;
 	team = rule->team ? lr_team_by_name(router, rule->team) : router->everyone;
+	rule->computed = lr_scan_text(scan, "team_expr") != NULL ||
+		lr_scan_text(scan, "member_expr") != NULL;
 	rule->staffed = team != NULL && team->n > 0;
 	lr_rule_scope_read(&rule->scope, scan);
 	return rule;
@@ -449,7 +452,7 @@ comparable(const LintRule *a, const LintRule *b)
 static bool
 always_asked(const Lint *lint, const LintRule *earlier, const LintRule *rule)
 {
-	return earlier->staffed && !earlier->can_raise &&
+	return earlier->staffed && !earlier->computed && !earlier->can_raise &&
 		earlier->scope.percent >= 100 &&
 		earlier->scope.since <= Max(rule->scope.since, lint->now) &&
 		earlier->scope.until >= rule->scope.until &&
@@ -461,7 +464,8 @@ static bool
 leaves_nothing(const LintRule *earlier, const LintRule *rule)
 {
 	return earlier->stops ||
-		(rule->next_rule && same_text(earlier->team, rule->team));
+		(rule->next_rule && !rule->computed &&
+		 same_text(earlier->team, rule->team));
 }
 
 /* One of several rules is true, as a clause. */
@@ -602,7 +606,9 @@ find_wider(void *arg)
 	{
 		LintRule   *later = c->lint->candidate[i];
 
-		if (comparable(c->rule, later) && !same_text(c->rule->team, later->team) &&
+		if (comparable(c->rule, later) &&
+			(c->rule->computed || later->computed ||
+			 !same_text(c->rule->team, later->team)) &&
 			predicate_implied_by(later->clauses, c->rule->clauses, false))
 			later->narrower = c->rule;
 	}
@@ -755,7 +761,7 @@ report_rule(Lint *lint, const LintRule *rule)
 		finding(lint, "warning", rule, "percent_zero",
 				"It takes 0 percent of the leads: none.",
 				"Raise percent, or disable the rule.");
-	if (!rule->staffed)
+	if (!rule->staffed && !rule->computed)
 		finding(lint, "warning", rule, "team_empty",
 				rule->team == NULL ? pstrdup("The router has no active member.") :
 				psprintf("Team \"%s\" has no active member.", rule->team),

@@ -198,11 +198,12 @@ compare_memberships(const void *a, const void *b)
 	return strcmp(x->member->name, y->member->name);
 }
 
+static uint64 last_serial = 0;
+
 /* Fills in a team from its n memberships, which are in order. */
 static void
 fill_team(LrTeam *team, LrDatabase *db, Membership *from, int n)
 {
-	static uint64 last_serial = 0;
 	double		factor;
 	int			i;
 
@@ -316,6 +317,43 @@ make_everyone(LrRouter *router, LrDatabase *db)
 	fill_team(everyone, db, all, n);
 	pfree(all);
 	return everyone;
+}
+
+LrTeam *
+lr_team_alone(LrRouter *router, LrMember *m)
+{
+	LrTeam	   *everyone = router->everyone;
+	MemoryContext old;
+	LrTeam	   *team;
+	int			i;
+
+	if (m->alone != NULL)
+		return m->alone;
+	old = MemoryContextSwitchTo(router->context);
+	team = (LrTeam *) palloc0(sizeof(LrTeam));
+	team->id = -1;
+	team->router = router->id;
+	team->name = m->name;
+	team->serial = ++last_serial;
+	team->rotation = LR_NO_SLOT;
+	team->member = (LrMember **) palloc0(sizeof(LrMember *));
+	team->weight = (double *) palloc0(sizeof(double));
+	team->seat = (int *) palloc0(sizeof(int));
+	team->share = (int64 *) palloc0(sizeof(int64));
+	team->lead_share = (int64 *) palloc0(sizeof(int64));
+	team->why = (uint8 *) palloc0(1);
+	for (i = 0; i < everyone->n && team->n == 0; i++)
+		if (everyone->member[i] == m)
+		{
+			team->n = 1;
+			team->member[0] = m;
+			team->weight[0] = team->total_weight = 1;
+			team->seat[0] = everyone->seat[i];
+			team->share[0] = team->share_sum = LR_CREDIT_ONE;
+		}
+	m->alone = team;
+	MemoryContextSwitchTo(old);
+	return team;
 }
 
 static void

@@ -368,6 +368,8 @@ row_of_image(const LrImage *image, const LrImageRule *from, LrRuleRow *row)
 	row->scope = from->scope;
 	row->name = LR_IMAGE_TEXT(image, from->name);
 	row->condition = LR_IMAGE_TEXT(image, from->condition);
+	row->team_expr = LR_IMAGE_TEXT(image, from->team_expr);
+	row->member_expr = LR_IMAGE_TEXT(image, from->member_expr);
 	row->written_by = LR_IMAGE_TEXT(image, from->written_by);
 	row->search_path = LR_IMAGE_TEXT(image, from->search_path);
 }
@@ -1041,6 +1043,8 @@ write_rule(LrImageBuilder *b, Rule *rule, LrOffset at)
 	to.scope = rule->row.scope;
 	to.name = write_text(b, rule->row.name);
 	to.condition = write_text(b, rule->row.condition);
+	to.team_expr = write_text(b, rule->row.team_expr);
+	to.member_expr = write_text(b, rule->row.member_expr);
 	to.written_by = write_shared(b, 0, rule->row.written_by);
 	to.search_path = write_shared(b, 1, rule->row.search_path);
 	if (rule->image != NULL)

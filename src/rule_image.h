@@ -30,6 +30,8 @@ typedef struct LrRuleRow
 	LrRuleScope scope;
 	const char *name;
 	const char *condition;		/* NULL: every lead */
+	const char *team_expr;		/* NULL: the team is fixed */
+	const char *member_expr;	/* NULL: a team */
 	const char *written_by;
 	const char *search_path;
 } LrRuleRow;
@@ -53,6 +55,8 @@ typedef struct LrImageRule
 	LrOffset	checks;			/* LrImageCheck[nchecks] */
 	LrOffset	name;
 	LrOffset	condition;
+	LrOffset	team_expr;
+	LrOffset	member_expr;
 	LrOffset	written_by;		/* shared by rules, like search_path */
 	LrOffset	search_path;
 } LrImageRule;

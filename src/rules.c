@@ -71,6 +71,8 @@ read_row(LrScan *scan, LrRouter *router, LrRuleRow *row)
 	row->method = method_code(lr_scan_text(scan, "method"));
 	row->overflow = overflow_code(lr_scan_text(scan, "overflow"));
 	row->condition = lr_scan_text(scan, "condition");
+	row->team_expr = lr_scan_text(scan, "team_expr");
+	row->member_expr = lr_scan_text(scan, "member_expr");
 	row->written_by = lr_scan_text(scan, "written_by");
 	row->search_path = lr_scan_text(scan, "search_path");
 	lr_rule_scope_read(&row->scope, scan);

@@ -121,6 +121,8 @@ CREATE TABLE leadroute.rule (
 	routed_table	text COLLATE "C" REFERENCES leadroute.routed_table (name),
 	condition		text,
 	team			text COLLATE "C",
+	team_expr		text,
+	member_expr		text,
 	method			text NOT NULL DEFAULT 'round_robin',
 	overflow		text NOT NULL DEFAULT 'next_rule',
 	percent			numeric NOT NULL DEFAULT 100 CHECK (percent BETWEEN 0 AND 100),
@@ -129,6 +131,7 @@ CREATE TABLE leadroute.rule (
 	search_path		text,
 	PRIMARY KEY (router, name),
 	UNIQUE (id),
+	CONSTRAINT rule_one_target CHECK (num_nonnulls(team, team_expr, member_expr) <= 1),
 	FOREIGN KEY (router, team) REFERENCES leadroute.team (router, name) ON UPDATE CASCADE
 );
 COMMENT ON TABLE leadroute.rule IS 'One row is a rule: a condition, a target and a method. A lead goes to the first enabled rule whose condition is true: smaller priority first, then rules with a condition, then by name.';
@@ -141,6 +144,8 @@ COMMENT ON COLUMN leadroute.rule.enabled IS 'false: the rule is not tried.';
 COMMENT ON COLUMN leadroute.rule.routed_table IS 'Attached table it is for. NULL: all attached tables of the router; the condition must be valid for each.';
 COMMENT ON COLUMN leadroute.rule.condition IS 'SQL over the lead''s columns, boolean; no sub-selects, no volatile functions. NULL: every lead.';
 COMMENT ON COLUMN leadroute.rule.team IS 'Team among whose members the lead is distributed. NULL: every member of the router; such rules share one rotation, weight 1, ties by name.';
+COMMENT ON COLUMN leadroute.rule.team_expr IS 'SQL over the lead that gives the name of the team, instead of team. NULL or an unknown name: the rule has nobody for the lead (reason unknown_team), the next ones are tried.';
+COMMENT ON COLUMN leadroute.rule.member_expr IS 'SQL over the lead that gives the name of a member, or else its owner_value, instead of a team: the lead is for this member alone, without a method. NULL or unknown: the rule has nobody for the lead (reason unknown_member), the next ones are tried.';
 COMMENT ON COLUMN leadroute.rule.method IS 'round_robin: turns by weight, exact shares. least_loaded: fewest open leads by capacity or weight. longest_idle: longest without a new lead. random: by weight, seeded by the lead''s key.';
 COMMENT ON COLUMN leadroute.rule.overflow IS 'When members fit but none can take the lead now: next_rule: the following rules are tried. ignore_limits: the method decides without regard to capacity, never an absent or inactive member. none: the lead stays without owner.';
 COMMENT ON COLUMN leadroute.rule.percent IS 'Which part of the leads that match the rule takes, from 0 (none) to 100 (all); the following rules are tried for the others. The same lead always falls the same way, by a hash of the ids of router and rule and the lead''s key: more leads join when it is raised, a rename changes nothing, another rule draws anew.';
@@ -171,6 +176,34 @@ COMMENT ON COLUMN leadroute.absence.written_by IS 'Role that wrote it.';
 
 -- Its key may hold NULL, so it cannot identify rows for logical replication.
 ALTER TABLE leadroute.absence REPLICA IDENTITY FULL;
+
+CREATE TABLE leadroute.territory (
+	router		text COLLATE "C" NOT NULL DEFAULT leadroute.default_router(),
+	map			text COLLATE "C" NOT NULL DEFAULT 'default',
+	country		text COLLATE "C" NOT NULL CHECK (btrim(country) <> ''),
+	region		text COLLATE "C" CHECK (btrim(region) <> ''),
+	postal		text COLLATE "C" CHECK (translate(postal, ' -', '') <> ''),
+	postal_from	text COLLATE "C" CHECK (translate(postal_from, ' -', '') <> ''),
+	postal_to	text COLLATE "C" CHECK (translate(postal_to, ' -', '') <> ''),
+	team		text COLLATE "C" NOT NULL,
+	CONSTRAINT territory_key UNIQUE NULLS NOT DISTINCT (router, map, country, region, postal, postal_from, postal_to),
+	CONSTRAINT territory_prefix_or_range CHECK (postal IS NULL OR num_nonnulls(postal_from, postal_to) = 0),
+	CONSTRAINT territory_range CHECK (num_nonnulls(postal_from, postal_to) <> 1
+		AND upper(translate(postal_from, ' -', '')) <= upper(translate(postal_to, ' -', ''))
+		AND length(translate(postal_from, ' -', '')) = length(translate(postal_to, ' -', ''))),
+	FOREIGN KEY (router, team) REFERENCES leadroute.team (router, name)
+		ON UPDATE CASCADE ON DELETE CASCADE
+);
+COMMENT ON TABLE leadroute.territory IS 'One row is an area and the team that has it; leadroute.territory() looks it up. The most specific area wins: an exact postal code, the longest prefix or the narrowest range, a region, a country.';
+COMMENT ON COLUMN leadroute.territory.router IS 'Router of the team.';
+COMMENT ON COLUMN leadroute.territory.map IS 'Name of the map: one router may divide the world in several ways.';
+COMMENT ON COLUMN leadroute.territory.country IS 'Country, as leads have it; upper and lower case and blanks around it are the same.';
+COMMENT ON COLUMN leadroute.territory.region IS 'Region within the country, as leads have it. NULL: all of them.';
+COMMENT ON COLUMN leadroute.territory.postal IS 'Beginning of the postal codes, a whole code for that one. Blanks and hyphens in codes do not count, nor does upper or lower case. NULL: all, or a range.';
+COMMENT ON COLUMN leadroute.territory.postal_from IS 'First code of a range, or the beginning of it. NULL: no range.';
+COMMENT ON COLUMN leadroute.territory.postal_to IS 'Last code of the range, included, with all codes that begin with it; as long as postal_from.';
+COMMENT ON COLUMN leadroute.territory.team IS 'Team that has the area; it loses the area when it is deleted.';
+ALTER TABLE leadroute.territory REPLICA IDENTITY FULL;
 
 CREATE TABLE leadroute.config_state (
 	router	text COLLATE "C" NOT NULL PRIMARY KEY
@@ -227,7 +260,7 @@ DECLARE
 	t text;
 BEGIN
 	FOREACH t IN ARRAY ARRAY['router', 'routed_table', 'member', 'team',
-							 'team_member', 'rule', 'absence']
+							 'team_member', 'rule', 'absence', 'territory']
 	LOOP
 		EXECUTE format('CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE ON leadroute.%I
 			FOR EACH ROW EXECUTE FUNCTION leadroute.config_changed()', t);
@@ -259,4 +292,5 @@ SELECT pg_extension_config_dump('leadroute.team_member', '');
 SELECT pg_extension_config_dump('leadroute.rule', '');
 SELECT pg_extension_config_dump('leadroute.rule_id_seq', '');
 SELECT pg_extension_config_dump('leadroute.absence', '');
+SELECT pg_extension_config_dump('leadroute.territory', '');
 SELECT pg_extension_config_dump('leadroute.config_history', '');

@@ -37,6 +37,10 @@ CREATE FUNCTION leadroute.expression_error(lead_table text, column_name text) RE
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'lr_expression_error';
 COMMENT ON FUNCTION leadroute.expression_error(text, text) IS 'The same for an expression of an attached table: router_expr or closed_when. Error: any other column_name.';
 
+CREATE FUNCTION leadroute.territory(map text, country text, region text, postal text) RETURNS text
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'lr_territory';
+COMMENT ON FUNCTION leadroute.territory(text, text, text, text) IS 'Name of the team that has the most specific area of leadroute.territory with this place: of the router that decides, outside of a decision of the default one. region and postal may be NULL: not known. NULL: no area contains it, or map or country is NULL. For team_expr and conditions.';
+
 CREATE FUNCTION leadroute.lint(router text DEFAULT NULL, OUT severity text, OUT rule text, OUT what text, OUT detail text, OUT what_to_do text) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_lint';
 COMMENT ON FUNCTION leadroute.lint(text) IS 'What is odd about the enabled rules of a router (NULL: the default one), a row each; what can be proved only: no row is no promise that a rule is reached. error: condition_invalid. warning: contradiction (can never be true), unreachable (never gets a lead, for earlier rules take them all), covered (earlier, wider rules leave it only what nobody there can take), expired, percent_zero, team_empty, no_catch_all (rule NULL). notice: fallback (as covered, by rules that are not wider), order_by_name (a narrower rule of the same priority comes first by its name only), not_compared (some comparisons were left out: too many rules share a value). Error: unknown router.';

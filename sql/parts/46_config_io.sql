@@ -165,9 +165,12 @@ CREATE FUNCTION leadroute.same_key(relation regclass, key_columns text[]) RETURN
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	SELECT string_agg(CASE WHEN a.attnotnull THEN format('t.%1$I OPERATOR(pg_catalog.=) r.%1$I', k.name)
-			ELSE format('(t.%1$I OPERATOR(pg_catalog.=) r.%1$I OR t.%1$I IS NULL AND r.%1$I IS NULL)', k.name) END,
-		' AND ' ORDER BY k.place)
+	SELECT CASE WHEN bool_and(a.attnotnull)
+		THEN string_agg(format('t.%1$I OPERATOR(pg_catalog.=) r.%1$I', k.name), ' AND ' ORDER BY k.place)
+		-- of values that may be NULL, in a form that can be hashed
+		ELSE format('pg_catalog.jsonb_build_array(%s) OPERATOR(pg_catalog.=) pg_catalog.jsonb_build_array(%s)',
+			string_agg(format('t.%I', k.name), ', ' ORDER BY k.place),
+			string_agg(format('r.%I', k.name), ', ' ORDER BY k.place)) END
 	FROM unnest(same_key.key_columns) WITH ORDINALITY k (name, place)
 	JOIN pg_attribute a ON a.attrelid = same_key.relation AND a.attname = k.name;
 END;

@@ -125,7 +125,7 @@ COMMENT ON COLUMN leadroute.assignment.rule IS 'Rule that decided; of a held lea
 COMMENT ON COLUMN leadroute.assignment.rule_version IS 'Version of the rule at the time.';
 COMMENT ON COLUMN leadroute.assignment.method IS 'Method that chose. NULL: none was used.';
 COMMENT ON COLUMN leadroute.assignment.kind IS 'assigned; given: the application set the owner; adopted: owned before the table was attached or the owner became a member; reassigned: decided anew after an earlier owner; manual: moved by hand; held: waits; released: the owner was taken away; none: a rule wants no owner.';
-COMMENT ON COLUMN leadroute.assignment.reason IS 'Code of the reason: no_rule, no_member, nobody_available, ignore_limits, unknown_member, assigned_by_hand. NULL: the method chose.';
+COMMENT ON COLUMN leadroute.assignment.reason IS 'Code of the reason: no_rule, no_member, nobody_available, unknown_team (team_expr names none), unknown_member (member_expr names none), ignore_limits, unknown_member, assigned_by_hand. NULL: the method chose.';
 COMMENT ON COLUMN leadroute.assignment.detail IS 'The reason in prose, and what went wrong in rules. NULL: nothing to add.';
 COMMENT ON COLUMN leadroute.assignment.passed_over IS 'Members that were due before the chosen one, each {"member", "code", "detail", "until"}: code inactive, away, full, no_slot or bad_owner; until when away ("infinity": until resumed), else null. NULL: nobody.';
 COMMENT ON COLUMN leadroute.assignment.passed_over_count IS 'How many were passed over; passed_over lists at most leadroute.passed_over_limit of them.';
@@ -165,6 +165,8 @@ SELECT a.id,
 			WHEN 'held' THEN CASE a.reason
 				WHEN 'no_rule' THEN 'held: no rule matched'
 				WHEN 'no_member' THEN 'held: no rule that matched has a member'
+				WHEN 'unknown_team' THEN 'held: no rule that matched names a team'
+				WHEN 'unknown_member' THEN 'held: no rule that matched names a member'
 				ELSE 'held: nobody could take it' END
 			WHEN 'released' THEN 'its owner was taken away'
 			WHEN 'none' THEN 'left without owner'
@@ -191,7 +193,7 @@ SELECT a.id,
 			|| CASE WHEN a.passed_over_count > jsonb_array_length(a.passed_over)
 				THEN ' and ' || a.passed_over_count - jsonb_array_length(a.passed_over) || ' more' ELSE '' END,
 		CASE WHEN a.reason = 'ignore_limits' THEN '; limits were ignored'
-			WHEN a.reason NOT IN ('no_rule', 'no_member', 'nobody_available', 'unknown_member', 'assigned_by_hand')
+			WHEN a.reason NOT IN ('no_rule', 'no_member', 'nobody_available', 'unknown_member', 'unknown_team', 'assigned_by_hand')
 				THEN '; reason: ' || a.reason END,
 		'; ' || a.detail) AS sentence,
 	a.id AS assignment,
@@ -481,7 +483,7 @@ SELECT 'warning', 'team_empty', format('rule "%s" of router "%s"', r.name, r.rou
 	'Add members, or disable the rule.',
 	NULL
 FROM leadroute.rule r
-WHERE r.enabled
+WHERE r.enabled AND num_nonnulls(r.team_expr, r.member_expr) = 0
 AND NOT EXISTS (SELECT FROM leadroute.member m
 	WHERE m.router = r.router AND m.active
 	AND (r.team IS NULL OR EXISTS (SELECT FROM leadroute.team_member tm

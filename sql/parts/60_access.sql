@@ -11,11 +11,11 @@ AS $$
 DECLARE
 	reads text[] := '{assignment,lead_history,member_status,problem,fairness,trigger_status,later_trigger}';
 	records text[] := '{journal,event,pool_entry,team_version,former_name}';
-	settings text[] := '{router,routed_table,member,team,team_member,rule}';
+	settings text[] := '{router,routed_table,member,team,team_member,rule,territory}';
 	-- export_config tells who is away
 	io text[] := '{config_table,export_config}';
 	asks text[] := '{why,key_text}';
-	computes text[] := '{fairness,member_counter,seat_counter,condition_error,expression_error,check_condition,rule_at,lint}';
+	computes text[] := '{fairness,member_counter,seat_counter,condition_error,expression_error,check_condition,rule_at,lint,territory}';
 	selects text[] := '{}';
 	writes text[] := '{}';
 	calls text[] := '{}';

@@ -78,6 +78,7 @@ INSERT INTO expected VALUES
 	('seat_counter(OUT router integer, OUT team integer, OUT member integer, OUT credit double precision)', 'SETOF record', 'c volatile'),
 	('share_of(candidates bytea, member_index integer, weight double precision[])', 'double precision', 'c immutable parallel safe PUBLIC'),
 	('take_over(router text DEFAULT NULL::text, rule text DEFAULT NULL::text)', 'TABLE(table_name text, name text, former_writer text, error text)', 'plpgsql volatile'),
+	('territory(map text, country text, region text, postal text)', 'text', 'c stable'),
 	('verify(OUT what text, OUT router text, OUT subject text, OUT expected text, OUT found text)', 'SETOF record', 'c volatile'),
 	('version(OUT library text, OUT sql text)', 'record', 'c stable PUBLIC'),
 	('why(lead_table text, key anyelement)', 'SETOF text', 'plpgsql stable'),

@@ -88,13 +88,13 @@ CREATE TEMP TABLE readable (relname text);
 INSERT INTO readable VALUES ('assignment'), ('lead_history'), ('member_status'), ('problem'), ('fairness'), ('trigger_status'),
 	('later_trigger'), ('journal'), ('event'), ('pool_entry'), ('team_version'), ('former_name');
 CREATE TEMP TABLE configuration (relname text);
-INSERT INTO configuration VALUES ('router'), ('routed_table'), ('member'), ('team'), ('team_member'), ('rule');
+INSERT INTO configuration VALUES ('router'), ('routed_table'), ('member'), ('team'), ('team_member'), ('rule'), ('territory');
 
 SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 'tap_analyst'$$,
 	$$SELECT relname, 'select' FROM readable UNION ALL SELECT relname, 'select' FROM configuration$$,
 	'analyst: reads decisions, views and configuration');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_analyst'$$,
-	ARRAY['why', 'key_text', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'check_condition', 'rule_at', 'lint'],
+	ARRAY['why', 'key_text', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'check_condition', 'rule_at', 'lint', 'territory'],
 	'analyst: asks and computes');
 SELECT ok(NOT has_table_privilege('tap_analyst', 'leadroute.absence', 'SELECT'), 'analyst: not why somebody is away');
 SELECT is_empty($$
@@ -106,7 +106,7 @@ SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 't
 		UNION ALL SELECT unnest('{absence,member,team,team_member}'::text[]), 'delete insert select update'$$,
 	'manager: writes members, teams and absences');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_manager'$$,
-	ARRAY['why', 'key_text', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'check_condition', 'rule_at', 'lint',
+	ARRAY['why', 'key_text', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'check_condition', 'rule_at', 'lint', 'territory',
 		'config_table', 'export_config', 'pause', 'resume', 'absence_of', 'explain', 'route', 'assign'],
 	'manager: routes and assigns');
 SELECT ok(NOT has_table_privilege('tap_manager', 'leadroute.rule', 'INSERT, UPDATE, DELETE'), 'manager: no rules');
@@ -116,7 +116,7 @@ SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 't
 		UNION ALL SELECT relname, 'delete insert select update' FROM configuration UNION ALL SELECT 'absence', 'delete insert select update'$$,
 	'admin: writes all configuration');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_admin'$$,
-	ARRAY['why', 'key_text', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'check_condition', 'rule_at', 'lint',
+	ARRAY['why', 'key_text', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'check_condition', 'rule_at', 'lint', 'territory',
 		'config_table', 'export_config', 'pause', 'resume', 'absence_of', 'explain', 'route', 'assign', 'attach', 'attach_under', 'check_relation', 'key_of',
 		'check_owner_column', 'owner_text', 'detach', 'lead_trigger', 'adopt', 'release_table', 'verify', 'rebuild', 'checkpoint_now',
 		'import_config', 'import_config_under', 'import_rows', 'import_routed_table', 'prune_config', 'check_document_rows',
