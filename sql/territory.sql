@@ -132,6 +132,7 @@ SELECT detail FROM leadroute.assignment WHERE lead_key = '20';
 ALTER TABLE lead RENAME zip TO postcode;
 INSERT INTO lead (id, country) VALUES (21, 'DE') RETURNING owner;
 SELECT kind, reason, detail FROM leadroute.assignment WHERE lead_key = '21';
+SELECT severity, what, subject, detail FROM leadroute.problem WHERE what = 'target_invalid';
 ALTER TABLE lead RENAME postcode TO zip;
 SELECT count(*) FROM leadroute.problem WHERE what IN ('team_empty', 'unreachable', 'covered');
 

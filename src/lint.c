@@ -63,7 +63,9 @@ typedef struct LintRule
 	char	   *condition;		/* NULL: every lead */
 	char	   *routed_table;	/* NULL: all */
 	char	   *team;			/* NULL: every member */
-	bool		computed;		/* the lead says which team or member */
+	bool		computed;		/* the lead says which team or member: */
+	char	   *team_expr;		/* by one of these */
+	char	   *member_expr;
 	bool		staffed;
 	bool		next_rule;		/* overflow: next_rule */
 	bool		stops;			/* overflow: none */
@@ -84,6 +86,7 @@ typedef struct LintRule
 	Proof		proof;			/* what holds for all of them */
 	char	   *because;		/* names of rules */
 	char	   *broken;			/* error of its condition */
+	char	   *target_broken;	/* error of team_expr or member_expr */
 	struct LintRule *narrower;	/* of the same priority, tried before it */
 } LintRule;
 
@@ -153,8 +156,9 @@ read_rule(LrScan *scan, LrRouter *router)
 	rule->next_rule = strcmp(overflow, "next_rule") == 0;
 	rule->stops = strcmp(overflow, "none") == 0;
 	team = rule->team ? lr_team_by_name(router, rule->team) : router->everyone;
-	rule->computed = lr_scan_text(scan, "team_expr") != NULL ||
-		lr_scan_text(scan, "member_expr") != NULL;
+	rule->team_expr = lr_scan_text(scan, "team_expr");
+	rule->member_expr = lr_scan_text(scan, "member_expr");
+	rule->computed = rule->team_expr != NULL || rule->member_expr != NULL;
 	rule->staffed = team != NULL && team->n > 0;
 	lr_rule_scope_read(&rule->scope, scan);
 	return rule;
@@ -271,6 +275,31 @@ is_contradiction(Expr *tree, List *clauses, LrCondition *condition)
 	return condition->never || predicate_refuted_by(clauses, clauses, true);
 }
 
+/* Finds out whether what gives the name of a team or member compiles. */
+static void
+check_target(Lint *lint, LintRule *rule)
+{
+	MemoryContext old = CurrentMemoryContext;
+	MemoryContext temporary;
+	const char *column = rule->team_expr ? "team_expr" : "member_expr";
+	char	   *broken = NULL;
+
+	if (!rule->computed || rule->target_broken != NULL)
+		return;
+	temporary = AllocSetContextCreate(lint->context, "leadroute condition",
+									  ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(temporary);
+	(void) lr_compile_guarded(lint->rel, rule->team_expr ? rule->team_expr :
+							  rule->member_expr, LR_EXPR_TEXT,
+							  rule->written_by, rule->search_path,
+							  psprintf("%s of rule \"%s\"", column, rule->name),
+							  &broken);
+	MemoryContextSwitchTo(old);
+	if (broken != NULL)
+		rule->target_broken = psprintf("%s: %s", column, broken);
+	MemoryContextDelete(temporary);
+}
+
 /*
  * Compiles a rule's condition over the table and finds out what is needed of
  * it.  false: it cannot take part in proofs.
@@ -289,6 +318,7 @@ learn(Lint *lint, LintRule *rule)
 	rule->clauses = rule->keys = rule->home = NIL;
 	rule->columns = NULL;
 	rule->can_raise = rule->depends_on_writer = rule->arms = false;
+	check_target(lint, rule);
 	if (rule->condition == NULL)
 		return true;
 	temporary = AllocSetContextCreate(lint->context, "leadroute condition",
@@ -757,6 +787,9 @@ report_rule(Lint *lint, const LintRule *rule)
 	if (rule->broken != NULL)
 		finding(lint, "error", rule, "condition_invalid", rule->broken,
 				"Change its condition, or its routed_table; the rule does not match leads of that table.");
+	if (rule->target_broken != NULL)
+		finding(lint, "error", rule, "target_invalid", rule->target_broken,
+				"Change it; the rule has nobody for leads of that table.");
 	if (rule->scope.percent <= 0)
 		finding(lint, "warning", rule, "percent_zero",
 				"It takes 0 percent of the leads: none.",
