@@ -13,6 +13,7 @@
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
+#include "utils/snapmgr.h"
 
 #include "append.h"
 #include "journal.h"
@@ -216,7 +217,7 @@ lr_checkpoint(LrDatabase *db)
 	/* the tables may be half restored: that must not be remembered */
 	fresh = cut > s->cut && !db->restored;
 	if (fresh)
-		lr_fold(s, cut);
+		lr_fold(s, cut, GetLatestSnapshot());
 	if (fresh && !db->restored && db->rewritten == rewritten)
 	{
 		clean_turns(db, s);

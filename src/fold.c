@@ -207,11 +207,11 @@ fold_compositions(LrState *s, int64 from)
 }
 
 /*
- * Adds the rows beyond s->cut up to upto that the newest snapshot sees.  The
- * planner is kept from reading the whole journal for its end.
+ * Adds the rows beyond s->cut up to upto that the snapshot sees.  The planner
+ * is kept from reading the whole journal for its end.
  */
 void
-lr_fold(LrState *s, int64 upto)
+lr_fold(LrState *s, int64 upto, Snapshot snapshot)
 {
 	int			nest = NewGUCNestLevel();
 
@@ -221,7 +221,7 @@ lr_fold(LrState *s, int64 upto)
 								 false);
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	PushActiveSnapshot(GetLatestSnapshot());
+	PushActiveSnapshot(snapshot);
 	s->last_id = Max(s->last_id, s->cut);
 	fold_journal(s, s->cut, upto);
 	fold_events(s, s->cut, upto);

@@ -8,6 +8,7 @@
 #define LR_FOLD_H
 
 #include "utils/hsearch.h"
+#include "utils/snapshot.h"
 
 typedef struct LrMemberState
 {
@@ -58,10 +59,10 @@ extern LrSeatState *lr_state_seat(LrState *s, int32 router, int32 team,
 								  int32 member);
 
 /*
- * Adds the rows beyond s->cut up to upto that the newest snapshot sees, and
- * moves the cut there unless upto is the highest number.
+ * Adds the rows beyond s->cut up to upto that the snapshot sees, and moves the
+ * cut there unless upto is the highest number.
  */
-extern void lr_fold(LrState *s, int64 upto);
+extern void lr_fold(LrState *s, int64 upto, Snapshot snapshot);
 
 /* Adds count leads of these shares that went to one member. */
 extern void lr_add_turns(LrState *s, int32 router, int32 team, int32 chosen,

@@ -29,6 +29,10 @@ PG_FUNCTION_INFO_V1(lr_rebuild);
 /*
  * Rows that prepared transactions have written count as their reservations.
  * While a database loads, nobody else can have rows in progress.
+ *
+ * Which are theirs is told by the snapshot of the fold, not by what is in
+ * progress a moment later: a row is either folded or a reservation, whenever
+ * its transaction ends.  One that has ended is settled like any other.
  */
 typedef struct Prepared
 {
@@ -38,14 +42,15 @@ typedef struct Prepared
 } Prepared;
 
 static TransactionId
-prepared_xid(HeapTuple tuple)
+prepared_xid(HeapTuple tuple, Snapshot snapshot)
 {
 	TransactionId xmin = HeapTupleHeaderGetXmin(tuple->t_data);
 
 	/* a new version of an old row is a projection, no event */
 	if ((tuple->t_data->t_infomask & HEAP_UPDATED) != 0 ||
-		!TransactionIdIsNormal(xmin) || !TransactionIdIsInProgress(xmin) ||
-		TransactionIdIsCurrentTransactionId(xmin))
+		!TransactionIdIsNormal(xmin) ||
+		TransactionIdIsCurrentTransactionId(xmin) ||
+		!XidInMVCCSnapshot(xmin, snapshot))
 		return InvalidTransactionId;
 	return SubTransGetTopmostTransaction(xmin);
 }
@@ -136,7 +141,8 @@ add_prepared_load(LrMemberState *m, int64 load, int64 turn)
 }
 
 static void
-scan_prepared(const char *table, int64 cut, HTAB *all, int64 *last_id)
+scan_prepared(const char *table, int64 cut, Snapshot snapshot, HTAB *all,
+			  int64 *last_id)
 {
 	Relation	rel = table_open(lr_relid(table), AccessShareLock);
 	SysScanDesc sys = systable_beginscan(rel, InvalidOid, false, SnapshotAny,
@@ -150,7 +156,7 @@ scan_prepared(const char *table, int64 cut, HTAB *all, int64 *last_id)
 		TransactionId xid;
 		LrState	   *s;
 
-		if (id <= cut || !TransactionIdIsValid(xid = prepared_xid(row)))
+		if (id <= cut || !TransactionIdIsValid(xid = prepared_xid(row, snapshot)))
 			continue;
 		*last_id = Max(*last_id, id);
 		s = prepared_state(all, xid, id)->state;
@@ -264,7 +270,7 @@ enter_prepared(LrDatabase *db, Prepared *p)
 }
 
 static void
-load_prepared(LrDatabase *db, int64 cut, int64 *last_id)
+load_prepared(LrDatabase *db, int64 cut, Snapshot snapshot, int64 *last_id)
 {
 	HASHCTL		info = {0};
 	HTAB	   *all;
@@ -276,8 +282,8 @@ load_prepared(LrDatabase *db, int64 cut, int64 *last_id)
 	info.hcxt = CurrentMemoryContext;
 	all = hash_create("leadroute prepared", 16, &info,
 					  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	scan_prepared("journal", cut, all, last_id);
-	scan_prepared("event", cut, all, last_id);
+	scan_prepared("journal", cut, snapshot, all, last_id);
+	scan_prepared("event", cut, snapshot, all, last_id);
 	hash_seq_init(&seq, all);
 	while ((p = hash_seq_search(&seq)) != NULL)
 		enter_prepared(db, p);
@@ -291,7 +297,9 @@ lr_recovery_load(LrDatabase *db, bool whole)
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
 	LrRights	rights;
+	Snapshot	snapshot;
 	LrState	   *s;
+	bool		prepared;
 	int64		rows;
 	int64		last_id;
 	int64		cut;
@@ -304,15 +312,19 @@ lr_recovery_load(LrDatabase *db, bool whole)
 	old = MemoryContextSwitchTo(context);
 	s = whole ? lr_state_new() : lr_checkpoint_read();
 	cut = s->cut;
-	lr_fold(s, PG_INT64_MAX);
+	/* before the snapshot: nobody prepares any while we load */
+	prepared = any_prepared();
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	lr_fold(s, PG_INT64_MAX, snapshot);
 	last_id = s->last_id;
 
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	lr_clear_counters(db);
 	LWLockRelease(db->lock);
 	apply_state(db, s);
-	if (any_prepared())
-		load_prepared(db, cut, &last_id);
+	if (prepared)
+		load_prepared(db, cut, snapshot, &last_id);
+	UnregisterSnapshot(snapshot);
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	db->last_id = Max(db->last_id, last_id);
 	db->checkpoint_id = cut;

@@ -459,7 +459,7 @@ quiet_fold(LrDatabase *db)
 		if (!is_quiet(db, &before))
 			continue;
 		s = lr_state_new();
-		lr_fold(s, PG_INT64_MAX);
+		lr_fold(s, PG_INT64_MAX, GetLatestSnapshot());
 		if (is_quiet(db, &after) && before == after)
 			return s;
 		CHECK_FOR_INTERRUPTS();
@@ -490,7 +490,7 @@ lr_verify(PG_FUNCTION_ARGS)
 		ereport(NOTICE,
 				(errmsg("shared memory is not compared: transactions with routed leads are open")));
 		s = lr_state_new();
-		lr_fold(s, PG_INT64_MAX);
+		lr_fold(s, PG_INT64_MAX, GetLatestSnapshot());
 	}
 	else
 		verify_counters(db, s, rsinfo);
