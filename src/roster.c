@@ -198,8 +198,13 @@ lr_database_known(void)
 LrDatabase *
 lr_database_pinned(void)
 {
-	int			pin = lr_shared != NULL ? lr_me()->pin : 0;
+	int			me = lr_my_backend_index();
+	int			pin;
 
+	/* auxiliary processes release resources, too, and have no LrBackend */
+	if (lr_shared == NULL || me < 0 || me >= MaxBackends)
+		return NULL;
+	pin = lr_backends[me].pin;
 	return pin != 0 ? &lr_shared->database[pin - 1] : NULL;
 }
 
