@@ -162,7 +162,10 @@ at_release(ResourceReleasePhase phase, bool committed, bool top, void *arg)
 	if (news.ids != NULL)
 		db = news.ids;
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
-	before = news.look ? DT_NOEND : lr_due(db);
+	before = news.look || db->made ? DT_NOEND : lr_due(db);
+	/* a worker that has come too early could not see the extension yet */
+	if (db->made)
+		db->not_before = 0;
 	if (news.ids != NULL && db->last_id > db->checkpoint_id)
 		ids_due(db);
 	held_leads_due(db);
