@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
+#include "access/xlogrecovery.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
@@ -291,6 +293,7 @@ make_database(Oid dboid, int64 incarnation)
 		db->generation = ++lr_shared->generation;
 		LWLockAcquire(db->lock, LW_EXCLUSIVE);
 		db->state = LR_EMPTY;
+		db->replayed = InvalidXLogRecPtr;
 		db->last_id = db->checkpoint_id = db->tried_id = 0;
 		db->rewritten = 0;
 		db->restored = false;
@@ -380,10 +383,25 @@ lr_database_slot(void)
 
 /* ---------- loading ---------- */
 
+/* How far the server has replayed; invalid: it is no standby. */
+static XLogRecPtr
+replayed_now(void)
+{
+	return RecoveryInProgress() ? GetXLogReplayRecPtr(NULL) : InvalidXLogRecPtr;
+}
+
+static inline bool
+loaded(LrDatabase *db)
+{
+	return db->state == LR_READY &&
+		db->replayed == replayed_now();
+}
+
 /* Loads the counters; false: the tables were rewritten meanwhile. */
 static bool
 load_once(LrDatabase *db)
 {
+	XLogRecPtr	replayed = replayed_now();
 	Latch	   *wake = NULL;
 	int64		seen;
 	bool		current;
@@ -395,7 +413,10 @@ load_once(LrDatabase *db)
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	current = db->rewritten == seen;
 	if (current)
+	{
 		db->state = LR_READY;
+		db->replayed = replayed;
+	}
 	/* what took long to read is not to be read again */
 	if (current && db->last_id > db->checkpoint_id)
 		wake = lr_due_at(db, &db->checkpoint_due, GetCurrentTimestamp());
@@ -427,8 +448,9 @@ load(LrDatabase *db)
 	/* 1 and 2 are the advisory locks of SQL */
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, lr_relid("incarnation"), 0, 3);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-	while (db->state != LR_READY && !load_once(db))
-		CHECK_FOR_INTERRUPTS();
+	if (!loaded(db))
+		while (!load_once(db))
+			CHECK_FOR_INTERRUPTS();
 	LockRelease(&tag, ExclusiveLock, false);
 	for (i = 0; i < (int) lengthof(read); i++)
 		UnlockRelationOid(lr_relid(read[i]), AccessShareLock);
@@ -443,7 +465,7 @@ load(LrDatabase *db)
 static inline bool
 usable(LrDatabase *db)
 {
-	return db->state == LR_READY || lr_me()->holds == lr_db_index(db) + 1;
+	return loaded(db) || lr_me()->holds == lr_db_index(db) + 1;
 }
 
 LrDatabase *

@@ -32,10 +32,15 @@
  *	 relation locks that loading needs.  So all who wait for the end of loading
  *	 wait where the deadlock detector sees them, and who waits for a relation
  *	 is not loading yet: the holder of that relation may load in its place.
+ *
+ *	 On a standby nobody reserves; what was loaded there is good until the next
+ *	 record is replayed, and not beyond the promotion.  Transactions prepared
+ *	 on the primary are not known there, so their reservations are left out.
  */
 #ifndef LR_ROSTER_H
 #define LR_ROSTER_H
 
+#include "access/xlogdefs.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "utils/timestamp.h"
@@ -64,6 +69,7 @@ typedef struct LrDatabase
 
 	LWLock	   *lock;			/* protects all below and all counters */
 	LrLoadState state;
+	XLogRecPtr	replayed;		/* loaded on a standby, as of here; 0: not */
 	int64		last_id;		/* last id handed out to journal or event */
 	int64		checkpoint_id;	/* last_id at the last checkpoint */
 	int			open_xacts;		/* backends whose min_id is set */

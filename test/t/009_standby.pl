@@ -2,8 +2,9 @@
 # lead and why, runs no worker, and after the promotion routes on with the turn
 # that the primary would have given next; a worker does what is due.
 #
-# Fails when counters live in what is not replicated, when reading needs a
-# write, or when the launcher runs in recovery.
+# Fails when counters live in what is not replicated, when those loaded on the
+# standby are used after it has replayed more or was promoted, when reading needs
+# a write, or when the launcher runs in recovery.
 
 use strict;
 use warnings FATAL => 'all';
@@ -43,6 +44,12 @@ $primary->safe_psql(
 	INSERT INTO lead (id, n) VALUES (101, 1), (102, 0), (103, 0);
 	PREPARE TRANSACTION 'p'));
 $primary->wait_for_catchup($standby);
+# the counters are loaded there, which must not be those of later
+my $counted = q(SELECT (SELECT sum(load) FROM leadroute.member_counter()) = (SELECT count(*) FROM lead WHERE owner IS NOT NULL));
+is($standby->safe_psql('postgres', $counted), 't', 'loads on the standby');
+$primary->safe_psql('postgres', 'INSERT INTO lead (id, n) SELECT g, g % 4 FROM generate_series(111, 120) g');
+$primary->wait_for_catchup($standby);
+is($standby->safe_psql('postgres', $counted), 't', 'and when it has replayed more');
 
 my %query = (
 	'owners' => 'SELECT id, owner FROM lead ORDER BY id',
