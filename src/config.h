@@ -132,7 +132,7 @@ extern LrTeam *lr_team_alone(LrRouter *router, LrMember *m);
 /* id of team_version for this composition; appends the row when missing. */
 extern int64 lr_team_version(LrTeam *team);
 
-/* A (sub)transaction that may have appended a team_version was rolled back. */
+/* A (sub)transaction that may have appended a team_version was rolled back, or may be: prepared. */
 extern void lr_team_version_abort(void);
 
 /* Counts invalidations of lead tables and functions, see table.c. */

@@ -692,6 +692,7 @@ on_transaction(XactEvent event, void *arg)
 				if (TransactionIdIsValid(preparing))
 					lr_prepared_hand_over(held_db, preparing);
 				lr_late_end();	/* its entry knows */
+				lr_team_version_abort();	/* it may be rolled back yet */
 			}
 			lr_frames_abort(0);
 			lr_journal_abort(0);

@@ -24,8 +24,9 @@
 #include "reserve.h"
 
 /*
- * Raised when a (sub)transaction that has appended rows is rolled back; what
- * was found before, among own uncommitted rows, is then looked up again.
+ * Raised when a (sub)transaction that has appended rows is rolled back, or
+ * prepared, so that it may be; what was found before, among own uncommitted
+ * rows, is then looked up again.
  */
 static uint64 epoch = 1;
 static bool appended = false;

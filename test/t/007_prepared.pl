@@ -196,5 +196,17 @@ verify_ok($node, 'postgres', 'PREPARE TRANSACTION has failed many times');
 credits_ok($node, 'postgres', 'PREPARE TRANSACTION has failed many times');
 $node->safe_psql('postgres', q(ROLLBACK PREPARED 'taken'));
 
+# The first lead of a new composition, rolled back when its session has had more.
+$node->safe_psql(
+	'postgres', q(
+	UPDATE leadroute.team_member SET weight = 7 WHERE team = 'turns' AND member = 'u';
+	BEGIN;
+	INSERT INTO lead (kind) VALUES ('turns');
+	PREPARE TRANSACTION 'first';
+	INSERT INTO lead (kind) VALUES ('turns');
+	ROLLBACK PREPARED 'first'));
+verify_ok($node, 'postgres', 'who has written down the composition is rolled back');
+credits_ok($node, 'postgres', 'who has written down the composition is rolled back');
+
 $node->stop;
 done_testing;
