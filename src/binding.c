@@ -13,7 +13,7 @@
 #include "compile.h"
 #include "generated.h"
 #include "guard.h"
-#include "rules.h"
+#include "rule_set.h"
 
 /* Bindings (routers) a table keeps. */
 #define MAX_CACHED_BINDINGS	64
@@ -38,6 +38,8 @@ static void
 free_binding(LrBinding *b)
 {
 	lr_router_unpin(b->router);
+	if (b->set != NULL)
+		lr_rule_set_unpin(b->set);
 	MemoryContextDelete(b->context);
 }
 
@@ -142,6 +144,15 @@ make_owners(LrTable *table, LrBinding *b)
 
 /* ---------- rules ---------- */
 
+/* Number of groups of a layer. */
+static int
+groups(LrBinding *b, int layer)
+{
+	const LrImage *image = lr_rule_index_image(b->index, layer);
+
+	return image != NULL ? image->nrules / GROUP + 1 : 0;
+}
+
 /*
  * Reads the rules, unless that has been done; false: the router has changed
  * since it was read.
@@ -149,28 +160,23 @@ make_owners(LrTable *table, LrBinding *b)
 static bool
 need_rules(LrTable *table, LrBinding *b)
 {
-	MemoryContext old;
-	LrImage    *image;
-	bool		current;
+	int			i;
 
-	if (b->index != NULL)
+	if (b->set != NULL)
 		return true;
-	old = MemoryContextSwitchTo(b->context);
-	image = lr_rules_read(table, b->router);
-	current = lr_router_is_current(b->router);
-	if (current)
-	{
-		b->bound = (struct BoundRules *) palloc0(sizeof(struct BoundRules));
-		b->bound->group[0] = (LrBoundRule ***) palloc0((image->nrules / GROUP + 1) *
-													   sizeof(LrBoundRule **));
-		b->compiled = AllocSetContextCreate(b->context, "leadroute conditions",
-											ALLOCSET_DEFAULT_SIZES);
-		b->index = lr_rule_index_open(image, NULL, NULL);
-	}
-	else
-		pfree(image);
-	MemoryContextSwitchTo(old);
-	return current;
+	b->set = lr_rule_set_pin(table, b->router);
+	if (b->set == NULL)
+		return false;
+	b->index = b->set->index;
+	b->bound = (struct BoundRules *) MemoryContextAllocZero(b->context,
+															sizeof(struct BoundRules));
+	for (i = 0; i < 2; i++)
+		b->bound->group[i] = (LrBoundRule ***) MemoryContextAllocZero(b->context,
+																	  groups(b, i) *
+																	  sizeof(LrBoundRule **));
+	b->compiled = AllocSetContextCreate(b->context, "leadroute conditions",
+										ALLOCSET_DEFAULT_SIZES);
+	return true;
 }
 
 LrBoundRule *
@@ -207,7 +213,10 @@ lr_binding_rule(LrBinding *b, const LrRuleRef *ref)
 	bound->rule.team = lr_team_by_id(b->router, from->team);
 	if (bound->rule.team == NULL)
 		elog(ERROR, "team of rule \"%s\" is missing", bound->rule.name);
-	bound->evaluate = (from->flags & LR_RULE_EVALUATE) != 0;
+	/* what the index says counts as long as the writer exists */
+	bound->evaluate = (from->flags & LR_RULE_EVALUATE) != 0 ||
+		(bound->rule.condition != NULL &&
+		 !lr_compile_writer_exists(bound->rule.written_by));
 	(*group)[ref->rank % GROUP] = bound;
 	return bound;
 }
@@ -257,18 +266,22 @@ lr_binding_compile(LrTable *table, LrBinding *b, LrBoundRule *bound)
 static void
 limit_compiled(LrBinding *b)
 {
-	int			ngroups;
+	LrBoundRule **group;
+	int			layer;
 	int			i;
 	int			j;
 
 	if (b->compiled == NULL || b->pins > 0 ||
 		MemoryContextMemAllocated(b->compiled, false) < MAX_COMPILED)
 		return;
-	ngroups = lr_rule_index_image(b->index, 0)->nrules / GROUP + 1;
-	for (i = 0; i < ngroups; i++)
-		for (j = 0; b->bound->group[0][i] != NULL && j < GROUP; j++)
-			if (b->bound->group[0][i][j] != NULL)
-				b->bound->group[0][i][j]->compiled = false;
+	for (layer = 0; layer < 2; layer++)
+		for (i = 0; i < groups(b, layer); i++)
+			for (j = 0; j < GROUP; j++)
+			{
+				group = b->bound->group[layer][i];
+				if (group != NULL && group[j] != NULL)
+					group[j]->compiled = false;
+			}
 	MemoryContextReset(b->compiled);
 }
 

@@ -12,7 +12,7 @@
 #ifndef LR_BINDING_H
 #define LR_BINDING_H
 
-#include "rule_index.h"
+#include "rule_set.h"
 #include "table.h"
 
 /* A rule as decisions use it; its texts stand in the index's image. */
@@ -61,7 +61,8 @@ struct LrBinding
 	bool	   *usable;			/* by member index; NULL: all are */
 	int			nby_owner;
 	LrOwnerEntry *by_owner;		/* usable members, by canonical owner text */
-	LrRuleIndex *index;			/* NULL: nobody has asked for rules yet */
+	LrRuleSet  *set;			/* pinned; NULL: nobody has asked for rules yet */
+	LrRuleIndex *index;			/* the set's */
 	struct BoundRules *bound;
 	MemoryContext compiled;		/* of conditions */
 };

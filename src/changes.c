@@ -35,11 +35,16 @@
 PG_FUNCTION_INFO_V1(lr_config_changed);
 PG_FUNCTION_INFO_V1(lr_members_saved);
 
+/* Rules a transaction names in rule_change before it says "many". */
+#define MAX_NOTED_RULES	1000
+
 /* A router whose version this transaction has raised. */
 typedef struct Raised
 {
 	struct Raised *next;
 	int			nest;
+	int64		version;
+	int			nrules;			/* noted in rule_change */
 	char	   *router;
 } Raised;
 
@@ -79,44 +84,119 @@ lr_changes_commit_sub(int nest)
 void
 lr_changes_abort_sub(int nest)
 {
+	Raised	   *r;
+
 	if (raised != NULL)
 		lr_config_own_change();
 	while (raised != NULL && raised->nest >= nest)
 		raised = raised->next;
+	/* a note that says "many" may have been rolled back */
+	for (r = raised; r != NULL; r = r->next)
+		if (r->nrules > MAX_NOTED_RULES)
+			r->nrules = 0;
 	while (saved_members != NULL && saved_members->nest >= nest)
 		saved_members = saved_members->next;
 }
 
 /* ---------- version ---------- */
 
+/* Forgets notes that are too old for anybody, see LR_RULE_CHANGES_KEPT. */
 static void
+trim_rule_changes(const char *router, int64 version)
+{
+	Oid			types[2] = {TEXTOID, INT8OID};
+	Datum		values[2];
+
+	values[0] = CStringGetTextDatum(router);
+	values[1] = Int64GetDatum(version - 2 * LR_RULE_CHANGES_KEPT);
+	SPI_connect();
+	if (SPI_execute_with_args("DELETE FROM leadroute.rule_change"
+							  " WHERE router = $1 AND version < $2",
+							  2, types, values, NULL, false,
+							  0) != SPI_OK_DELETE)
+		elog(ERROR, "could not trim leadroute.rule_change");
+	SPI_finish();
+}
+
+static Raised *
+add_raised(const char *router, int64 version)
+{
+	Raised	   *r = (Raised *) MemoryContextAlloc(TopTransactionContext,
+												  sizeof(Raised));
+
+	r->router = MemoryContextStrdup(TopTransactionContext, router);
+	r->nest = GetCurrentTransactionNestLevel();
+	r->version = version;
+	r->nrules = 0;
+	r->next = raised;
+	raised = r;
+	return r;
+}
+
+static Raised *
 raise_version(const char *router)
 {
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1];
 	LrRights	rights;
 	Raised	   *r;
+	bool		isnull;
+	int64		version = 0;
 
 	for (r = raised; r != NULL; r = r->next)
 		if (strcmp(r->router, router) == 0)
-			return;
+			return r;
 
 	lr_become_owner(&rights);
 	SPI_connect();
 	values[0] = CStringGetTextDatum(router);
 	if (SPI_execute_with_args("INSERT INTO leadroute.config_state AS s (router)"
 							  " SELECT name FROM leadroute.router WHERE name = $1"
-							  " ON CONFLICT (router) DO UPDATE SET version = s.version + 1",
-							  1, types, values, NULL, false, 0) != SPI_OK_INSERT)
+							  " ON CONFLICT (router) DO UPDATE SET version = s.version + 1"
+							  " RETURNING version",
+							  1, types, values, NULL, false,
+							  0) != SPI_OK_INSERT_RETURNING)
 		elog(ERROR, "could not raise the configuration version");
+	if (SPI_processed == 1)
+		version = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
+											  SPI_tuptable->tupdesc, 1,
+											  &isnull));
 	SPI_finish();
+	if (version > 0 && version % LR_RULE_CHANGES_KEPT == 0)
+		trim_rule_changes(router, version);
 	lr_resign(&rights);
+	return add_raised(router, version);
+}
 
-	r = (Raised *) MemoryContextAlloc(TopTransactionContext, sizeof(Raised));
-	r->router = MemoryContextStrdup(TopTransactionContext, router);
-	r->nest = GetCurrentTransactionNestLevel();
-	r->next = raised;
-	raised = r;
+bool
+lr_changes_pending(void)
+{
+	return raised != NULL;
+}
+
+/* ---------- which rules have changed ---------- */
+
+/*
+ * Notes in rule_change that a rule has changed.  A rolled back subtransaction
+ * takes its notes with it; having counted them only makes "many" come sooner.
+ */
+static void
+note_rule(Raised *r, int32 rule)
+{
+	Datum		values[3];
+	bool		nulls[3] = {false};
+
+	/* version 0: the router is being deleted */
+	if (r->nrules > MAX_NOTED_RULES || r->version == 0)
+		return;
+	if (rule == 0)
+		r->nrules = MAX_NOTED_RULES;
+	if (++r->nrules > MAX_NOTED_RULES)
+		rule = 0;
+	values[0] = CStringGetTextDatum(r->router);
+	values[1] = Int64GetDatum(r->version);
+	values[2] = Int32GetDatum(rule);
+	lr_append_values("rule_change", values, nulls);
 }
 
 /* A text column of a configuration row; NULL if the table has none. */
@@ -217,11 +297,31 @@ raise_versions(TriggerData *td, HeapTuple old, HeapTuple new)
 	char	   *old_router = text_column(td, old, column);
 	char	   *new_router = text_column(td, new, column);
 
+	bool		is_rule = strcmp(RelationGetRelationName(td->tg_relation),
+								 "rule") == 0;
+	bool		moves = old_router != NULL && new_router != NULL &&
+		strcmp(old_router, new_router) != 0;
+
 	if (new_router != NULL)
-		raise_version(new_router);
-	if (old_router != NULL && !is_router &&
-		(new_router == NULL || strcmp(old_router, new_router) != 0))
-		raise_version(old_router);
+	{
+		Raised	   *r = raise_version(new_router);
+
+		if (is_rule)
+			note_rule(r, int_column(td, new, "id"));
+		if (is_rule && old != NULL &&
+			int_column(td, old, "id") != int_column(td, new, "id"))
+			note_rule(r, int_column(td, old, "id"));
+		/* what was noted under another name says nothing any more */
+		else if (is_router && moves)
+			note_rule(r, 0);
+	}
+	if (old_router != NULL && !is_router && (new_router == NULL || moves))
+	{
+		Raised	   *r = raise_version(old_router);
+
+		if (is_rule)
+			note_rule(r, int_column(td, old, "id"));
+	}
 }
 
 /* TRUNCATE says nothing about rows: every router has changed. */
@@ -234,8 +334,13 @@ raise_all(void)
 	SPI_connect();
 	SPI_execute("UPDATE leadroute.config_state SET version = version + 1",
 				false, 0);
+	SPI_execute("INSERT INTO leadroute.rule_change (router, version, rule)"
+				" SELECT router, version, 0 FROM leadroute.config_state",
+				false, 0);
 	SPI_finish();
 	lr_resign(&rights);
+	/* no router of that name: it only says that something was raised */
+	(void) add_raised("", 0);
 }
 
 Datum

@@ -17,6 +17,12 @@ writer_oid(const char *name)
 	return name != NULL ? get_role_oid(name, true) : InvalidOid;
 }
 
+bool
+lr_compile_writer_exists(const char *written_by)
+{
+	return OidIsValid(writer_oid(written_by));
+}
+
 /* Arguments and result of a guarded compilation. */
 typedef struct Compilation
 {

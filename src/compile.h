@@ -16,4 +16,7 @@ extern LrExpr *lr_compile_guarded(Relation rel, const char *text,
 								  const char *search_path, const char *what,
 								  char **broken);
 
+/* Whether the role that wrote an expression exists: else it is disabled. */
+extern bool lr_compile_writer_exists(const char *written_by);
+
 #endif							/* LR_COMPILE_H */

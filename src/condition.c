@@ -128,6 +128,10 @@ file_equality(Oid op, Oid func, Oid collation, AttrNumber attno,
 	if (!get_op_hash_functions(op, &left, &right) ||
 		!is_plain_function(left) || !is_plain_function(right))
 		return NULL;
+	/* hashname knows of no collation */
+	if (OidIsValid(collation) && !get_collation_isdeterministic(collation) &&
+		(left != right || left == F_HASHNAME))
+		return NULL;
 	f = make_filing(LR_FILE_EQUAL, attno, collation);
 	f->probe = left;
 	f->order = right;

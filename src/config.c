@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -48,6 +49,7 @@ static const char *const relation_name[] = {
 	"journal_past", "journal_order", "event", "event_order", "pool_entry", "pool_entry_pkey",
 	"team_version", "team_version_find", "team_version_id", "checkpoint",
 	"config_history", "territory", "territory_key",
+	"rule_id_key", "rule_change", "rule_change_find",
 };
 
 /*
@@ -62,6 +64,7 @@ static uint64 own_changes = 1;
 static uint64 config_generation = 1;
 static uint64 people_generation = 1;
 static uint64 relation_generation = 1;
+static uint64 expression_generation = 1;
 
 static List *routers = NIL;		/* most recently used first */
 
@@ -69,12 +72,77 @@ PG_FUNCTION_INFO_V1(lr_default_router);
 
 /* ---------- invalidation ---------- */
 
+/*
+ * What compiled expressions and tables depend on: relations by OID, entries of
+ * system caches by the hash that their invalidation names.  Callbacks look
+ * only; what is watched once stays, which is at most what the session has met.
+ */
+typedef struct Watched
+{
+	int			cache;			/* -1: a relation */
+	uint32		id;				/* hash, or OID */
+} Watched;
+
+static HTAB *watched = NULL;
+
+static void
+watch(int cache, uint32 id)
+{
+	Watched		key;
+
+	if (watched == NULL)
+	{
+		HASHCTL		ctl;
+
+		memset(&ctl, 0, sizeof(ctl));
+		ctl.keysize = ctl.entrysize = sizeof(Watched);
+		ctl.hcxt = CacheMemoryContext;
+		watched = hash_create("leadroute watched", 128, &ctl,
+							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	memset(&key, 0, sizeof(key));
+	key.cache = cache;
+	key.id = id;
+	(void) hash_search(watched, &key, HASH_ENTER, NULL);
+}
+
+static bool
+is_watched(int cache, uint32 id)
+{
+	Watched		key;
+
+	memset(&key, 0, sizeof(key));
+	key.cache = cache;
+	key.id = id;
+	return watched != NULL &&
+		hash_search(watched, &key, HASH_FIND, NULL) != NULL;
+}
+
+void
+lr_watch_relation(Oid relid)
+{
+	watch(-1, relid);
+}
+
+void
+lr_watch_cache(int cacheid, uint32 hash)
+{
+	watch(cacheid, hash);
+}
+
+void
+lr_watch_function(Oid func)
+{
+	watch(PROCOID, GetSysCacheHashValue1(PROCOID, ObjectIdGetDatum(func)));
+}
+
 static void
 relation_invalidated(Datum arg, Oid relid)
 {
 	int			i;
 
-	relation_generation++;
+	if (relid == InvalidOid || is_watched(-1, relid))
+		relation_generation++;
 	if (relid == InvalidOid || relid == relation_oid[0])
 		people_generation++;
 	if (relid == InvalidOid || relid == relation_oid[1])
@@ -86,19 +154,29 @@ relation_invalidated(Datum arg, Oid relid)
 		incarnation = 0;
 }
 
-/* Functions and roles that expressions depend on have changed. */
+/* Functions, domains that expressions depend on; 0: any of them. */
 static void
-catalog_invalidated(Datum arg, int cacheid, uint32 hashvalue)
+code_invalidated(Datum arg, int cacheid, uint32 hashvalue)
 {
-	relation_generation++;
+	if (hashvalue == 0 || is_watched(cacheid, hashvalue))
+		expression_generation++;
+}
+
+/* Roles and memberships: with whose rights expressions run. */
+static void
+roles_invalidated(Datum arg, int cacheid, uint32 hashvalue)
+{
+	expression_generation++;
 }
 
 void
 lr_config_init(void)
 {
 	CacheRegisterRelcacheCallback(relation_invalidated, (Datum) 0);
-	CacheRegisterSyscacheCallback(PROCOID, catalog_invalidated, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHOID, catalog_invalidated, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, code_invalidated, (Datum) 0);
+	CacheRegisterSyscacheCallback(TYPEOID, code_invalidated, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, roles_invalidated, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, roles_invalidated, (Datum) 0);
 }
 
 void
@@ -112,6 +190,12 @@ uint64
 lr_relation_generation(void)
 {
 	return relation_generation;
+}
+
+uint64
+lr_expression_generation(void)
+{
+	return expression_generation;
 }
 
 uint64

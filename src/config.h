@@ -49,6 +49,7 @@ typedef struct LrTeam
 	LrMember  **member;			/* in the published order: position, name */
 	double	   *weight;
 	double		total_weight;
+	bool		ready;			/* what follows, up to share_sum, is valid */
 	int		   *seat;			/* slots; LR_NO_SLOT: shared memory is full */
 	int			rotation;		/* slot of the rotation */
 	int64	   *share;			/* of a lead for which all are candidates */
@@ -117,9 +118,9 @@ extern char *lr_default_router_name(void);
 
 extern LrMember *lr_member_by_id(LrRouter *router, int32 id);
 extern LrMember *lr_member_by_name(LrRouter *router, const char *name);
-extern LrTeam *lr_team_by_name(LrRouter *router, const char *name);
 
-/* id 0: every member. */
+/* Ready to distribute to; id 0: every member. */
+extern LrTeam *lr_team_by_name(LrRouter *router, const char *name);
 extern LrTeam *lr_team_by_id(LrRouter *router, int32 id);
 
 /*
@@ -135,8 +136,16 @@ extern int64 lr_team_version(LrTeam *team);
 /* A (sub)transaction that may have appended a team_version was rolled back, or may be: prepared. */
 extern void lr_team_version_abort(void);
 
-/* Counts invalidations of lead tables and functions, see table.c. */
+/*
+ * What is watched counts when it is invalidated: relations in
+ * lr_relation_generation; functions, domains and (always) roles in
+ * lr_expression_generation.
+ */
+extern void lr_watch_relation(Oid relid);
+extern void lr_watch_function(Oid func);
+extern void lr_watch_cache(int cacheid, uint32 hash);
 extern uint64 lr_relation_generation(void);
+extern uint64 lr_expression_generation(void);
 
 /* Counts invalidations of config_state; changes when anything may have. */
 extern uint64 lr_config_generation(void);

@@ -10,6 +10,7 @@
  * that of search_path for those that call nothing but immutable functions of
  * pg_catalog and stable ones that read no setting.
  * What others could run with these rights is refused, see trust.h.
+ * Constants are read under fixed settings, see settings.h.
  *
  * Errors: "cannot raise" is decided by a list of our own beside leakproof
  * functions, since not leakproof does not mean unsafe.  Everything else must
@@ -44,8 +45,10 @@
 #include "utils/regproc.h"
 #include "utils/rel.h"
 
+#include "config.h"
 #include "expr.h"
 #include "owner_rights.h"
+#include "settings.h"
 #include "trust.h"
 
 /* For the error context callback: which expression, which text. */
@@ -61,6 +64,7 @@ typedef struct ExprTraits
 	bool		needs_path;		/* may read search_path, or change a setting */
 	bool		user_matters;
 	bool		can_raise;
+	int			strangers;		/* calls of what is not in pg_catalog */
 	Oid			volatile_func;
 } ExprTraits;
 
@@ -161,8 +165,12 @@ note_function(Oid func, void *context)
 {
 	ExprTraits *traits = (ExprTraits *) context;
 
+	lr_watch_function(func);
 	if (get_func_namespace(func) != PG_CATALOG_NAMESPACE)
+	{
 		traits->needs_path = traits->user_matters = true;
+		traits->strangers++;
+	}
 	/* table_to_xml and others read relations, which may be views */
 	else if (func_volatile(func) == PROVOLATILE_STABLE && !is_known(func))
 		traits->needs_path = true;
@@ -397,12 +405,20 @@ static void
 finish(LrExpr *result, Node *node, const char *path, ExprTraits *traits)
 {
 	ExprTraits	planned;
+	List	   *relations = NIL;
+	List	   *items = NIL;
+	ListCell   *lc;
 
-	result->tree = expression_planner((Expr *) node);
+	result->tree = expression_planner_with_deps((Expr *) node, &relations,
+												&items);
+	foreach(lc, items)
+		lr_watch_cache(lfirst_node(PlanInvalItem, lc)->cacheId,
+					   lfirst_node(PlanInvalItem, lc)->hashValue);
 	result->state = ExecInitExpr(result->tree, NULL);
 	/* inlined SQL functions show only in the planned tree */
 	memset(&planned, 0, sizeof(planned));
 	note_traits((Node *) result->tree, &planned);
+	result->folded = planned.strangers != traits->strangers;
 	result->can_raise = planned.can_raise;
 	result->switch_user = traits->user_matters || planned.user_matters ||
 		planned.can_raise;
@@ -432,6 +448,7 @@ lr_expr_compile(Relation rel, const char *text, LrExprKind kind, Oid writer,
 	error_context_stack = &callback;
 
 	lr_become(writer, path, true, &rights);
+	lr_settings_pin();
 	node = analyse(rel, text, kind, writer, what);
 	memset(&traits, 0, sizeof(traits));
 	note_traits(node, &traits);

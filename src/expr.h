@@ -23,6 +23,8 @@ typedef struct LrExpr
 	Oid			writer;			/* role with whose rights it runs */
 	char	   *search_path;	/* set while it runs; NULL: not needed */
 	Bitmapset  *generated;		/* generated columns that it uses */
+	bool		folded;			/* holds what functions outside pg_catalog were
+								 * computed or inlined to */
 	bool		switch_user;	/* depends on who runs it */
 	bool		can_raise;		/* may raise an error while evaluated */
 } LrExpr;

@@ -26,6 +26,7 @@
 #include "leadroute.h"
 #include "reserve.h"
 #include "roster.h"
+#include "rule_share.h"
 #include "refuse.h"
 #include "worker.h"
 
@@ -190,6 +191,10 @@ define_server_settings(void)
 							"Most counters that prepared transactions of the server may hold.",
 							NULL, &lr_max_prepared_counters, 20000, 100, 10000000,
 							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("leadroute.rule_memory",
+							"Most memory for the rules that all sessions share; 0: each session reads them by itself.",
+							NULL, &lr_rule_memory, 256, 0, 1000000,
+							PGC_SIGHUP, GUC_UNIT_MB, NULL, NULL, NULL);
 	DefineCustomIntVariable("leadroute.checkpoint_interval",
 							"Longest time between two checkpoints of the counters while leads are routed.",
 							NULL, &lr_checkpoint_interval, 10, 1, 3600,
@@ -213,6 +218,7 @@ _PG_init(void)
 		define_server_settings();
 		preloaded = true;
 		lr_roster_request();
+		lr_share_request();
 		lr_worker_register();
 		lr_frame_init();
 		lr_refuse_init();

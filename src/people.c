@@ -92,6 +92,18 @@ compare_team_ids(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static LrTeam *
+find_team(LrRouter *router, const char *name)
+{
+	LrTeam		key = {.name = unconstify(char *, name)};
+	LrTeam	   *wanted = &key;
+	LrTeam	  **found = (LrTeam **) bsearch(&wanted, router->team,
+											router->nteams, sizeof(LrTeam *),
+											compare_teams);
+
+	return found != NULL ? *found : NULL;
+}
+
 /* Adds an absence to its member, in the current context. */
 static void
 add_absence(LrMember *m, RangeBound *lower, RangeBound *upper, LrTeam *team)
@@ -124,7 +136,7 @@ read_absence(LrRouter *router, LrScan *scan)
 	RangeType  *range = DatumGetRangeTypeP(lr_scan_datum(scan, "during",
 														 &isnull));
 	char	   *team_name = lr_scan_text(scan, "team");
-	LrTeam	   *team = team_name ? lr_team_by_name(router, team_name) : NULL;
+	LrTeam	   *team = team_name ? find_team(router, team_name) : NULL;
 	LrMember   *m = lr_member_by_name(router, lr_scan_text(scan, "member"));
 	MemoryContext old;
 	RangeBound	lower;
@@ -202,9 +214,8 @@ static uint64 last_serial = 0;
 
 /* Fills in a team from its n memberships, which are in order. */
 static void
-fill_team(LrTeam *team, LrDatabase *db, Membership *from, int n)
+fill_team(LrTeam *team, Membership *from, int n)
 {
-	double		factor;
 	int			i;
 
 	team->serial = ++last_serial;
@@ -215,22 +226,38 @@ fill_team(LrTeam *team, LrDatabase *db, Membership *from, int n)
 	team->share = (int64 *) palloc0((n + 1) * sizeof(int64));
 	team->lead_share = (int64 *) palloc0((n + 1) * sizeof(int64));
 	team->why = (uint8 *) palloc0(n + 1);
-	team->rotation = lr_rotation_slot(db, team->router, team->id);
 	team->total_weight = 0;
 	for (i = 0; i < n; i++)
 	{
 		team->member[i] = from[i].member;
 		team->weight[i] = from[i].weight;
 		team->total_weight += from[i].weight;
-		team->seat[i] = lr_seat_slot(db, team->router, team->id,
-									 from[i].member->id);
 	}
+}
+
+/*
+ * Gives a team its slots in shared memory, when a rule first distributes to
+ * it: most of many teams a session never meets.
+ */
+static void
+take_slots(LrTeam *team)
+{
+	LrDatabase *db = lr_database();
+	int			n = team->n;
+	double		factor;
+	int			i;
+
+	team->rotation = lr_rotation_slot(db, team->router, team->id);
+	for (i = 0; i < n; i++)
+		team->seat[i] = lr_seat_slot(db, team->router, team->id,
+									 team->member[i]->id);
 	factor = n > 0 ? (double) LR_CREDIT_ONE / team->total_weight : 0;
 	for (i = 0; i < n; i++)
 	{
 		team->share[i] = (int64) (team->weight[i] * factor);
 		team->share_sum += team->share[i];
 	}
+	team->ready = true;
 }
 
 static void
@@ -276,7 +303,7 @@ read_memberships(LrRouter *router, int *n)
 				  router->name);
 	while (lr_scan_next(&scan))
 	{
-		LrTeam	   *team = lr_team_by_name(router, lr_scan_text(&scan, "team"));
+		LrTeam	   *team = find_team(router, lr_scan_text(&scan, "team"));
 		LrMember   *m = lr_member_by_name(router, lr_scan_text(&scan, "member"));
 		bool		isnull;
 		Datum		weight = lr_scan_datum(&scan, "weight", &isnull);
@@ -299,7 +326,7 @@ read_memberships(LrRouter *router, int *n)
 
 /* The rotation of rules without a team: every member, weight 1, by name. */
 static LrTeam *
-make_everyone(LrRouter *router, LrDatabase *db)
+make_everyone(LrRouter *router)
 {
 	LrTeam	   *everyone = (LrTeam *) palloc0(sizeof(LrTeam));
 	Membership *all = (Membership *) palloc0((router->nmembers + 1) *
@@ -314,7 +341,7 @@ make_everyone(LrRouter *router, LrDatabase *db)
 			all[n++].weight = 1;
 		}
 	everyone->router = router->id;
-	fill_team(everyone, db, all, n);
+	fill_team(everyone, all, n);
 	pfree(all);
 	return everyone;
 }
@@ -329,6 +356,8 @@ lr_team_alone(LrRouter *router, LrMember *m)
 
 	if (m->alone != NULL)
 		return m->alone;
+	if (!everyone->ready)
+		take_slots(everyone);
 	old = MemoryContextSwitchTo(router->context);
 	team = (LrTeam *) palloc0(sizeof(LrTeam));
 	team->id = -1;
@@ -336,6 +365,7 @@ lr_team_alone(LrRouter *router, LrMember *m)
 	team->name = m->name;
 	team->serial = ++last_serial;
 	team->rotation = LR_NO_SLOT;
+	team->ready = true;
 	team->member = (LrMember **) palloc0(sizeof(LrMember *));
 	team->weight = (double *) palloc0(sizeof(double));
 	team->seat = (int *) palloc0(sizeof(int));
@@ -357,7 +387,7 @@ lr_team_alone(LrRouter *router, LrMember *m)
 }
 
 static void
-read_teams(LrRouter *router, LrDatabase *db)
+read_teams(LrRouter *router)
 {
 	Membership *all;
 	int			n;
@@ -371,13 +401,13 @@ read_teams(LrRouter *router, LrDatabase *db)
 	{
 		for (last = first; last < n && all[last].team == all[first].team; last++)
 			;
-		fill_team(all[first].team, db, all + first, last - first);
+		fill_team(all[first].team, all + first, last - first);
 	}
 	for (i = 0; i < router->nteams; i++)
 		if (router->team[i]->serial == 0)
-			fill_team(router->team[i], db, NULL, 0);
+			fill_team(router->team[i], NULL, 0);
 	pfree(all);
-	router->everyone = make_everyone(router, db);
+	router->everyone = make_everyone(router);
 }
 
 /* Reads active and capacity again. */
@@ -404,7 +434,7 @@ void
 lr_people_read(LrRouter *router, LrDatabase *db)
 {
 	read_members(router, db);
-	read_teams(router, db);
+	read_teams(router);
 	read_absences(router);
 }
 
@@ -446,13 +476,11 @@ lr_member_by_name(LrRouter *router, const char *name)
 LrTeam *
 lr_team_by_name(LrRouter *router, const char *name)
 {
-	LrTeam		key = {.name = unconstify(char *, name)};
-	LrTeam	   *wanted = &key;
-	LrTeam	  **found = (LrTeam **) bsearch(&wanted, router->team,
-											router->nteams, sizeof(LrTeam *),
-											compare_teams);
+	LrTeam	   *team = find_team(router, name);
 
-	return found != NULL ? *found : NULL;
+	if (team != NULL && !team->ready)
+		take_slots(team);
+	return team;
 }
 
 LrTeam *
@@ -460,11 +488,20 @@ lr_team_by_id(LrRouter *router, int32 id)
 {
 	LrTeam		key = {.id = id};
 	LrTeam	   *wanted = &key;
-	LrTeam	  **found;
+	LrTeam	   *team = router->everyone;
 
-	if (id == 0)
-		return router->everyone;
-	found = (LrTeam **) bsearch(&wanted, router->team_by_id, router->nteams,
-								sizeof(LrTeam *), compare_team_ids);
-	return found != NULL ? *found : NULL;
+	if (id != 0)
+	{
+		LrTeam	  **found = (LrTeam **) bsearch(&wanted, router->team_by_id,
+												router->nteams,
+												sizeof(LrTeam *),
+												compare_team_ids);
+
+		if (found == NULL)
+			return NULL;
+		team = *found;
+	}
+	if (!team->ready)
+		take_slots(team);
+	return team;
 }

@@ -22,6 +22,7 @@
 #include "move.h"
 #include "prepared.h"
 #include "reserve.h"
+#include "rule_share.h"
 
 /* Seats and shares of a composition, kept while a level refers to it. */
 typedef struct Composition
@@ -706,6 +707,7 @@ on_transaction(XactEvent event, void *arg)
 			lr_changes_end();
 			lr_moves_abort(0);
 			lr_evaluating_abort(0);
+			lr_share_abort(0);
 			lr_team_version_abort();
 			drop_preparing();
 			abort_level(0);
@@ -738,6 +740,7 @@ on_subtransaction(SubXactEvent event, SubTransactionId mine,
 			lr_changes_abort_sub(nest);
 			lr_moves_abort(nest);
 			lr_evaluating_abort(nest);
+			lr_share_abort(nest);
 			lr_team_version_abort();
 			abort_level(nest);
 			break;

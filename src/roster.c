@@ -26,6 +26,7 @@
 #include "prepared.h"
 #include "recovery.h"
 #include "roster.h"
+#include "rule_share.h"
 
 typedef enum SlotKind
 {
@@ -259,6 +260,7 @@ lr_database_sweep(Oid dboid, int64 keep)
 	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
 	sweep(dboid, keep);
 	LWLockRelease(lr_shared->lock);
+	lr_share_forget(dboid, keep);
 }
 
 /* The slot of an installation; NULL: it has none.  shared->lock held. */

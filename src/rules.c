@@ -14,12 +14,16 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "changes.h"
 #include "compile.h"
 #include "generated.h"
 #include "leadroute.h"
 #include "rule_scope.h"
 #include "rules.h"
 #include "scan.h"
+
+/* More changes than this are not worth telling apart. */
+#define MAX_CHANGES		20000
 
 static char
 method_code(const char *word)
@@ -98,41 +102,151 @@ analyse(Relation rel, const LrRuleRow *row)
 							  psprintf("condition of rule \"%s\"", row->name),
 							  &broken);
 	MemoryContextSwitchTo(old);
-	if (expr != NULL)
+	/* what a user's function computes may change without any rule changing */
+	if (expr != NULL && !expr->folded)
 		condition = lr_condition_analyse(lr_generated_hidden(expr));
 	MemoryContextDelete(temporary);
 	return condition;
 }
 
+/* Adds the rule at a scan, if it is one for the table. */
+static void
+add_rule(LrImageBuilder *builder, LrScan *scan, Relation rel, LrTable *table,
+		 LrRouter *router)
+{
+	LrRuleRow	row;
+
+	CHECK_FOR_INTERRUPTS();
+	if (!applies(scan, table))
+		return;
+	read_row(scan, router, &row);
+	lr_image_add(builder, &row, analyse(rel, &row));
+}
+
+/* A context for building, which an error frees; the current one from now on. */
+static MemoryContext
+begin_building(void)
+{
+	return MemoryContextSwitchTo(AllocSetContextCreate(CurTransactionContext,
+													   "leadroute rules",
+													   ALLOCSET_DEFAULT_SIZES));
+}
+
+static LrImage *
+finish_building(LrImageBuilder *builder, MemoryContext where)
+{
+	LrImage    *image = lr_image_finish(builder, where);
+	MemoryContext building = MemoryContextSwitchTo(where);
+
+	MemoryContextDelete(building);
+	return image;
+}
+
 LrImage *
 lr_rules_read(LrTable *table, LrRouter *router)
 {
-	MemoryContext where = CurrentMemoryContext;
-	MemoryContext building = AllocSetContextCreate(CurTransactionContext,
-												   "leadroute rules",
-												   ALLOCSET_DEFAULT_SIZES);
-	LrImageBuilder *builder;
+	MemoryContext where = begin_building();
+	LrImageBuilder *builder = lr_image_begin();
 	Relation	rel = table_open(table->relid, AccessShareLock);
-	LrImage    *image;
 	LrScan		scan;
 
-	MemoryContextSwitchTo(building);
-	builder = lr_image_begin();
 	lr_scan_begin(&scan, "rule", "rule_pkey", "router", router->name);
 	while (lr_scan_next(&scan))
-	{
-		LrRuleRow	row;
-
-		CHECK_FOR_INTERRUPTS();
-		if (!applies(&scan, table))
-			continue;
-		read_row(&scan, router, &row);
-		lr_image_add(builder, &row, analyse(rel, &row));
-	}
+		add_rule(builder, &scan, rel, table, router);
 	lr_scan_end(&scan);
 	table_close(rel, AccessShareLock);
-	image = lr_image_finish(builder, where);
-	MemoryContextSwitchTo(where);
-	MemoryContextDelete(building);
-	return image;
+	return finish_building(builder, where);
+}
+
+LrImage *
+lr_rules_merge(const LrImage *base, const uint8 *dead, const LrImage *delta)
+{
+	MemoryContext where = begin_building();
+	LrImageBuilder *builder = lr_image_begin();
+
+	lr_image_add_all(builder, base, dead);
+	if (delta != NULL)
+		lr_image_add_all(builder, delta, NULL);
+	return finish_building(builder, where);
+}
+
+LrImage *
+lr_rules_read_changed(LrTable *table, LrRouter *router, const LrImage *base,
+					  const LrImage *delta, const int32 *ids, int n)
+{
+	MemoryContext where = begin_building();
+	LrImageBuilder *builder = lr_image_begin();
+	Relation	rel = table_open(table->relid, AccessShareLock);
+	int			i;
+
+	lr_image_beside(builder, base);
+	if (delta != NULL)
+	{
+		uint8	   *dead = (uint8 *) palloc0(delta->nrules / 8 + 1);
+
+		for (i = 0; i < n; i++)
+		{
+			int			rank = lr_image_find(delta, ids[i]);
+
+			if (rank >= 0)
+				dead[rank / 8] |= 1 << (rank % 8);
+		}
+		lr_image_add_all(builder, delta, dead);
+	}
+	for (i = 0; i < n; i++)
+	{
+		LrScan		scan;
+
+		lr_scan_begin_id(&scan, "rule", "rule_id_key", "id", ids[i]);
+		if (lr_scan_next(&scan) &&
+			strcmp(lr_scan_text(&scan, "router"), router->name) == 0)
+			add_rule(builder, &scan, rel, table, router);
+		lr_scan_end(&scan);
+	}
+	table_close(rel, AccessShareLock);
+	return finish_building(builder, where);
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int32		x = *(const int32 *) a;
+	int32		y = *(const int32 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+int
+lr_rules_changed(LrRouter *router, int64 version, int32 **ids)
+{
+	int			room = 64;
+	int			n = 0;
+	int			distinct = 0;
+	bool		many = false;
+	LrScan		scan;
+	int			i;
+
+	if (version > router->version ||
+		router->version - version > LR_RULE_CHANGES_KEPT)
+		return -1;
+	*ids = (int32 *) palloc(room * sizeof(int32));
+	if (version == router->version)
+		return 0;
+	lr_scan_begin_after(&scan, "rule_change", "rule_change_find", "router",
+						router->name, "version", version);
+	while (!many && lr_scan_next(&scan))
+	{
+		if (n == room)
+			*ids = (int32 *) repalloc(*ids, (room *= 2) * sizeof(int32));
+		(*ids)[n] = lr_scan_int(&scan, "rule", 0);
+		many = (*ids)[n++] == 0 || n > MAX_CHANGES;
+	}
+	lr_scan_end(&scan);
+	if (many)
+		return -1;
+	qsort(*ids, n, sizeof(int32), compare_ids);
+	for (i = 0; i < n; i++)
+		if (i == 0 || (*ids)[i] != (*ids)[distinct - 1])
+			(*ids)[distinct++] = (*ids)[i];
+	return distinct;
 }

@@ -16,18 +16,28 @@
 #include "config.h"
 #include "scan.h"
 
+static bool
+is_column(TupleDesc desc, int attno, const char *column)
+{
+	Form_pg_attribute att = TupleDescAttr(desc, attno - 1);
+
+	return !att->attisdropped && strcmp(NameStr(att->attname), column) == 0;
+}
+
+/* Callers pass literals: where one was found last is the first guess. */
 static AttrNumber
 column_number(TupleDesc desc, const char *column)
 {
+	static AttrNumber guess[256];
+	int			at = ((uintptr_t) column >> 2) % lengthof(guess);
 	int			i;
 
-	for (i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		if (!att->attisdropped && strcmp(NameStr(att->attname), column) == 0)
-			return i + 1;
-	}
+	if (guess[at] > 0 && guess[at] <= desc->natts &&
+		is_column(desc, guess[at], column))
+		return guess[at];
+	for (i = 1; i <= desc->natts; i++)
+		if (is_column(desc, i, column))
+			return guess[at] = i;
 	elog(ERROR, "column \"%s\" of a leadroute table is missing", column);
 	return 0;
 }
@@ -73,6 +83,40 @@ lr_scan_begin_pair(LrScan *scan, const char *table, const char *index,
 	key[0] = first;
 	key[1] = second;
 	begin(scan, table, index, 2, column, key);
+}
+
+void
+lr_scan_begin_after(LrScan *scan, const char *table, const char *index,
+					const char *key_column, const char *key,
+					const char *column, int64 after)
+{
+	ScanKeyData skey[2];
+
+	scan->rel = table_open(lr_relid(table), AccessShareLock);
+	scan->desc = RelationGetDescr(scan->rel);
+	scan->tuple = NULL;
+	ScanKeyEntryInitialize(&skey[0], 0, column_number(scan->desc, key_column),
+						   BTEqualStrategyNumber, TEXTOID, C_COLLATION_OID,
+						   F_TEXTEQ, CStringGetTextDatum(key));
+	ScanKeyInit(&skey[1], column_number(scan->desc, column),
+				BTGreaterStrategyNumber, F_INT8GT, Int64GetDatum(after));
+	scan->sys = systable_beginscan(scan->rel, lr_relid(index), true,
+								   SnapshotSelf, 2, skey);
+}
+
+void
+lr_scan_begin_id(LrScan *scan, const char *table, const char *index,
+				 const char *column, int32 id)
+{
+	ScanKeyData skey;
+
+	scan->rel = table_open(lr_relid(table), AccessShareLock);
+	scan->desc = RelationGetDescr(scan->rel);
+	scan->tuple = NULL;
+	ScanKeyInit(&skey, column_number(scan->desc, column),
+				BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
+	scan->sys = systable_beginscan(scan->rel, lr_relid(index), true,
+								   SnapshotSelf, 1, &skey);
 }
 
 bool

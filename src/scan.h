@@ -32,6 +32,16 @@ extern void lr_scan_begin_pair(LrScan *scan, const char *table,
 							   const char *index, const char *first_column,
 							   const char *first, const char *second_column,
 							   const char *second);
+
+/* The same for rows with an int8 column greater than `after` beside. */
+extern void lr_scan_begin_after(LrScan *scan, const char *table,
+								const char *index, const char *key_column,
+								const char *key, const char *column,
+								int64 after);
+
+/* The row of a unique int4 column. */
+extern void lr_scan_begin_id(LrScan *scan, const char *table,
+							 const char *index, const char *column, int32 id);
 extern bool lr_scan_next(LrScan *scan);
 extern void lr_scan_end(LrScan *scan);
 

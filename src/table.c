@@ -16,6 +16,7 @@
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -402,6 +403,33 @@ read_expressions(LrTable *table, LrScan *scan, Relation rel)
 		lr_generated_need(table, rel, table->closed_when);
 }
 
+uint64
+lr_table_definition(Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	StringInfoData buf;
+	uint64		hash;
+	int			i;
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "%u %u %c", RelationGetRelid(rel),
+					 rel->rd_rel->relowner, rel->rd_rel->relkind);
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		appendStringInfo(&buf, " %s %u %d %u %d %d", NameStr(att->attname),
+						 att->atttypid, att->atttypmod, att->attcollation,
+						 att->attgenerated, att->attisdropped);
+	}
+	for (i = 0; desc->constr != NULL && i < desc->constr->num_defval; i++)
+		if (TupleDescAttr(desc, desc->constr->defval[i].adnum - 1)->attgenerated)
+			appendStringInfoString(&buf, desc->constr->defval[i].adbin);
+	hash = hash_bytes_extended((const unsigned char *) buf.data, buf.len, 0);
+	pfree(buf.data);
+	return hash;
+}
+
 /* Builds a table from its row of routed_table; NULL: its relation is gone. */
 static LrTable *
 build_table(LrScan *scan)
@@ -417,6 +445,8 @@ build_table(LrScan *scan)
 	table->context = context;
 	table->relid = DatumGetObjectId(lr_scan_datum(scan, "relation", &isnull));
 	table->relation_checked = lr_relation_generation();
+	table->expression_checked = lr_expression_generation();
+	lr_watch_relation(table->relid);
 	rel = try_relation_open(table->relid, AccessShareLock);
 	if (rel == NULL)
 	{
@@ -432,6 +462,7 @@ build_table(LrScan *scan)
 	table->relowner = rel->rd_rel->relowner;
 	table->search_path = lr_safe_path(lr_scan_text(scan, "search_path"));
 	table->desc = CreateTupleDescCopy(RelationGetDescr(rel));
+	table->definition = lr_table_definition(rel);
 	if (rel->rd_rel->relkind != RELKIND_RELATION &&
 		rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
 		table->broken = psprintf("\"%s\" is not a table any more", table->name);
@@ -496,6 +527,30 @@ row_unchanged(LrTable *table)
 	return same;
 }
 
+/*
+ * After an invalidation of some lead table or partition, VACUUM's or ANALYZE's
+ * for example: whether this table is still what it was.
+ */
+static bool
+definition_unchanged(LrTable *table)
+{
+	uint64		generation = lr_relation_generation();
+	Relation	rel;
+	bool		same;
+
+	/* layouts of partitions are kept too */
+	if (table->leaves != NIL &&
+		((LrLeaf *) linitial(table->leaves))->relid != table->relid)
+		return false;
+	rel = try_relation_open(table->relid, AccessShareLock);
+	same = rel != NULL && lr_table_definition(rel) == table->definition;
+	if (rel != NULL)
+		relation_close(rel, AccessShareLock);
+	if (same)
+		table->relation_checked = generation;
+	return same;
+}
+
 LrTable *
 lr_table_pin(const char *name)
 {
@@ -504,7 +559,9 @@ lr_table_pin(const char *name)
 
 	if (table != NULL)
 	{
-		bool		stale = table->relation_checked != lr_relation_generation();
+		bool		stale = table->expression_checked != lr_expression_generation() ||
+			(table->relation_checked != lr_relation_generation() &&
+			 !definition_unchanged(table));
 
 		if (!stale && table->config_checked != config)
 		{
@@ -707,6 +764,7 @@ lr_table_leaf(LrTable *table, Relation rel)
 	old = MemoryContextSwitchTo(table->context);
 	leaf = (LrLeaf *) palloc0(sizeof(LrLeaf));
 	leaf->relid = RelationGetRelid(rel);
+	lr_watch_relation(leaf->relid);
 	leaf->owner = table->owner;
 	if (leaf->relid != table->relid)
 	{

@@ -42,6 +42,8 @@ struct LrTable
 	bool		dropped;
 	uint64		config_checked;
 	uint64		relation_checked;
+	uint64		expression_checked;
+	uint64		definition;		/* see lr_table_definition */
 	ItemPointerData row_tid;	/* of routed_table, to notice changes */
 	TransactionId row_xmin;
 
@@ -82,6 +84,12 @@ struct LrTable
 /* The table of that name, pinned; NULL: not attached, or its relation is gone. */
 extern LrTable *lr_table_pin(const char *name);
 extern void lr_table_unpin(LrTable *table);
+
+/*
+ * A hash of all that decides what an expression over the relation means, and
+ * of the relation itself.
+ */
+extern uint64 lr_table_definition(Relation rel);
 
 /*
  * How the rows of a relation relate to the table.  Error if it is neither the

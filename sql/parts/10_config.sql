@@ -214,6 +214,17 @@ COMMENT ON TABLE leadroute.config_state IS 'One row per router: the version of i
 COMMENT ON COLUMN leadroute.config_state.router IS 'The router.';
 COMMENT ON COLUMN leadroute.config_state.version IS 'Version; rises by one with each transaction that changes the configuration.';
 
+CREATE TABLE leadroute.rule_change (
+	router	text COLLATE "C" NOT NULL,
+	version	bigint NOT NULL,
+	rule	integer NOT NULL
+);
+COMMENT ON TABLE leadroute.rule_change IS 'One row is a rule that was saved or deleted lately: by these a session brings what it knows of a router''s rules up to date. Written and trimmed by leadroute.';
+COMMENT ON COLUMN leadroute.rule_change.router IS 'The router.';
+COMMENT ON COLUMN leadroute.rule_change.version IS 'Version of its configuration that came with the change.';
+COMMENT ON COLUMN leadroute.rule_change.rule IS 'Id of the rule. 0: more rules than are worth naming.';
+CREATE INDEX rule_change_find ON leadroute.rule_change (router, version);
+
 CREATE TABLE leadroute.config_history (
 	at			timestamptz NOT NULL DEFAULT clock_timestamp(),
 	role_name	text NOT NULL,

@@ -117,14 +117,14 @@ SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 't
 	'admin: writes all configuration');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_admin'$$,
 	ARRAY['why', 'key_text', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'check_condition', 'rule_at', 'lint', 'territory',
-		'config_table', 'export_config', 'pause', 'resume', 'absence_of', 'explain', 'route', 'assign', 'attach', 'attach_under', 'check_relation', 'key_of',
+		'config_table', 'export_config', 'pause', 'resume', 'absence_of', 'explain', 'route', 'assign', 'rule_index', 'attach', 'attach_under', 'check_relation', 'key_of',
 		'check_owner_column', 'owner_text', 'detach', 'lead_trigger', 'adopt', 'release_table', 'verify', 'rebuild', 'checkpoint_now',
 		'import_config', 'import_config_under', 'import_rows', 'import_routed_table', 'prune_config', 'check_document_rows',
 		'document_error', 'document_place', 'same_key', 'keyed_rows', 'take_over'],
 	'admin: attaches, detaches, verifies and rebuilds');
 SELECT ok(NOT has_function_privilege('tap_admin', 'leadroute.grant_to(text, text)', 'EXECUTE'), 'admin: gives no profiles');
 SELECT is_empty($$
-	SELECT c.relname, p.name FROM unnest('{journal,event,pool_entry,team_version,checkpoint,former_name,config_state,config_history,incarnation}'::text[]) c (relname)
+	SELECT c.relname, p.name FROM unnest('{journal,event,pool_entry,team_version,checkpoint,former_name,config_state,config_history,incarnation,rule_change}'::text[]) c (relname)
 	CROSS JOIN unnest('{INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) p (name)
 	CROSS JOIN unnest('{tap_rep,tap_app,tap_analyst,tap_manager,tap_admin,tap_backup}'::name[]) r (name)
 	WHERE has_table_privilege(r.name, format('leadroute.%I', c.relname)::regclass, p.name) $$,

@@ -1,0 +1,41 @@
+/*
+ * settings.c
+ *	  Settings under which stored expressions are read; see settings.h.
+ *
+ * What an expression means must not depend on who inserts the lead: the rule
+ * index is shared by all sessions.  Settings that have their value already
+ * are left alone, since to set one costs more than to look at it.
+ */
+#include "postgres.h"
+
+#include "utils/guc.h"
+
+#include "settings.h"
+
+static const struct
+{
+	const char *name;
+	const char *value;
+}			pinned[] = {
+	{"DateStyle", "ISO, YMD"},
+	{"IntervalStyle", "postgres"},
+	{"TimeZone", "UTC"},
+	{"lc_monetary", "C"},
+	{"array_nulls", "on"},
+	{"backslash_quote", "safe_encoding"},
+	{"standard_conforming_strings", "on"},
+	{"transform_null_equals", "off"},
+};
+
+void
+lr_settings_pin(void)
+{
+	int			i;
+
+	for (i = 0; i < (int) lengthof(pinned); i++)
+		if (strcmp(GetConfigOption(pinned[i].name, false, false),
+				   pinned[i].value) != 0)
+			(void) set_config_option(pinned[i].name, pinned[i].value,
+									 PGC_USERSET, PGC_S_SESSION,
+									 GUC_ACTION_SAVE, true, 0, false);
+}
