@@ -541,7 +541,10 @@ lr_journal_abort(int nest)
 
 		innermost = batch->up;
 		if (nest > 0)
+		{
 			MemoryContextDelete(batch->context);
+			pfree(batch);
+		}
 	}
 	while (acting != NULL && acting->nest >= nest)
 		acting = acting->up;

@@ -471,6 +471,7 @@ merge_level(Level *from, Level *to)
 			to->teams = hold;
 		}
 	}
+	from->teams = NULL;
 	for (i = 0; i < from->nloads; i++)
 	{
 		LoadHold   *f = &from->loads[i];
@@ -490,6 +491,14 @@ merge_level(Level *from, Level *to)
 static void
 free_level(Level *level)
 {
+	while (level->teams != NULL)
+	{
+		TeamHold   *hold = level->teams;
+
+		level->teams = hold->next;
+		pfree(hold->delta);
+		pfree(hold);
+	}
 	pfree(level->loads);
 	pfree(level->bucket);
 	pfree(level);
@@ -507,6 +516,7 @@ abort_level(int nest)
 			lr_place_freed();
 		LWLockRelease(held_db->lock);
 		top_level = level->up;
+		free_level(level);
 	}
 }
 
