@@ -67,6 +67,14 @@ make_database() {
 }
 declare -A bench_rules bench_members bench_configured
 
+# rule_mix DATABASE RULES: one table, attached, and its rules.
+rule_mix() {
+	lr_psql -d "$1" -At -c "SELECT bench.make_leads('leads', 'rules')" >/dev/null
+	lr_psql -d "$1" -At -c "SELECT leadroute.attach('leads', 'owner_id')" >/dev/null
+	lr_psql -d "$1" -v rules="$2" -v members="${bench_members[$1]}" -f "$bench_dir/sql/rule_mix.sql"
+	lr_psql -d "$1" -c 'GRANT INSERT ON ALL TABLES IN SCHEMA public TO app; GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO app'
+}
+
 # drop_database NAME: so that nothing of it is vacuumed while others measure.
 drop_database() {
 	lr_psql -c "DROP DATABASE $1" postgres
