@@ -2,6 +2,7 @@
 #
 #	make && make install	for the PostgreSQL of PG_CONFIG; needs its server headers
 #	make test				everything, on a throw-away server; installs what it needs
+#	make soak				test/t/036_chaos for LR_SOAK=600 seconds; LR_SEED=n repeats a run
 #	make demo				a tour, on a throw-away server; KEEP=1 leaves psql open in it
 #	make installcheck		regress and isolation tests of what is installed
 #	make bench, test-matrix, dist
@@ -16,12 +17,14 @@ LR_DIR := $(if $(VPATH),$(VPATH),$(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LI
 # These run scripts that see to everything themselves, on a machine without
 # PostgreSQL too; so they must not depend on its makefiles.
 # What is set on make's command line is in their environment.
-SCRIPTS_ONLY := test demo bench test-matrix dist
+SCRIPTS_ONLY := test soak demo bench test-matrix dist
 
 .DEFAULT_GOAL := all
 .PHONY: $(SCRIPTS_ONLY)
 test:
 	@test/bin/run
+soak:
+	@LR_SOAK=$${LR_SOAK:-600} ONLY=tap TESTS=036_chaos test/bin/run
 demo:
 	@test/demo/run
 bench:
