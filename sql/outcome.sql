@@ -210,7 +210,49 @@ SELECT routed_table, lead_key, count(*) FILTER (WHERE is_current) AS current, co
 SELECT (SELECT sum(c.load) FROM leadroute.member_counter() c JOIN leadroute.member m ON m.id = c.member WHERE m.router = 'again') AS load,
 	(SELECT count(*) FROM again) + (SELECT count(*) FROM plain WHERE stage <> 'won') AS open;
 SELECT * FROM leadroute.verify();
+
+-- Leads that get another key while their old one is given to a new lead, or
+-- that get the key of a lead whose end is not known yet, or never will be.
+TRUNCATE again, plain;
+INSERT INTO plain SELECT i FROM generate_series(1, 6) i;
+INSERT INTO again SELECT i, 1 FROM generate_series(1, 2) i;
+CREATE FUNCTION in_place() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF TG_OP = 'DELETE' THEN
+		UPDATE plain SET id = OLD.id WHERE id = OLD.id + 1;
+	ELSIF NEW.id >= 50 THEN
+		INSERT INTO plain VALUES (OLD.id);
+	END IF;
+	RETURN NULL;
+END $$;
+CREATE TRIGGER in_place AFTER UPDATE OR DELETE ON plain FOR EACH ROW EXECUTE FUNCTION in_place();
+UPDATE plain SET id = 50 WHERE id = 1;
+DELETE FROM plain WHERE id = 2;
+DROP TRIGGER in_place ON plain;
+WITH u AS (UPDATE plain SET id = 40 WHERE id = 4 RETURNING stage) INSERT INTO plain SELECT 4, stage FROM u;
+WITH u AS (UPDATE again SET part = 2 WHERE id = 1 RETURNING stage) INSERT INTO again SELECT 1, 1, stage FROM u;
+SET leadroute.routing = off;
+DELETE FROM plain WHERE id = 5;
+SET leadroute.routing = on;
+UPDATE plain SET id = 5 WHERE id = 6;
+SELECT p.id, a.kind, a.member = p.owner AS agree FROM plain p
+	LEFT JOIN leadroute.assignment a ON a.routed_table = 'plain' AND a.lead_key = p.id::text AND a.is_current ORDER BY p.id;
+SELECT p.id, p.part, a.kind, a.member = p.owner AS agree FROM again p
+	LEFT JOIN leadroute.assignment a ON a.routed_table = 'again' AND a.lead_key = row(p.id, p.part)::text AND a.is_current ORDER BY p.id, p.part;
+-- one that was held waits no longer
+UPDATE leadroute.member SET active = false WHERE router = 'again';
+INSERT INTO plain VALUES (60), (61);
+SET leadroute.routing = off;
+DELETE FROM plain WHERE id >= 60;
+SET leadroute.routing = on;
+INSERT INTO plain (id, owner) VALUES (60, 'x');
+UPDATE plain SET id = 61 WHERE id = 50;
+SELECT lead_key, state FROM leadroute.pool_entry WHERE routed_table = (SELECT id FROM leadroute.routed_table WHERE name = 'plain');
+SELECT (SELECT sum(c.load) FROM leadroute.member_counter() c JOIN leadroute.member m ON m.id = c.member WHERE m.router = 'again') AS load,
+	(SELECT count(*) FROM again) + (SELECT count(*) FROM plain) AS open;
+SELECT * FROM leadroute.verify();
 DROP TABLE again, plain;
+DROP FUNCTION in_place;
 
 DROP TABLE lead CASCADE;
 DROP FUNCTION load, move;

@@ -326,33 +326,54 @@ scan_current(Relation rel, int32 routed_table, const char *lead_key,
 							  SnapshotSelf, 2, key);
 }
 
+/* A scan over the pool entries of a lead. */
+static SysScanDesc
+scan_pool(Relation rel, Datum routed_table, Datum lead_key, ScanKeyData key[2])
+{
+	ScanKeyInit(&key[0], P_ROUTED_TABLE + 1, BTEqualStrategyNumber, F_INT4EQ,
+				routed_table);
+	ScanKeyEntryInitialize(&key[1], 0, P_LEAD_KEY + 1, BTEqualStrategyNumber,
+						   TEXTOID, C_COLLATION_OID, F_TEXTEQ, lead_key);
+	return systable_beginscan(rel, lr_relid("pool_entry_pkey"), true,
+							  SnapshotSelf, 2, key);
+}
+
+/* Removes the pool entry of a lead, if it has one. */
+static void
+leave_pool(int32 routed_table, const char *lead_key)
+{
+	Relation	rel = table_open(lr_relid("pool_entry"), RowExclusiveLock);
+	ScanKeyData key[2];
+	SysScanDesc sys;
+	HeapTuple	tuple;
+
+	sys = scan_pool(rel, Int32GetDatum(routed_table),
+					CStringGetTextDatum(lead_key), key);
+	while ((tuple = systable_getnext(sys)) != NULL)
+		lr_remove(rel, &tuple->t_self);
+	systable_endscan(sys);
+	table_close(rel, NoLock);
+}
+
 /*
- * A key that has a current row gets another: its lead must have gone while
- * no trigger looked (leadroute.routing = off, a disabled trigger), or goes in
- * this very statement, whose AFTER triggers are still to come.  The old row
- * ends now.
+ * Ends the current row of a key, but the one with this id: another lead has
+ * the key now.
  */
 static void
-resolve_conflict(Relation rel, HeapTuple row)
+end_others(Relation rel, int32 table, const char *key, int64 id)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
-	bool		isnull;
-	int32		table = DatumGetInt32(heap_getattr(row, J_ROUTED_TABLE + 1,
-												   desc, &isnull));
-	char	   *key = TextDatumGetCString(heap_getattr(row, J_LEAD_KEY + 1,
-													   desc, &isnull));
-	int64		id = DatumGetInt64(heap_getattr(row, J_ID + 1, desc, &isnull));
 	ScanKeyData skey[2];
 	SysScanDesc sys;
 	HeapTuple	old;
 
-	conflict_lxid = lr_my_lxid();
 	sys = scan_current(rel, table, key, skey);
 	while ((old = systable_getnext(sys)) != NULL)
 	{
 		Datum		values[J_COLUMNS] = {0};
 		bool		nulls[J_COLUMNS] = {false};
 		bool		replace[J_COLUMNS] = {false};
+		bool		isnull;
 		int64		old_id = DatumGetInt64(heap_getattr(old, J_ID + 1, desc,
 														&isnull));
 		bool		closed;
@@ -363,11 +384,15 @@ resolve_conflict(Relation rel, HeapTuple row)
 
 		if (old_id == id)
 			continue;
+		conflict_lxid = lr_my_lxid();
 		(void) heap_getattr(old, J_CLOSED_AT + 1, desc, &closed);
 		closed = !closed;
 		load = DatumGetInt32(heap_getattr(old, J_LOAD + 1, desc, &isnull));
 		member = DatumGetInt32(heap_getattr(old, J_MEMBER + 1, desc,
 											&no_member));
+		if (DatumGetChar(heap_getattr(old, J_KIND + 1, desc,
+									  &isnull)) == LR_KIND_HELD)
+			leave_pool(table, key);
 		values[J_SUPERSEDED] = BoolGetDatum(true);
 		values[J_ENDED_AT] = TimestampTzGetDatum(lr_now());
 		replace[J_SUPERSEDED] = replace[J_ENDED_AT] = true;
@@ -387,16 +412,23 @@ resolve_conflict(Relation rel, HeapTuple row)
 	systable_endscan(sys);
 }
 
-/* A scan over the pool entries of a lead. */
-static SysScanDesc
-scan_pool(Relation rel, Datum routed_table, Datum lead_key, ScanKeyData key[2])
+/*
+ * A key that has a current row gets another: its lead must have gone while
+ * no trigger looked (leadroute.routing = off, a disabled trigger), or goes in
+ * this very statement, whose AFTER triggers are still to come.  The old row
+ * ends now.
+ */
+static void
+resolve_conflict(Relation rel, HeapTuple row)
 {
-	ScanKeyInit(&key[0], P_ROUTED_TABLE + 1, BTEqualStrategyNumber, F_INT4EQ,
-				routed_table);
-	ScanKeyEntryInitialize(&key[1], 0, P_LEAD_KEY + 1, BTEqualStrategyNumber,
-						   TEXTOID, C_COLLATION_OID, F_TEXTEQ, lead_key);
-	return systable_beginscan(rel, lr_relid("pool_entry_pkey"), true,
-							  SnapshotSelf, 2, key);
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		isnull;
+	Datum		table = heap_getattr(row, J_ROUTED_TABLE + 1, desc, &isnull);
+	Datum		key = heap_getattr(row, J_LEAD_KEY + 1, desc, &isnull);
+	Datum		id = heap_getattr(row, J_ID + 1, desc, &isnull);
+
+	end_others(rel, DatumGetInt32(table), TextDatumGetCString(key),
+			   DatumGetInt64(id));
 }
 
 /* The same for a pool entry that such a lead has left behind. */
@@ -833,23 +865,6 @@ change_row(ItemPointer tid, Datum *values, bool *nulls, bool *replace)
 	table_close(rel, NoLock);
 }
 
-/* Removes the pool entry of a lead, if it has one. */
-static void
-leave_pool(int32 routed_table, const char *lead_key)
-{
-	Relation	rel = table_open(lr_relid("pool_entry"), RowExclusiveLock);
-	ScanKeyData key[2];
-	SysScanDesc sys;
-	HeapTuple	tuple;
-
-	sys = scan_pool(rel, Int32GetDatum(routed_table),
-					CStringGetTextDatum(lead_key), key);
-	while ((tuple = systable_getnext(sys)) != NULL)
-		lr_remove(rel, &tuple->t_self);
-	systable_endscan(sys);
-	table_close(rel, NoLock);
-}
-
 /* A held lead waits (again), in the order of its decision. */
 static void
 enter_pool(int32 routed_table, const char *lead_key, const LrCurrent *current)
@@ -910,7 +925,11 @@ lr_journal_rekey(int32 routed_table, const char *old_key,
 	bool		replace[J_COLUMNS] = {false};
 	ItemPointerData tid = current->tid;
 	StringInfoData payload;
+	Relation	rel;
 
+	rel = table_open(lr_relid("journal"), RowExclusiveLock);
+	end_others(rel, routed_table, new_key, current->id);
+	table_close(rel, NoLock);
 	values[J_LEAD_KEY] = CStringGetTextDatum(new_key);
 	replace[J_LEAD_KEY] = true;
 	change_row(&tid, values, nulls, replace);

@@ -116,7 +116,7 @@ extern void lr_journal_close(int32 routed_table, const char *lead_key,
 							 const LrCurrent *current, bool closed,
 							 TimestampTz at);
 
-/* The lead has another key from now on. */
+/* The lead has another key from now on; who had that key before has gone. */
 extern void lr_journal_rekey(int32 routed_table, const char *old_key,
 							 const LrCurrent *current, const char *new_key);
 

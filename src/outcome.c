@@ -172,38 +172,6 @@ closed_changed(LrTable *table, const LrFacts *new, const LrCurrent *current)
 	lr_journal_flush();
 }
 
-void
-lr_outcome_changed(LrTable *table, const LrFacts *old, const LrFacts *new)
-{
-	LrCurrent	current;
-	bool		known;
-	bool		owner_differs = (old->owner == NULL) != (new->owner == NULL) ||
-		(old->owner != NULL && strcmp(old->owner, new->owner) != 0);
-	bool		key_differs = strcmp(old->key, new->key) != 0;
-
-	/* the same value is somebody else's in another router */
-	owner_differs |= (old->router == NULL) != (new->router == NULL) ||
-		(old->router != NULL && strcmp(old->router, new->router) != 0);
-	if (!owner_differs && !key_differs && table->closed_when == NULL)
-		return;
-	known = lr_journal_current(table->id, old->key, &current);
-	if (known && key_differs)
-	{
-		lr_journal_rekey(table->id, old->key, &current, new->key);
-		lr_journal_flush();
-		known = lr_journal_current(table->id, new->key, &current);
-	}
-	if (owner_differs)
-		owner_changed(table, new, known, &current);
-	else if (known && current.closed != new->closed)
-		closed_changed(table, new, &current);
-	/* closed leads are not adopted: now that it is open, it may have to be */
-	if (!owner_differs && old->closed && !new->closed &&
-		(!known || (current.member == 0 && lr_had_owner(&current))) &&
-		lr_adopt_lead(table, new))
-		lr_journal_flush();
-}
-
 /* Whether there is a lead with that key now. */
 static bool
 lead_exists(LrTable *table, const char *key)
@@ -220,6 +188,54 @@ lead_exists(LrTable *table, const char *key)
 }
 
 /*
+ * Whether the current row of a key is another lead's, which was stored after
+ * the one of the event had left the key and before the event.
+ */
+static bool
+is_taken(LrTable *table, const char *key)
+{
+	return lr_journal_had_conflict() && lead_exists(table, key);
+}
+
+void
+lr_outcome_changed(LrTable *table, const LrFacts *old, const LrFacts *new)
+{
+	LrCurrent	current;
+	bool		known;
+	bool		owner_differs = (old->owner == NULL) != (new->owner == NULL) ||
+		(old->owner != NULL && strcmp(old->owner, new->owner) != 0);
+	bool		key_differs = strcmp(old->key, new->key) != 0;
+
+	/* the same value is somebody else's in another router */
+	owner_differs |= (old->router == NULL) != (new->router == NULL) ||
+		(old->router != NULL && strcmp(old->router, new->router) != 0);
+	if (!owner_differs && !key_differs && table->closed_when == NULL)
+		return;
+	known = lr_journal_current(table->id, old->key, &current);
+	if (known && key_differs && is_taken(table, old->key))
+	{
+		/* its row has ended: it begins anew with the owner that it has */
+		known = false;
+		owner_differs = true;
+	}
+	else if (known && key_differs)
+	{
+		lr_journal_rekey(table->id, old->key, &current, new->key);
+		lr_journal_flush();
+		known = lr_journal_current(table->id, new->key, &current);
+	}
+	if (owner_differs)
+		owner_changed(table, new, known, &current);
+	else if (known && current.closed != new->closed)
+		closed_changed(table, new, &current);
+	/* closed leads are not adopted: now that it is open, it may have to be */
+	if (!owner_differs && old->closed && !new->closed &&
+		(!known || (current.member == 0 && lr_had_owner(&current))) &&
+		lr_adopt_lead(table, new))
+		lr_journal_flush();
+}
+
+/*
  * A statement may delete a lead and insert another one under the same key; by
  * the time of its AFTER triggers the current row is the new lead's, and the
  * old one's has ended in a conflict.
@@ -230,7 +246,7 @@ lr_outcome_deleted(LrTable *table, const LrFacts *old)
 	LrCurrent	current;
 
 	if (!lr_journal_current(table->id, old->key, &current) ||
-		(lr_journal_had_conflict() && lead_exists(table, old->key)))
+		is_taken(table, old->key))
 		return;
 	lr_journal_end(table->id, old->key, &current, lr_now());
 	give_back(table->id, old->key, &current, LR_EVENT_DELETED);
