@@ -132,7 +132,15 @@ MERGE INTO region r USING (VALUES (3), (6)) v (id) ON r.id = v.id
 SELECT r.tableoid::regclass, r.id, a.kind, a.hop, a.member = r.owner AS agree FROM region r
 	LEFT JOIN leadroute.assignment a ON a.routed_table = 'region' AND a.lead_key = row(r.id, r.area)::text AND a.is_current ORDER BY r.id;
 SELECT * FROM leadroute.verify();
+-- A COPY within the same COPY of one function.
+CREATE FUNCTION copies() RETURNS void LANGUAGE plpgsql AS $$BEGIN COPY lead (kind) FROM PROGRAM 'echo copied'; END $$;
+CREATE FUNCTION copy_again() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM copies(); RETURN NEW; END $$;
+CREATE TRIGGER zzz_copy BEFORE INSERT ON lead FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION copy_again();
+ALTER TABLE lead ALTER id SET DEFAULT nextval('ids');
+SELECT copies();
+SELECT journal, member = owner AS agree FROM state WHERE kind = 'copied';
+SELECT * FROM leadroute.verify();
 DROP TABLE lead, part, region CASCADE;
-DROP FUNCTION after_insert, looks, sub_lead, late, stores, hidden, refuse;
+DROP FUNCTION after_insert, looks, sub_lead, late, stores, hidden, refuse, copies, copy_again;
 DROP EXTENSION leadroute;
 DROP SCHEMA leadroute;

@@ -29,7 +29,7 @@
 
 typedef struct Statement
 {
-	const void *key;			/* QueryDesc, or PlannedStmt of a COPY */
+	const void *key;			/* QueryDesc; of a COPY, the hook's own */
 	EState	   *estate;			/* NULL: not the executor's */
 	int			nest;
 	LrFrame    *armed;			/* whose row is confirmed when it is stored */
@@ -371,7 +371,11 @@ frame_process_utility(PlannedStmt *pstmt, const char *query_string,
 					  DestReceiver *dest, QueryCompletion *qc)
 {
 	bool		copy = IsA(pstmt->utilityStmt, CopyStmt);
-	int			place = copy ? enter_statement(pstmt, NULL) : 0;
+	int			place = 0;
+
+	/* a function that recurs runs one and the same pstmt again */
+	if (copy)
+		place = enter_statement(&place, NULL);
 
 	if (prev_utility_hook)
 		prev_utility_hook(pstmt, query_string, read_only_tree, context, params,
@@ -382,7 +386,7 @@ frame_process_utility(PlannedStmt *pstmt, const char *query_string,
 	if (copy)
 	{
 		leave_statement(place);
-		end_rows(pstmt);
+		end_rows(&place);
 	}
 }
 
