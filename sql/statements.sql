@@ -129,6 +129,10 @@ UPDATE region SET area = 's' WHERE id <= 2;
 INSERT INTO region VALUES (5, 's') RETURNING id, owner IS NOT NULL AS owned;
 MERGE INTO region r USING (VALUES (3), (6)) v (id) ON r.id = v.id
 	WHEN MATCHED THEN UPDATE SET area = 's' WHEN NOT MATCHED THEN INSERT VALUES (v.id, 'n', NULL);
+-- ... while the table is looked at anew, as another session's DDL would have it
+CREATE FUNCTION look_anew() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN ANALYZE region; RETURN NEW; END $$;
+CREATE TRIGGER aaa_look_anew BEFORE UPDATE ON region FOR EACH ROW EXECUTE FUNCTION look_anew();
+UPDATE region SET area = CASE area WHEN 'n' THEN 's' ELSE 'n' END WHERE id > 3;
 SELECT r.tableoid::regclass, r.id, a.kind, a.hop, a.member = r.owner AS agree FROM region r
 	LEFT JOIN leadroute.assignment a ON a.routed_table = 'region' AND a.lead_key = row(r.id, r.area)::text AND a.is_current ORDER BY r.id;
 SELECT * FROM leadroute.verify();
@@ -141,6 +145,6 @@ SELECT copies();
 SELECT journal, member = owner AS agree FROM state WHERE kind = 'copied';
 SELECT * FROM leadroute.verify();
 DROP TABLE lead, part, region CASCADE;
-DROP FUNCTION after_insert, looks, sub_lead, late, stores, hidden, refuse, copies, copy_again;
+DROP FUNCTION after_insert, looks, sub_lead, late, stores, hidden, refuse, look_anew, copies, copy_again;
 DROP EXTENSION leadroute;
 DROP SCHEMA leadroute;

@@ -59,6 +59,9 @@ lr_move_arrives(LrFrame *frame, Relation rel, TupleTableSlot *row,
 	move->old.router = was->router ? pstrdup(was->router) : NULL;
 	move->old.closed = was->closed;
 	lr_facts(frame->table, row, &move->new);
+	/* the frame, and with it the table, may have gone by the time it is read */
+	if (move->new.router != NULL)
+		move->new.router = pstrdup(move->new.router);
 	MemoryContextSwitchTo(old);
 	*moves_end = move;
 	moves_end = &move->next;
