@@ -567,7 +567,12 @@ find_or(Finding *f, List *arms)
 		ListCell   *lc2;
 
 		if (c->never)
+		{
+			/* false, or an error beside what is false: SQL tells which */
+			if (list_length(c->conjuncts) > 1)
+				expressible = f->exact = false;
 			continue;
+		}
 		any = true;
 		if (list_length(c->conjuncts) != 1 ||
 			((LrConjunct *) linitial(c->conjuncts))->checks == NIL ||

@@ -98,6 +98,7 @@ typedef struct Batch
 	int			n[ROW_KINDS];
 	int			room[ROW_KINDS];
 	HeapTuple  *row[ROW_KINDS];
+	int			copied[ROW_KINDS];	/* of n, behind the last row of up */
 } Batch;
 
 /*
@@ -585,38 +586,73 @@ lr_journal_abort(int nest)
 		written_cid = InvalidCommandId;
 }
 
+/* Copies rows that are not copied yet behind the last one of the level above. */
+static void
+copy_up(Batch *batch, RowKind kind)
+{
+	Batch	   *up = batch->up;
+
+	if (batch->copied[kind] == batch->n[kind])
+		return;
+	grow_batch(up, kind, batch->n[kind]);
+	while (batch->copied[kind] < batch->n[kind])
+	{
+		int			i = batch->copied[kind];
+		MemoryContext old = MemoryContextSwitchTo(up->context);
+
+		up->row[kind][up->n[kind] + i] = heap_copytuple(batch->row[kind][i]);
+		MemoryContextSwitchTo(old);
+		batch->copied[kind]++;
+	}
+}
+
+/* Whether the batch of a level that ends is to be added to the one above. */
+static bool
+is_to_merge(Batch *batch, int nest)
+{
+	return batch != NULL && batch->nest == nest && batch->up != NULL &&
+		batch->up->nest == nest - 1;
+}
+
+/*
+ * While the level can still fail: what it hands up is copied, so that its
+ * commit needs no memory.
+ */
+void
+lr_journal_prepare_sub(int nest)
+{
+	int			kind;
+
+	if (!is_to_merge(innermost, nest))
+		return;
+	for (kind = 0; kind < ROW_KINDS; kind++)
+	{
+		innermost->copied[kind] = 0;
+		copy_up(innermost, kind);
+	}
+}
+
 void
 lr_journal_commit_sub(int nest)
 {
 	Batch	   *batch = innermost;
-	Batch	   *up;
 	int			kind;
 
 	hand_up_lent(nest);
 	if (batch == NULL || batch->nest != nest)
 		return;
-	up = batch->up;
-	if (up == NULL || up->nest != nest - 1)
+	if (!is_to_merge(batch, nest))
 	{
 		batch->nest = nest - 1;
 		return;
 	}
 	for (kind = 0; kind < ROW_KINDS; kind++)
 	{
-		int			i;
-
-		if (batch->n[kind] == 0)
-			continue;
-		grow_batch(up, kind, batch->n[kind]);
-		for (i = 0; i < batch->n[kind]; i++)
-		{
-			MemoryContext old = MemoryContextSwitchTo(up->context);
-
-			up->row[kind][up->n[kind]++] = heap_copytuple(batch->row[kind][i]);
-			MemoryContextSwitchTo(old);
-		}
+		/* others' callbacks may have added some since */
+		copy_up(batch, kind);
+		batch->up->n[kind] += batch->n[kind];
 	}
-	innermost = up;
+	innermost = batch->up;
 	MemoryContextDelete(batch->context);
 }
 

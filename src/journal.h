@@ -87,8 +87,12 @@ extern void lr_event_add(const char *kind, int32 router, int32 routed_table,
 /* Writes what this nest level has waiting. */
 extern void lr_journal_flush(void);
 
-/* Transaction callbacks: drops rows of levels >= nest; hands them up. */
+/*
+ * Transaction callbacks: drops rows of levels >= nest; hands them up, for which
+ * lr_journal_prepare_sub makes room while the level can still fail.
+ */
 extern void lr_journal_abort(int nest);
+extern void lr_journal_prepare_sub(int nest);
 extern void lr_journal_commit_sub(int nest);
 
 /* Finds the current row; false: there is none. */

@@ -738,6 +738,7 @@ on_subtransaction(SubXactEvent event, SubTransactionId mine,
 	{
 		case SUBXACT_EVENT_PRE_COMMIT_SUB:
 			prepare_merge(nest);
+			lr_journal_prepare_sub(nest);
 			break;
 		case SUBXACT_EVENT_COMMIT_SUB:
 			lr_journal_commit_sub(nest);
