@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "acting.h"
 #include "adopt.h"
 #include "calls.h"
 #include "decide.h"
@@ -126,7 +127,7 @@ lr_route_held(const char *name, const char *key)
 {
 	LrTable    *table = lr_table_lock(name, RowExclusiveLock);
 
-	lr_journal_act_as(GetUserId());
+	lr_act_as(GetUserId());
 	lr_become_until_end(table->relowner, table->search_path);
 	SPI_connect();
 	lr_settle_prepared(lr_database());
@@ -151,7 +152,7 @@ lr_route(PG_FUNCTION_ARGS)
 	table = lr_table_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)),
 						  RowExclusiveLock);
 	key = lr_key_argument(fcinfo, 1);
-	lr_journal_act_as(GetUserId());
+	lr_act_as(GetUserId());
 	lr_lead_become(table, false, &rights);
 	SPI_connect();
 	lr_settle_prepared(lr_database());
@@ -165,7 +166,7 @@ lr_route(PG_FUNCTION_ARGS)
 	}
 	SPI_finish();
 	lr_resign(&rights);
-	lr_journal_act_end();
+	lr_act_end();
 	lr_table_unpin(table);
 	if (result == NULL)
 		PG_RETURN_NULL();
@@ -295,14 +296,14 @@ lr_assign(PG_FUNCTION_ARGS)
 	key = lr_key_argument(fcinfo, 1);
 	member = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	reason = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
-	lr_journal_act_as(GetUserId());
+	lr_act_as(GetUserId());
 	lr_lead_become(table, false, &rights);
 	SPI_connect();
 	assign_lead(table, key, member, reason,
 				!PG_ARGISNULL(4) && PG_GETARG_BOOL(4));
 	SPI_finish();
 	lr_resign(&rights);
-	lr_journal_act_end();
+	lr_act_end();
 	lr_table_unpin(table);
 	PG_RETURN_TEXT_P(cstring_to_text(member));
 }
@@ -452,7 +453,7 @@ adopt_table(LrTable *table, List *member_ids)
 	}
 	context = AllocSetContextCreate(CurrentMemoryContext, "leadroute adopt",
 									ALLOCSET_DEFAULT_SIZES);
-	lr_journal_act_as(GetUserId());
+	lr_act_as(GetUserId());
 	lr_lead_become(table, true, &rights);
 	SPI_connect();
 	portal = SPI_cursor_open_with_args(NULL, query, nargs, types, values, NULL,
@@ -482,7 +483,7 @@ adopt_table(LrTable *table, List *member_ids)
 	lr_journal_flush();
 	SPI_finish();
 	lr_resign(&rights);
-	lr_journal_act_end();
+	lr_act_end();
 	MemoryContextDelete(context);
 	return adopted;
 }
@@ -510,7 +511,7 @@ lr_adopt_late(const char *name, const char *key)
 {
 	LrTable    *table = lr_table_lock(name, RowShareLock);
 
-	lr_journal_act_as(GetUserId());
+	lr_act_as(GetUserId());
 	lr_become_until_end(table->relowner, table->search_path);
 	SPI_connect();
 	(void) adopt_key(table, key);
@@ -531,13 +532,13 @@ lr_adopt_key(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	table = lr_table_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)), RowShareLock);
 	key = lr_key_argument(fcinfo, 1);
-	lr_journal_act_as(GetUserId());
+	lr_act_as(GetUserId());
 	lr_lead_become(table, true, &rights);
 	SPI_connect();
 	adopted = adopt_key(table, key);
 	SPI_finish();
 	lr_resign(&rights);
-	lr_journal_act_end();
+	lr_act_end();
 	lr_table_unpin(table);
 	PG_RETURN_BOOL(adopted);
 }

@@ -66,16 +66,6 @@ typedef struct LrCurrent
 #define LR_EVENT_REKEYED	"rekeyed"
 #define LR_EVENT_RULE_ERROR	"rule_error"
 
-extern void lr_journal_init(void);
-
-/*
- * Role recorded as the one that acts, while functions work with the rights of
- * the lead table's owner; outside of such a pair it is the current user.
- * Pairs nest; one that is left by an error ends with its (sub)transaction.
- */
-extern void lr_journal_act_as(Oid role);
-extern void lr_journal_act_end(void);
-
 /* Appends a row; a held one appends to pool_entry too. */
 extern void lr_journal_add(const LrEntry *entry);
 

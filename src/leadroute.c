@@ -18,11 +18,11 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
+#include "acting.h"
 #include "compat.h"
 #include "config.h"
 #include "territory.h"
 #include "frame.h"
-#include "journal.h"
 #include "leadroute.h"
 #include "reserve.h"
 #include "roster.h"
@@ -227,6 +227,6 @@ _PG_init(void)
 
 	lr_config_init();
 	lr_territory_init();
-	lr_journal_init();
+	lr_acting_init();
 	lr_reserve_init();
 }

@@ -13,6 +13,7 @@
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
 
+#include "acting.h"
 #include "compat.h"
 #include "changes.h"
 #include "due.h"
@@ -707,6 +708,7 @@ on_transaction(XactEvent event, void *arg)
 			}
 			lr_frames_abort(0);
 			lr_journal_abort(0);
+			lr_acting_abort(0);
 			lr_changes_end();
 			lr_moves_abort(0);
 			end_transaction(true);
@@ -714,6 +716,7 @@ on_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_ABORT:
 			lr_frames_abort(0);
 			lr_journal_abort(0);
+			lr_acting_abort(0);
 			lr_changes_end();
 			lr_moves_abort(0);
 			lr_evaluating_abort(0);
@@ -748,6 +751,7 @@ on_subtransaction(SubXactEvent event, SubTransactionId mine,
 		case SUBXACT_EVENT_ABORT_SUB:
 			lr_frames_abort(nest);
 			lr_journal_abort(nest);
+			lr_acting_abort(nest);
 			lr_changes_abort_sub(nest);
 			lr_moves_abort(nest);
 			lr_evaluating_abort(nest);

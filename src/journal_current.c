@@ -1,0 +1,344 @@
+/*
+ * journal_current.c
+ *	  What is current about a lead: finding it, ending it, changing it.
+ *
+ * Invariants
+ * - Whoever looks at the current row of a lead holds the lead's row lock, so
+ *	 that nobody else is changing it.
+ * - Updated in place are projections only: superseded, ended_at, closed_at and
+ *	 the key.  What moves a counter is a row of its own, see journal.c.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/json.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "append.h"
+#include "compat.h"
+#include "config.h"
+#include "journal_row.h"
+#include "leadroute.h"
+#include "reserve.h"
+
+/* The transaction in which a key last got a second current row. */
+static LocalTransactionId conflict_lxid = InvalidLocalTransactionId;
+
+/* A scan over the current rows of a lead, own ones of this command included. */
+static SysScanDesc
+scan_current(Relation rel, int32 routed_table, const char *lead_key,
+			 ScanKeyData key[2])
+{
+	ScanKeyEntryInitialize(&key[0], 0, J_LEAD_KEY + 1, BTEqualStrategyNumber,
+						   TEXTOID, C_COLLATION_OID, F_TEXTEQ,
+						   CStringGetTextDatum(lead_key));
+	ScanKeyInit(&key[1], J_ROUTED_TABLE + 1, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(routed_table));
+	return systable_beginscan(rel, lr_relid("journal_current"), true,
+							  SnapshotSelf, 2, key);
+}
+
+/* A scan over the pool entries of a lead. */
+static SysScanDesc
+scan_pool(Relation rel, Datum routed_table, Datum lead_key, ScanKeyData key[2])
+{
+	ScanKeyInit(&key[0], P_ROUTED_TABLE + 1, BTEqualStrategyNumber, F_INT4EQ,
+				routed_table);
+	ScanKeyEntryInitialize(&key[1], 0, P_LEAD_KEY + 1, BTEqualStrategyNumber,
+						   TEXTOID, C_COLLATION_OID, F_TEXTEQ, lead_key);
+	return systable_beginscan(rel, lr_relid("pool_entry_pkey"), true,
+							  SnapshotSelf, 2, key);
+}
+
+/* Removes the pool entry of a lead, if it has one. */
+static void
+leave_pool(int32 routed_table, const char *lead_key)
+{
+	Relation	rel = table_open(lr_relid("pool_entry"), RowExclusiveLock);
+	ScanKeyData key[2];
+	SysScanDesc sys;
+	HeapTuple	tuple;
+
+	sys = scan_pool(rel, Int32GetDatum(routed_table),
+					CStringGetTextDatum(lead_key), key);
+	while ((tuple = systable_getnext(sys)) != NULL)
+		lr_remove(rel, &tuple->t_self);
+	systable_endscan(sys);
+	table_close(rel, NoLock);
+}
+
+/*
+ * Ends the current row of a key, but the one with this id: another lead has
+ * the key now.
+ */
+static void
+end_others(Relation rel, int32 table, const char *key, int64 id)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	ScanKeyData skey[2];
+	SysScanDesc sys;
+	HeapTuple	old;
+
+	sys = scan_current(rel, table, key, skey);
+	while ((old = systable_getnext(sys)) != NULL)
+	{
+		Datum		values[J_COLUMNS] = {0};
+		bool		nulls[J_COLUMNS] = {false};
+		bool		replace[J_COLUMNS] = {false};
+		bool		isnull;
+		int64		old_id = DatumGetInt64(heap_getattr(old, J_ID + 1, desc,
+														&isnull));
+		bool		closed;
+		bool		no_member;
+		int32		member;
+		int			load;
+		HeapTuple	ended;
+
+		if (old_id == id)
+			continue;
+		conflict_lxid = lr_my_lxid();
+		(void) heap_getattr(old, J_CLOSED_AT + 1, desc, &closed);
+		closed = !closed;
+		load = DatumGetInt32(heap_getattr(old, J_LOAD + 1, desc, &isnull));
+		member = DatumGetInt32(heap_getattr(old, J_MEMBER + 1, desc,
+											&no_member));
+		if (DatumGetChar(heap_getattr(old, J_KIND + 1, desc,
+									  &isnull)) == LR_KIND_HELD)
+			leave_pool(table, key);
+		values[J_SUPERSEDED] = BoolGetDatum(true);
+		values[J_ENDED_AT] = TimestampTzGetDatum(lr_now());
+		replace[J_SUPERSEDED] = replace[J_ENDED_AT] = true;
+		ended = heap_modify_tuple(old, desc, values, nulls, replace);
+		lr_replace(rel, &old->t_self, ended);
+		if (!no_member && !closed && load != 0)
+		{
+			LrDatabase *db = lr_database();
+
+			lr_reserve_load(lr_member_slot(db, member), -load);
+			lr_event_add(LR_EVENT_RELEASED,
+						 DatumGetInt32(heap_getattr(old, J_ROUTER + 1, desc,
+													&isnull)),
+						 table, key, old_id, member, -load, NULL);
+		}
+	}
+	systable_endscan(sys);
+}
+
+/*
+ * A key that has a current row gets another: its lead must have gone while
+ * no trigger looked (leadroute.routing = off, a disabled trigger), or goes in
+ * this very statement, whose AFTER triggers are still to come.  The old row
+ * ends now.
+ */
+void
+lr_current_conflict(Relation rel, HeapTuple row)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		isnull;
+	Datum		table = heap_getattr(row, J_ROUTED_TABLE + 1, desc, &isnull);
+	Datum		key = heap_getattr(row, J_LEAD_KEY + 1, desc, &isnull);
+	Datum		id = heap_getattr(row, J_ID + 1, desc, &isnull);
+
+	end_others(rel, DatumGetInt32(table), TextDatumGetCString(key),
+			   DatumGetInt64(id));
+}
+
+/* The same for a pool entry that such a lead has left behind. */
+void
+lr_pool_conflict(Relation rel, HeapTuple row)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		isnull;
+	ScanKeyData key[2];
+	SysScanDesc sys;
+	HeapTuple	old;
+
+	sys = scan_pool(rel, heap_getattr(row, P_ROUTED_TABLE + 1, desc, &isnull),
+					heap_getattr(row, P_LEAD_KEY + 1, desc, &isnull), key);
+	while ((old = systable_getnext(sys)) != NULL)
+		if (!ItemPointerEquals(&old->t_self, &row->t_self))
+			lr_remove(rel, &old->t_self);
+	systable_endscan(sys);
+}
+
+/* The current row of a lead in rel, copied; NULL: none. */
+static HeapTuple
+find_current(Relation rel, int32 routed_table, const char *lead_key)
+{
+	ScanKeyData key[2];
+	SysScanDesc sys;
+	HeapTuple	tuple;
+
+	sys = scan_current(rel, routed_table, lead_key, key);
+	tuple = systable_getnext(sys);
+	if (HeapTupleIsValid(tuple))
+		tuple = heap_copytuple(tuple);
+	systable_endscan(sys);
+	return tuple;
+}
+
+bool
+lr_journal_current(int32 routed_table, const char *lead_key,
+				   LrCurrent *current)
+{
+	Relation	rel;
+	TupleDesc	desc;
+	HeapTuple	tuple;
+	bool		isnull;
+
+	lr_rows_see();
+	rel = table_open(lr_relid("journal"), RowExclusiveLock);
+	desc = RelationGetDescr(rel);
+	tuple = find_current(rel, routed_table, lead_key);
+	if (tuple != NULL)
+	{
+		current->tid = tuple->t_self;
+		current->id = DatumGetInt64(heap_getattr(tuple, J_ID + 1, desc, &isnull));
+		current->router = DatumGetInt32(heap_getattr(tuple, J_ROUTER + 1, desc,
+													 &isnull));
+		current->load = DatumGetInt32(heap_getattr(tuple, J_LOAD + 1, desc,
+												   &isnull));
+		current->hop = DatumGetInt16(heap_getattr(tuple, J_HOP + 1, desc,
+												  &isnull));
+		current->kind = DatumGetChar(heap_getattr(tuple, J_KIND + 1, desc,
+												  &isnull));
+		current->member = DatumGetInt32(heap_getattr(tuple, J_MEMBER + 1, desc,
+													 &isnull));
+		if (isnull)
+			current->member = 0;
+		(void) heap_getattr(tuple, J_CLOSED_AT + 1, desc, &isnull);
+		current->closed = !isnull;
+		heap_freetuple(tuple);
+	}
+	table_close(rel, NoLock);
+	return tuple != NULL;
+}
+
+bool
+lr_journal_known(int32 routed_table, const char *lead_key)
+{
+	Relation	rel = table_open(lr_relid("journal"), RowExclusiveLock);
+	HeapTuple	tuple = find_current(rel, routed_table, lead_key);
+
+	table_close(rel, NoLock);
+	if (tuple == NULL)
+		return false;
+	heap_freetuple(tuple);
+	return true;
+}
+
+bool
+lr_journal_had_conflict(void)
+{
+	return conflict_lxid == lr_my_lxid();
+}
+
+/* Replaces columns of the row at tid. */
+static void
+change_row(ItemPointer tid, Datum *values, bool *nulls, bool *replace)
+{
+	Relation	rel = table_open(lr_relid("journal"), RowExclusiveLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	HeapTuple	old;
+	bool		should_free;
+
+	if (!table_tuple_fetch_row_version(rel, tid, SnapshotAny, slot))
+		elog(ERROR, "journal row has gone");
+	old = ExecFetchSlotHeapTuple(slot, false, &should_free);
+	lr_replace(rel, tid, heap_modify_tuple(old, RelationGetDescr(rel), values,
+										   nulls, replace));
+	lr_rows_changed();
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, NoLock);
+}
+
+/* A held lead waits (again), in the order of its decision. */
+static void
+enter_pool(int32 routed_table, const char *lead_key, const LrCurrent *current)
+{
+	LrEntry		e = {0};
+
+	e.routed_table = routed_table;
+	e.router = current->router;
+	e.lead_key = lead_key;
+	e.team = -1;
+	e.id = current->id;
+	e.at = lr_now();
+	lr_pool_add(&e);
+}
+
+void
+lr_journal_end(int32 routed_table, const char *lead_key,
+			   const LrCurrent *current, TimestampTz at)
+{
+	Datum		values[J_COLUMNS] = {0};
+	bool		nulls[J_COLUMNS] = {false};
+	bool		replace[J_COLUMNS] = {false};
+	ItemPointerData tid = current->tid;
+
+	values[J_SUPERSEDED] = BoolGetDatum(true);
+	values[J_ENDED_AT] = TimestampTzGetDatum(at);
+	replace[J_SUPERSEDED] = replace[J_ENDED_AT] = true;
+	change_row(&tid, values, nulls, replace);
+	if (current->kind == LR_KIND_HELD)
+		leave_pool(routed_table, lead_key);
+}
+
+void
+lr_journal_close(int32 routed_table, const char *lead_key,
+				 const LrCurrent *current, bool closed, TimestampTz at)
+{
+	Datum		values[J_COLUMNS] = {0};
+	bool		nulls[J_COLUMNS] = {false};
+	bool		replace[J_COLUMNS] = {false};
+	ItemPointerData tid = current->tid;
+
+	values[J_CLOSED_AT] = TimestampTzGetDatum(at);
+	nulls[J_CLOSED_AT] = !closed;
+	replace[J_CLOSED_AT] = true;
+	change_row(&tid, values, nulls, replace);
+	if (current->kind == LR_KIND_HELD && closed)
+		leave_pool(routed_table, lead_key);
+	else if (current->kind == LR_KIND_HELD)
+		enter_pool(routed_table, lead_key, current);
+}
+
+void
+lr_journal_rekey(int32 routed_table, const char *old_key,
+				 const LrCurrent *current, const char *new_key)
+{
+	Datum		values[J_COLUMNS] = {0};
+	bool		nulls[J_COLUMNS] = {false};
+	bool		replace[J_COLUMNS] = {false};
+	ItemPointerData tid = current->tid;
+	StringInfoData payload;
+	Relation	rel;
+
+	rel = table_open(lr_relid("journal"), RowExclusiveLock);
+	end_others(rel, routed_table, new_key, current->id);
+	table_close(rel, NoLock);
+	values[J_LEAD_KEY] = CStringGetTextDatum(new_key);
+	replace[J_LEAD_KEY] = true;
+	change_row(&tid, values, nulls, replace);
+	if (current->kind == LR_KIND_HELD && !current->closed)
+	{
+		leave_pool(routed_table, old_key);
+		enter_pool(routed_table, new_key, current);
+	}
+	initStringInfo(&payload);
+	appendStringInfoString(&payload, "{\"key\": ");
+	escape_json(&payload, new_key);
+	appendStringInfoChar(&payload, '}');
+	lr_event_add(LR_EVENT_REKEYED, current->router, routed_table, old_key,
+				 current->id, current->member, 0, payload.data);
+}

@@ -1,0 +1,69 @@
+/*
+ * journal_row.h
+ *	  What the journal's files share: columns, and rows on their way to disk.
+ *	  For journal.c, journal_batch.c and journal_current.c only.
+ */
+#ifndef LR_JOURNAL_ROW_H
+#define LR_JOURNAL_ROW_H
+
+#include "access/htup.h"
+#include "utils/relcache.h"
+
+#include "journal.h"
+
+/* Columns of leadroute.journal, from 0. */
+enum
+{
+	J_ID, J_ASSIGNED_AT, J_ROUTER, J_ROUTED_TABLE, J_RULE, J_RULE_VERSION,
+	J_TEAM, J_MEMBER, J_LOAD, J_SHARE, J_HOP, J_KIND, J_METHOD, J_TURN,
+	J_SUPERSEDED, J_LEAD_KEY, J_ROLE_NAME, J_TEAM_VERSION, J_MEASURE,
+	J_CANDIDATES, J_PASSED_OVER, J_PASSED_OVER_COUNT, J_REASON, J_DETAIL,
+	J_ACTOR, J_ENDED_AT, J_CLOSED_AT, J_PREVIOUS_ID, J_COLUMNS
+};
+
+/* Columns of leadroute.event. */
+enum
+{
+	E_ID, E_AT, E_KIND, E_ROUTER, E_ROUTED_TABLE, E_ASSIGNMENT, E_MEMBER,
+	E_LOAD, E_LEAD_KEY, E_ROLE_NAME, E_ACTOR, E_PAYLOAD, E_COLUMNS
+};
+
+/* Columns of leadroute.pool_entry. */
+enum
+{
+	P_ROUTED_TABLE, P_LEAD_KEY, P_ROUTER, P_RULE, P_TEAM, P_STATE,
+	P_ASSIGNMENT, P_ENTERED_AT, P_COLUMNS
+};
+
+/* The tables that are written in batches. */
+typedef enum RowKind
+{
+	ROW_JOURNAL,
+	ROW_EVENT,
+	ROW_POOL,
+	ROW_KINDS
+} RowKind;
+
+/*
+ * Adds a row to the batch of the current level; columns is how many there are.
+ * A full batch is written.
+ */
+extern void lr_row_add(RowKind kind, Datum *values, bool *nulls, int columns);
+
+/* Writes what waits at this level and outer ones, and makes it changeable. */
+extern void lr_rows_see(void);
+
+/* The running command has changed a row: later ones must see it. */
+extern void lr_rows_changed(void);
+
+/*
+ * A row that is just written has a key that an older row has: the older one
+ * ends, it is the current row of a lead that is gone, or its pool entry.
+ */
+extern void lr_current_conflict(Relation rel, HeapTuple row);
+extern void lr_pool_conflict(Relation rel, HeapTuple row);
+
+/* A held lead enters the pool. */
+extern void lr_pool_add(const LrEntry *entry);
+
+#endif							/* LR_JOURNAL_ROW_H */
