@@ -1,0 +1,55 @@
+# shellcheck shell=bash
+#
+# P6: what a routed lead costs in a team of 1,000 and of 10,000 members, against
+# 10, for each method that pushes.
+
+p6_methods=(round_robin least_loaded longest_idle random)
+
+# p6_database NAME MEMBERS LEADS
+p6_database() {
+	make_database "$1" 1 "$2"
+	lr_psql -d "$1" -At -c "SELECT bench.make_source('narrow', $3)" \
+		-c "SELECT bench.make_leads('leads', 'narrow')" \
+		-c "SELECT leadroute.attach('leads', 'owner_id')" >/dev/null
+	lr_psql -d "$1" -v members="$2" -f "$bench_dir/sql/one_team.sql"
+}
+
+figure_p6() {
+	local leads round method n what
+	local insert='INSERT INTO leads (email, name, country, source)
+		SELECT email, name, country, source FROM bench.source_narrow'
+
+	wanted routed || return 0
+	leads=$(size 300000 100000)
+	for n in 10 1000 10000; do
+		p6_database "p6_$n" "$n" "$leads"
+	done
+	for ((round = 1; round <= BENCH_REPEATS; round++)); do
+		for method in "${p6_methods[@]}"; do
+			for n in 10 1000 10000; do
+				lr_psql -d "p6_$n" -c "UPDATE leadroute.rule SET method = '$method'"
+				# The first statement loads the configuration and the caches.
+				timed "p6.$method.$n" "$round" "p6_$n" "$insert;" "$insert LIMIT 10000;"
+			done
+		done
+	done
+	for n in 10 1000 10000; do
+		check "p6_$n" leads routed
+		verify "p6_$n"
+		drop_database "p6_$n"
+	done
+
+	what="$leads leads in one statement to a team of 1,000 members: time ÷ to one of 10"
+	for method in "${p6_methods[@]}"; do
+		ratio_row P6 "$what, $method" '<= 1.2' "p6.$method.1000" "p6.$method.10"
+		what='…'
+	done
+	what='… to a team of 10,000 members: time ÷ to one of 10'
+	for method in "${p6_methods[@]}"; do
+		ratio_row P6 "$what, $method" '<= 2' "p6.$method.10000" "p6.$method.10"
+		what='…'
+	done
+	for method in "${p6_methods[@]}"; do
+		rate_row P6 "$leads leads to 10, 1,000, 10,000 members, $method" seconds "p6.$method.10" "p6.$method.1000" "p6.$method.10000"
+	done
+}

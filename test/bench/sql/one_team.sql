@@ -1,0 +1,9 @@
+-- One team of :members members and one rule that gives it every lead.
+BEGIN;
+INSERT INTO leadroute.member (name, owner_value)
+	SELECT 'm' || i, i FROM generate_series(1, :members) i;
+INSERT INTO leadroute.team (name) VALUES ('sales');
+INSERT INTO leadroute.team_member (team, member, position)
+	SELECT 'sales', 'm' || i, i FROM generate_series(1, :members) i;
+INSERT INTO leadroute.rule (name, team) VALUES ('all', 'sales');
+COMMIT;
