@@ -5,6 +5,16 @@
  * Invariant of the cut: it is below every id of an open or prepared
  * transaction, and the rows are read with a snapshot taken after it was
  * determined; so no row with id <= cut can become visible later.
+ *
+ * But for what SQL writes into the journal (restore.c): it may bring any id.
+ * Who does so deletes the checkpoints in its transaction, which locks them
+ * against a writer of checkpoints until it has ended, and the other way round.
+ * So either the DELETE finds the checkpoint that lacks its rows, or the writer
+ * gets its lock when the commit has been counted in rewritten, before which it
+ * has determined its cut; then it writes nothing.
+ *
+ * Lock order: the tables that a checkpoint is made from, then checkpoint; a
+ * TRUNCATE of the journal takes them in that order, too.
  */
 #include "postgres.h"
 
@@ -197,8 +207,57 @@ summarize_behind(const char *table)
 	*from = (blocks - 2 * PAGES_PER_RANGE) / PAGES_PER_RANGE * PAGES_PER_RANGE;
 }
 
+/* Deletes checkpoints: those that are there now, whatever the isolation level. */
+static void
+delete_checkpoints(const char *query)
+{
+	SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
+
+	if (plan == NULL ||
+		SPI_execute_snapshot(plan, NULL, NULL, GetLatestSnapshot(),
+							 InvalidSnapshot, false, true,
+							 0) != SPI_OK_DELETE)
+		elog(ERROR, "could not delete checkpoints");
+	SPI_freeplan(plan);
+}
+
+void
+lr_checkpoint_forget(void)
+{
+	LrRights	rights;
+
+	lr_become_owner(&rights);
+	SPI_connect();
+	/* before the snapshot: a writer of one may have to end first */
+	LockRelationOid(lr_relid("checkpoint"), RowExclusiveLock);
+	delete_checkpoints("DELETE FROM leadroute.checkpoint");
+	SPI_finish();
+	lr_resign(&rights);
+}
+
+/* Locks for the writer of a checkpoint; false: not without waiting. */
+static bool
+lock_for_checkpoint(bool wait)
+{
+	static const char *const source[] = {"journal", "event", "team_version"};
+	int			i;
+
+	for (i = 0; i < (int) lengthof(source); i++)
+	{
+		if (wait)
+			LockRelationOid(lr_relid(source[i]), AccessShareLock);
+		else if (!ConditionalLockRelationOid(lr_relid(source[i]), AccessShareLock))
+			return false;
+	}
+	/* one writer at a time; readers and routing do not care */
+	if (!wait)
+		return ConditionalLockRelationOid(lr_relid("checkpoint"), ShareRowExclusiveLock);
+	LockRelationOid(lr_relid("checkpoint"), ShareRowExclusiveLock);
+	return true;
+}
+
 int64
-lr_checkpoint(LrDatabase *db)
+lr_checkpoint(LrDatabase *db, bool wait)
 {
 	int64		cut;
 	int64		rewritten;
@@ -209,10 +268,10 @@ lr_checkpoint(LrDatabase *db)
 	rewritten = db->rewritten;
 	lr_settle_prepared(db);
 	cut = lr_settled_below(db) - 1;
+	if (!lock_for_checkpoint(wait))
+		return LR_NO_CHECKPOINT;
 	lr_become_owner(&rights);
 	SPI_connect();
-	/* one writer at a time; readers and routing do not care */
-	LockRelationOid(lr_relid("checkpoint"), ShareUpdateExclusiveLock);
 	s = lr_checkpoint_read();
 	/* the tables may be half restored: that must not be remembered */
 	fresh = cut > s->cut && !db->restored;
@@ -223,11 +282,9 @@ lr_checkpoint(LrDatabase *db)
 		clean_turns(db, s);
 		write_checkpoint(s);
 		CommandCounterIncrement();
+		delete_checkpoints("DELETE FROM leadroute.checkpoint WHERE cut <"
+						   " (SELECT pg_catalog.max(cut) FROM leadroute.checkpoint)");
 		PushActiveSnapshot(GetLatestSnapshot());
-		if (SPI_execute("DELETE FROM leadroute.checkpoint WHERE cut <"
-						" (SELECT pg_catalog.max(cut) FROM leadroute.checkpoint)",
-						false, 0) != SPI_OK_DELETE)
-			elog(ERROR, "could not delete old checkpoints");
 		summarize_behind("journal");
 		summarize_behind("event");
 		PopActiveSnapshot();
@@ -246,5 +303,5 @@ lr_checkpoint_now(PG_FUNCTION_ARGS)
 {
 	lr_require_preload();
 	lr_journal_flush();
-	PG_RETURN_INT64(lr_checkpoint(lr_database()));
+	PG_RETURN_INT64(lr_checkpoint(lr_database(), true));
 }

@@ -344,7 +344,6 @@ lr_rebuild(PG_FUNCTION_ARGS)
 {
 	LrDatabase *db;
 	int64		rows;
-	LrRights	rights;
 
 	lr_require_preload();
 	lr_journal_flush();
@@ -363,12 +362,7 @@ lr_rebuild(PG_FUNCTION_ARGS)
 
 	/* waits for every transaction with reservations, and keeps new ones out */
 	LockRelationOid(lr_relid("journal"), ShareLock);
-	lr_become_owner(&rights);
-	SPI_connect();
-	if (SPI_execute("DELETE FROM leadroute.checkpoint", false, 0) != SPI_OK_DELETE)
-		elog(ERROR, "could not delete checkpoints");
-	SPI_finish();
-	lr_resign(&rights);
+	lr_checkpoint_forget();
 	rows = lr_recovery_load(db, true);
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	db->restored = false;

@@ -23,7 +23,19 @@ extern int64 lr_recovery_load(LrDatabase *db, bool whole);
 /* The newest checkpoint, or an empty state. */
 extern LrState *lr_checkpoint_read(void);
 
-/* Writes a checkpoint if anything has happened; returns its cut. */
-extern int64 lr_checkpoint(LrDatabase *db);
+/*
+ * Writes a checkpoint if anything has happened; returns its cut.  Without
+ * waiting for who writes the journal by SQL, or another checkpoint:
+ * LR_NO_CHECKPOINT if there is one.
+ */
+extern int64 lr_checkpoint(LrDatabase *db, bool wait);
+
+#define LR_NO_CHECKPOINT	(-1)
+
+/*
+ * Deletes the checkpoints, because the journal is not what they were made
+ * from; none is written until the transaction has ended.
+ */
+extern void lr_checkpoint_forget(void);
 
 #endif							/* LR_RECOVERY_H */

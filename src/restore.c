@@ -14,12 +14,10 @@
 #include "postgres.h"
 
 #include "commands/trigger.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 
-#include "config.h"
 #include "leadroute.h"
-#include "owner_rights.h"
+#include "recovery.h"
 #include "reserve.h"
 #include "roster.h"
 
@@ -28,18 +26,11 @@ PG_FUNCTION_INFO_V1(lr_journal_written);
 Datum
 lr_journal_written(PG_FUNCTION_ARGS)
 {
-	LrRights	rights;
-
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("leadroute.journal_written is a trigger function")));
-	lr_become_owner(&rights);
-	SPI_connect();
-	if (SPI_execute("DELETE FROM leadroute.checkpoint", false, 0) != SPI_OK_DELETE)
-		elog(ERROR, "could not delete checkpoints");
-	SPI_finish();
-	lr_resign(&rights);
+	lr_checkpoint_forget();
 	if (lr_preloaded())
 	{
 		(void) lr_database_slot();

@@ -391,6 +391,8 @@ any_held(void)
 static void
 checkpoint_job(LrDatabase *db)
 {
+	bool		written;
+
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	db->checkpoint_due = seconds_from_now(lr_checkpoint_interval);
 	db->tried_id = db->last_id;
@@ -398,12 +400,12 @@ checkpoint_job(LrDatabase *db)
 	LWLockRelease(db->lock);
 
 	begin_work("leadroute: writing a checkpoint");
-	(void) lr_checkpoint(db);
+	written = lr_checkpoint(db, false) != LR_NO_CHECKPOINT;
 	end_job();
 
 	/* ids that it lacks make the next one due when their transactions end */
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
-	if (!db->ids_news)
+	if (written && !db->ids_news)
 		db->checkpoint_due = DT_NOEND;
 	LWLockRelease(db->lock);
 }
