@@ -119,21 +119,36 @@ route_lead(LrTable *table, const char *key)
 }
 
 /*
- * The transaction is the table owner's from here to its end, so that deferred
- * triggers run with his rights at commit, and see the path of who attached.
+ * Begins what the worker does with a lead.  The transaction is the table
+ * owner's from here to its end, so that deferred triggers run with his rights
+ * at commit, and see the path of who attached.
  */
-void
-lr_route_held(const char *name, const char *key)
+static LrTable *
+begin_for_worker(const char *name, LOCKMODE lockmode)
 {
-	LrTable    *table = lr_table_lock(name, RowExclusiveLock);
+	LrTable    *table = lr_table_lock(name, lockmode);
 
 	lr_act_as(GetUserId());
 	lr_become_until_end(table->relowner, table->search_path);
 	SPI_connect();
-	lr_settle_prepared(lr_database());
-	(void) route_lead(table, key);
+	return table;
+}
+
+static void
+end_for_worker(LrTable *table)
+{
 	SPI_finish();
 	lr_table_unpin(table);
+}
+
+void
+lr_route_held(const char *name, const char *key)
+{
+	LrTable    *table = begin_for_worker(name, RowExclusiveLock);
+
+	lr_settle_prepared(lr_database());
+	(void) route_lead(table, key);
+	end_for_worker(table);
 }
 
 Datum
@@ -509,14 +524,10 @@ adopt_key(LrTable *table, const char *key)
 void
 lr_adopt_late(const char *name, const char *key)
 {
-	LrTable    *table = lr_table_lock(name, RowShareLock);
+	LrTable    *table = begin_for_worker(name, RowShareLock);
 
-	lr_act_as(GetUserId());
-	lr_become_until_end(table->relowner, table->search_path);
-	SPI_connect();
 	(void) adopt_key(table, key);
-	SPI_finish();
-	lr_table_unpin(table);
+	end_for_worker(table);
 }
 
 Datum

@@ -15,17 +15,27 @@ PG_FUNCTION_INFO_V1(lr_member_counter);
 PG_FUNCTION_INFO_V1(lr_seat_counter);
 PG_FUNCTION_INFO_V1(lr_share_of);
 
-Datum
-lr_member_counter(PG_FUNCTION_ARGS)
+/* Begins a result made of counters; returns the database they are of. */
+static LrDatabase *
+begin_counters(FunctionCallInfo fcinfo)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	LrDatabase *db;
-	int			i;
 
 	lr_require_preload();
 	InitMaterializedSRF(fcinfo, 0);
 	db = lr_database();
+	/* what prepared transactions that have ended held counts no more */
 	lr_settle_prepared(db);
+	return db;
+}
+
+Datum
+lr_member_counter(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	LrDatabase *db = begin_counters(fcinfo);
+	int			i;
+
 	for (i = 0; i < lr_shared->members_used; i++)
 	{
 		LrMemberSlot slot = lr_member_slots[i];
@@ -46,13 +56,9 @@ Datum
 lr_seat_counter(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	LrDatabase *db;
+	LrDatabase *db = begin_counters(fcinfo);
 	int			i;
 
-	lr_require_preload();
-	InitMaterializedSRF(fcinfo, 0);
-	db = lr_database();
-	lr_settle_prepared(db);
 	for (i = 0; i < lr_shared->seats_used; i++)
 	{
 		LrSeat		seat = lr_seats[i];

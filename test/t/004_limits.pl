@@ -15,13 +15,7 @@ use Test::More;
 my $node = new_node('main', 'max_connections = 40', 'max_prepared_transactions = 5');
 
 $node->safe_psql(
-	'postgres', q(
-	CREATE EXTENSION leadroute;
-	CREATE TABLE lead (
-		id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-		stage text NOT NULL DEFAULT 'new',
-		owner text);
-	SELECT leadroute.attach('lead', 'owner', closed_when => $$stage = 'closed'$$);
+	'postgres', leads_sql() . q(
 	INSERT INTO leadroute.member (name, capacity) SELECT 'm' || i, 7 FROM generate_series(1, 6) i;
 	INSERT INTO leadroute.rule (name, overflow) VALUES ('everyone', 'none');
 	CREATE TABLE above_capacity (owner text, n bigint);

@@ -18,14 +18,7 @@ my $node = new_node('main', 'max_connections = 40', 'restart_after_crash = on',
 	'leadroute.checkpoint_interval = 1', 'leadroute.checkpoint_rows = 100');
 
 $node->safe_psql(
-	'postgres', q(
-	CREATE EXTENSION leadroute;
-	CREATE TABLE lead (
-		id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-		n integer,
-		stage text NOT NULL DEFAULT 'new',
-		owner text);
-	SELECT leadroute.attach('lead', 'owner', closed_when => $$stage = 'closed'$$);
+	'postgres', leads_sql('n integer') . q(
 	INSERT INTO leadroute.member (name, capacity)
 		SELECT 'm' || i, CASE WHEN i = 3 THEN 50 END FROM generate_series(1, 5) i;
 	INSERT INTO leadroute.team (name) VALUES ('few');

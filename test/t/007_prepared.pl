@@ -16,14 +16,7 @@ use Test::More;
 my $node = new_node('main', 'max_prepared_transactions = 10');
 
 $node->safe_psql(
-	'postgres', q(
-	CREATE EXTENSION leadroute;
-	CREATE TABLE lead (
-		id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-		kind text,
-		stage text NOT NULL DEFAULT 'new',
-		owner text);
-	SELECT leadroute.attach('lead', 'owner');
+	'postgres', leads_sql('kind text') . q(
 	INSERT INTO leadroute.member (name, capacity) VALUES ('anna', 2), ('bruno', 2), ('u', NULL), ('v', NULL), ('w', NULL),
 		('x', NULL), ('y', NULL), ('z', NULL);
 	INSERT INTO leadroute.team (name) VALUES ('limited'), ('turns'), ('idle');

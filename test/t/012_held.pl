@@ -16,14 +16,7 @@ use Test::More;
 my $node = new_node('main', 'leadroute.held_retry_interval = 3600', 'max_prepared_transactions = 5');
 
 $node->safe_psql(
-	'postgres', q(
-	CREATE EXTENSION leadroute;
-	CREATE TABLE lead (
-		id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-		kind text,
-		stage text NOT NULL DEFAULT 'new',
-		owner text);
-	SELECT leadroute.attach('lead', 'owner', closed_when => $$stage = 'closed'$$);
+	'postgres', leads_sql('kind text') . q(
 	INSERT INTO leadroute.member (name, capacity) VALUES ('anna', 2);
 	INSERT INTO leadroute.member (name, active) VALUES ('gone', false);
 	INSERT INTO leadroute.rule (name, condition) VALUES ('a', $$kind = 'a'$$);

@@ -19,13 +19,7 @@ my $node = new_node(
 	'main', 'max_worker_processes = 3', 'leadroute.checkpoint_interval = 1',
 	'leadroute.held_retry_interval = 1');
 
-my $setup = q(
-	CREATE EXTENSION leadroute;
-	CREATE TABLE lead (
-		id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-		stage text NOT NULL DEFAULT 'new',
-		owner text);
-	SELECT leadroute.attach('lead', 'owner', closed_when => $$stage = 'closed'$$);
+my $setup = leads_sql() . q(
 	INSERT INTO leadroute.member (name, capacity) VALUES ('anna', 1);
 	INSERT INTO leadroute.rule (name) VALUES ('everyone'););
 

@@ -21,7 +21,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_node verify_ok credits_ok invariants_ok poll_ok
+our @EXPORT = qw(new_node leads_sql verify_ok credits_ok invariants_ok poll_ok
   write_scripts start_pgbench finish_pgbench shared_data);
 
 # new_node(name, line of postgresql.conf...): a node that runs.
@@ -34,6 +34,20 @@ sub new_node
 	$node->append_conf('postgresql.conf', "$_\n") for @conf;
 	$node->start;
 	return $node;
+}
+
+# leads_sql(columns): makes the extension and the lead table that invariants_ok
+# looks at, with these columns besides, and attaches it.
+sub leads_sql
+{
+	my (@columns) = @_;
+	my $columns = join ', ', 'id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY', @columns,
+	  q(stage text NOT NULL DEFAULT 'new'), 'owner text';
+
+	return qq(
+	CREATE EXTENSION leadroute;
+	CREATE TABLE lead ($columns);
+	SELECT leadroute.attach('lead', 'owner', closed_when => \$\$stage = 'closed'\$\$););
 }
 
 # verify_ok(node, database, what): one assertion, that lead tables, journal and
