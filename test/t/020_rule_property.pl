@@ -272,7 +272,7 @@ sub change_rules
 			'DELETE FROM leadroute.rule WHERE %s',
 			'UPDATE leadroute.rule SET condition = (SELECT min(condition) FROM leadroute.rule WHERE %1$s) WHERE %1$s',
 			'UPDATE leadroute.rule SET condition = NULL, routed_table = \'lead\' WHERE %s',
-			'UPDATE leadroute.rule SET name = name || \'x\' WHERE %s',
+			'UPDATE leadroute.rule SET name = name || \'x' . $next_rule++ . '\' WHERE %s',
 			'UPDATE leadroute.rule SET routed_table = NULL WHERE %s',
 			'DELETE FROM leadroute.rule WHERE %1$s; SELECT \'\' FROM leadroute.rule WHERE false'), $some);
 	return 1;
