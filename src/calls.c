@@ -37,11 +37,14 @@
 PG_FUNCTION_INFO_V1(lr_route);
 PG_FUNCTION_INFO_V1(lr_assign);
 PG_FUNCTION_INFO_V1(lr_adopt);
+PG_FUNCTION_INFO_V1(lr_adopted);
 PG_FUNCTION_INFO_V1(lr_adopt_key);
 PG_FUNCTION_INFO_V1(lr_release_table);
 
 /* Leads read at once when adopting. */
 #define ADOPT_CHUNK	1000
+
+static int64 adopted_by_attach = 0; /* since lr_adopted was last called */
 
 static void
 no_such_lead(LrTable *table, const char *key)
@@ -566,6 +569,17 @@ lr_adopt(PG_FUNCTION_ARGS)
 						  ShareRowExclusiveLock);
 	adopted = adopt_table(table, NIL);
 	lr_table_unpin(table);
+	adopted_by_attach += adopted;
+	PG_RETURN_INT64(adopted);
+}
+
+/* attach asks: a trigger has called lr_adopt, which can tell nobody. */
+Datum
+lr_adopted(PG_FUNCTION_ARGS)
+{
+	int64		adopted = adopted_by_attach;
+
+	adopted_by_attach = 0;
 	PG_RETURN_INT64(adopted);
 }
 

@@ -39,7 +39,7 @@ CREATE TABLE leadroute.routed_table (
 	UNIQUE (relation),
 	CHECK (num_nonnulls(router, router_expr) = 1)
 );
-COMMENT ON TABLE leadroute.routed_table IS 'One row is an attached lead table; written by leadroute.attach.';
+COMMENT ON TABLE leadroute.routed_table IS 'One row is an attached lead table: leadroute.attach inserts it, leadroute.detach deletes it. An UPDATE does what attach does when called again with that difference, and is refused as by attach; whoever changes the row must own the lead table.';
 COMMENT ON COLUMN leadroute.routed_table.name IS 'Name of the attached table in every call; one per database; it does not change.';
 COMMENT ON COLUMN leadroute.routed_table.id IS 'Compact id, used by the journal; never reused.';
 COMMENT ON COLUMN leadroute.routed_table.relation IS 'The attached table.';

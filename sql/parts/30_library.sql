@@ -72,6 +72,9 @@ GRANT EXECUTE ON FUNCTION leadroute.row_stored() TO PUBLIC;
 CREATE FUNCTION leadroute.adopt(lead_table text) RETURNS bigint
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_adopt';
 COMMENT ON FUNCTION leadroute.adopt(text) IS 'Journals the open leads of an attached table that are owned by a member and not in the journal yet (kind adopted). Returns how many. attach and saving a member call it.';
+CREATE FUNCTION leadroute.adopted() RETURNS bigint
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_adopted';
+COMMENT ON FUNCTION leadroute.adopted() IS 'Part of attach: how many leads adopt has adopted in this session since this was last asked.';
 
 CREATE FUNCTION leadroute.adopt_lead(lead_table text, key text) RETURNS boolean
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_adopt_key';

@@ -12,6 +12,11 @@
 -- with what is wanted and changes what differs.  Concurrent calls for one
 -- table queue behind its lock; calls for different tables do not meet, but for
 -- the first of a database, which makes the router.
+--
+-- What a change of a row of routed_table needs is done by triggers on it,
+-- whether attach changes the row, import_config, or an UPDATE by hand: a row
+-- that cannot work is refused, and what is stored is put right for it.  An
+-- INSERT by hand attaches nothing (a restore inserts rows).
 
 -- What must be there: one row a trigger, and how it is.
 CREATE VIEW leadroute.trigger_status AS
@@ -78,7 +83,7 @@ COMMENT ON COLUMN leadroute.later_trigger.relation IS 'The table or the partitio
 COMMENT ON COLUMN leadroute.later_trigger.trigger_name IS 'Name of the trigger; triggers fire in the order of their names.';
 
 CREATE FUNCTION leadroute.check_relation(relation regclass) RETURNS void
-LANGUAGE plpgsql STABLE STRICT
+LANGUAGE plpgsql VOLATILE STRICT
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -151,9 +156,10 @@ BEGIN
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				HINT = format('Detach it first: SELECT leadroute.detach(%L). The root covers all partitions.', other);
 	END IF;
+	EXECUTE format('LOCK TABLE %I.%I IN SHARE ROW EXCLUSIVE MODE', c.nspname, c.relname);
 END
 $$;
-COMMENT ON FUNCTION leadroute.check_relation(regclass) IS 'Part of attach: error, with the reason and what to do instead, when this relation cannot be attached or the caller does not own it.';
+COMMENT ON FUNCTION leadroute.check_relation(regclass) IS 'Part of attach: error, with the reason and what to do instead, when this relation cannot be attached or the caller does not own it; else it is locked against writers.';
 
 CREATE FUNCTION leadroute.key_of(relation regclass, key_columns text[], owner_column text) RETURNS text[]
 LANGUAGE plpgsql STABLE
@@ -232,7 +238,7 @@ DECLARE
 	base oid;
 	hit text;
 BEGIN
-	SELECT at.attnum, at.atttypid, at.attnotnull, at.attgenerated, at.attidentity, at.atthasdef,
+	SELECT at.attnum, at.atttypid, at.attgenerated, at.attidentity,
 			format_type(at.atttypid, at.atttypmod) AS type INTO a
 		FROM pg_attribute at
 		WHERE at.attrelid = check_owner_column.relation
@@ -295,15 +301,6 @@ BEGIN
 	END IF;
 
 	IF check_owner_column.nobody IS NULL THEN
-		IF a.atthasdef THEN
-			RAISE WARNING 'owner column "%" of table "%" has a default', check_owner_column.owner_column, table_name
-				USING DETAIL = 'A lead inserted without an owner has the default as its owner, which counts as given by the application: it is not routed.',
-					HINT = 'Drop the default, or say by nobody that its value means no owner.';
-		ELSIF a.attnotnull THEN
-			RAISE WARNING 'owner column "%" of table "%" is NOT NULL', check_owner_column.owner_column, table_name
-				USING DETAIL = 'A lead that nobody can take is refused by the table, instead of being held.',
-					HINT = 'Drop the NOT NULL constraint, or say by nobody which value means no owner.';
-		END IF;
 		RETURN NULL;
 	END IF;
 
@@ -326,7 +323,72 @@ BEGIN
 	RETURN hit;
 END
 $$;
-COMMENT ON FUNCTION leadroute.check_owner_column(regclass, text, text[], text) IS 'Part of attach: error when this column cannot hold owners or the value of nobody; warnings about a default and NOT NULL. Returns the value of nobody as the column shows it; NULL: SQL NULL means it.';
+COMMENT ON FUNCTION leadroute.check_owner_column(regclass, text, text[], text) IS 'Part of attach: error when this column cannot hold owners or the value of nobody. Returns the value of nobody as the column shows it; NULL: SQL NULL means it.';
+
+CREATE FUNCTION leadroute.finish_attach(lead_table text, changed boolean) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	rt record;
+	t record;
+	restored boolean := false;
+BEGIN
+	SELECT r.name, r.router, r.nobody, r.owner_column, c.relname AS table_name, a.atthasdef, a.attnotnull INTO rt
+		FROM leadroute.routed_table r
+		JOIN pg_class c ON c.oid = r.relation
+		JOIN pg_attribute a ON a.attrelid = r.relation AND a.attname = r.owner_column
+		WHERE r.name = finish_attach.lead_table;
+	IF rt.nobody IS NOT NULL THEN
+		NULL;
+	ELSIF rt.atthasdef THEN
+		RAISE WARNING 'owner column "%" of table "%" has a default', rt.owner_column, rt.table_name
+			USING DETAIL = 'A lead inserted without an owner has the default as its owner, which counts as given by the application: it is not routed.',
+				HINT = 'Drop the default, or say by nobody that its value means no owner.';
+	ELSIF rt.attnotnull THEN
+		RAISE WARNING 'owner column "%" of table "%" is NOT NULL', rt.owner_column, rt.table_name
+			USING DETAIL = 'A lead that nobody can take is refused by the table, instead of being held.',
+				HINT = 'Drop the NOT NULL constraint, or say by nobody which value means no owner.';
+	END IF;
+
+	FOR t IN SELECT s.definition FROM leadroute.trigger_status s
+		WHERE s.routed_table = rt.name AND s.state <> 'ok'
+	LOOP
+		EXECUTE t.definition;
+		restored := true;
+	END LOOP;
+
+	-- Rules for every table are for this one too.
+	FOR t IN SELECT r.router, r.name, leadroute.condition_error(r.router, r.name, rt.name) AS error
+		FROM leadroute.rule r
+		WHERE finish_attach.changed AND r.enabled AND r.condition IS NOT NULL
+		AND (r.routed_table = rt.name OR r.routed_table IS NULL)
+		AND (r.router = rt.router OR rt.router IS NULL)
+		ORDER BY r.router, r.priority, r.name
+	LOOP
+		CONTINUE WHEN t.error IS NULL;
+		IF rt.router IS NULL THEN
+			-- one tenant shall not keep the others from being served
+			RAISE WARNING 'condition of rule "%" of router "%" is not valid for table "%"', t.name, t.router, rt.table_name
+				USING DETAIL = t.error, HINT = 'Until it is changed, the rule does not match leads of this table.';
+		ELSE
+			RAISE EXCEPTION 'condition of rule "%" is not valid for table "%"', t.name, rt.table_name
+				USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = t.error,
+					HINT = 'A rule without routed_table is for every attached table of its router. Set its routed_table, change its condition, or attach to another router.';
+		END IF;
+	END LOOP;
+
+	FOR t IN SELECT l.relation, l.trigger_name FROM leadroute.later_trigger l
+		WHERE l.routed_table = rt.name ORDER BY 1, 2
+	LOOP
+		RAISE WARNING 'trigger "%" of table % runs after leadroute has decided', t.trigger_name, t.relation
+			USING DETAIL = 'Rules do not see what it sets.',
+				HINT = format('Give it a name that sorts before "zz_leadroute_insert": ALTER TRIGGER %I ON %s RENAME TO ...', t.trigger_name, t.relation);
+	END LOOP;
+	RETURN restored;
+END
+$$;
+COMMENT ON FUNCTION leadroute.finish_attach(text, boolean) IS 'Part of attach: makes the triggers that are missing or different, and warns of what will not be routed as one may expect. changed: the row of routed_table is new or another; then also an error for a rule that is not valid for the table (a warning with router_expr). Returns whether a trigger was made.';
 
 CREATE FUNCTION leadroute.attach_under(path text, relation regclass, owner_column text, name text, router text, router_expr text, key_columns text[], nobody text, closed_when text) RETURNS text
 LANGUAGE plpgsql VOLATILE
@@ -340,7 +402,6 @@ DECLARE
 	new leadroute.routed_table;
 	again boolean;
 	done text[] := '{}';
-	t record;
 	adopted bigint;
 BEGIN
 	PERFORM leadroute.require_preload();
@@ -353,8 +414,7 @@ BEGIN
 				HINT = 'Give router when one router decides all leads of the table, router_expr when the lead says which.';
 	END IF;
 	PERFORM leadroute.check_relation(attach_under.relation);
-	EXECUTE (SELECT format('LOCK TABLE %I.%I IN SHARE ROW EXCLUSIVE MODE', n.nspname, c.relname)
-		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = attach_under.relation);
+	PERFORM leadroute.adopted();
 	table_name := (SELECT c.relname FROM pg_class c WHERE c.oid = attach_under.relation);
 
 	-- is it attached, or was one of that name that is gone?
@@ -419,13 +479,6 @@ BEGIN
 		done := done || format('table "%s" attached as "%s" to %s', table_name, new.name,
 			coalesce('router "' || new.router || '"', 'the routers that router_expr names'));
 	ELSIF new IS DISTINCT FROM old THEN
-		-- These say which lead it is, whose, and whether it counts: the
-		-- assignments under the former ones end, adopt makes new ones.
-		IF (new.relation, new.owner_column, new.key_columns, new.router, new.router_expr, new.closed_when)
-			IS DISTINCT FROM (old.relation, old.owner_column, old.key_columns, old.router, old.router_expr, old.closed_when)
-		THEN
-			PERFORM leadroute.release_table(new.name);
-		END IF;
 		PERFORM pg_catalog.set_config('search_path', path, true);
 		UPDATE leadroute.routed_table
 			SET relation = new.relation, router = new.router, router_expr = new.router_expr,
@@ -440,47 +493,14 @@ BEGIN
 				WHERE n.value <> o.value));
 	END IF;
 
-	IF EXISTS (SELECT FROM leadroute.trigger_status s WHERE s.routed_table = new.name AND s.state <> 'ok') THEN
-		FOR t IN SELECT s.definition FROM leadroute.trigger_status s
-			WHERE s.routed_table = new.name AND s.state <> 'ok'
-		LOOP
-			EXECUTE t.definition;
-		END LOOP;
-		IF cardinality(done) = 0 THEN
+	-- an UPDATE has done so
+	IF NOT again OR new IS NOT DISTINCT FROM old THEN
+		IF leadroute.finish_attach(new.name, NOT again) AND again THEN
 			done := done || format('table "%s" is attached as "%s"; triggers restored', table_name, new.name);
 		END IF;
+		PERFORM leadroute.adopt(new.name);
 	END IF;
-
-	-- Rules for every table are now for this one too.
-	FOR t IN SELECT r.router, r.name, leadroute.condition_error(r.router, r.name, new.name) AS error
-		FROM leadroute.rule r
-		WHERE r.enabled AND r.condition IS NOT NULL
-		AND (r.routed_table = new.name OR r.routed_table IS NULL)
-		AND (r.router = new.router OR new.router IS NULL)
-		AND (NOT again OR new IS DISTINCT FROM old)
-		ORDER BY r.router, r.priority, r.name
-	LOOP
-		CONTINUE WHEN t.error IS NULL;
-		IF new.router IS NULL THEN
-			-- one tenant shall not keep the others from being served
-			RAISE WARNING 'condition of rule "%" of router "%" is not valid for table "%"', t.name, t.router, table_name
-				USING DETAIL = t.error, HINT = 'Until it is changed, the rule does not match leads of this table.';
-		ELSE
-			RAISE EXCEPTION 'condition of rule "%" is not valid for table "%"', t.name, table_name
-				USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = t.error,
-					HINT = 'A rule without routed_table is for every attached table of its router. Set its routed_table, change its condition, or attach to another router.';
-		END IF;
-	END LOOP;
-
-	FOR t IN SELECT l.relation, l.trigger_name FROM leadroute.later_trigger l
-		WHERE l.routed_table = new.name ORDER BY 1, 2
-	LOOP
-		RAISE WARNING 'trigger "%" of table % runs after leadroute has decided', t.trigger_name, t.relation
-			USING DETAIL = 'Rules do not see what it sets.',
-				HINT = format('Give it a name that sorts before "zz_leadroute_insert": ALTER TRIGGER %I ON %s RENAME TO ...', t.trigger_name, t.relation);
-	END LOOP;
-
-	adopted := leadroute.adopt(new.name);
+	adopted := leadroute.adopted();
 	IF cardinality(done) = 0 THEN
 		done := done || format('table "%s" is attached as "%s" to %s', table_name, new.name,
 			coalesce('router "' || new.router || '"', 'the routers that router_expr names'));
@@ -535,6 +555,68 @@ $$;
 COMMENT ON FUNCTION leadroute.check_table_owner() IS 'Trigger: error when somebody who does not own a table attaches it, or changes its key, its owner column, its expressions, their writer or search_path.';
 CREATE TRIGGER check_table_owner BEFORE INSERT OR UPDATE ON leadroute.routed_table
 	FOR EACH ROW EXECUTE FUNCTION leadroute.check_table_owner();
+
+-- Ordinary triggers: a restore brings back row and journal as they were.  They
+-- fire after those that fill the row and tell other sessions of it.
+CREATE FUNCTION leadroute.check_table_row() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF num_nulls(NEW.relation, NEW.owner_column, NEW.key_columns) > 0 OR leadroute.only_renamed(OLD, NEW) THEN
+		RETURN NEW;
+	ELSIF NEW.relation <> OLD.relation AND EXISTS (SELECT FROM pg_class c WHERE c.oid = OLD.relation) THEN
+		RAISE EXCEPTION 'table % is attached as "%" already', OLD.relation, OLD.name
+			USING ERRCODE = 'duplicate_object',
+				HINT = 'Attach the other table under a name of its own: SELECT leadroute.attach(..., name => ''...'').';
+	END IF;
+	PERFORM leadroute.check_relation(NEW.relation);
+	NEW.key_columns := leadroute.key_of(NEW.relation, NEW.key_columns, NEW.owner_column);
+	NEW.nobody := leadroute.check_owner_column(NEW.relation, NEW.owner_column, NEW.key_columns, NEW.nobody);
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION leadroute.check_table_row() IS 'Trigger: a change of how a table is attached is refused as attach would refuse it; locks the table against writers.';
+
+CREATE FUNCTION leadroute.table_row_changed() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF leadroute.only_renamed(OLD, NEW) THEN
+		RETURN NULL;
+	END IF;
+	-- These say which lead it is, whose, and whether it counts: the
+	-- assignments under the former ones end, adopt makes new ones.
+	IF (NEW.relation, NEW.owner_column, NEW.key_columns, NEW.router, NEW.router_expr, NEW.closed_when)
+		IS DISTINCT FROM (OLD.relation, OLD.owner_column, OLD.key_columns, OLD.router, OLD.router_expr, OLD.closed_when)
+	THEN
+		PERFORM leadroute.release_table(NEW.name);
+	END IF;
+	PERFORM leadroute.finish_attach(NEW.name, true);
+	PERFORM leadroute.adopt(NEW.name);
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadroute.table_row_changed() IS 'Trigger: after a change of how a table is attached its assignments end (unless only nobody differs), its triggers are made and its open leads adopted anew.';
+
+CREATE FUNCTION leadroute.only_renamed(old leadroute.routed_table, new leadroute.routed_table) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+RETURN ((new).relation, (new).owner_column, (new).key_columns, (new).router_expr, (new).closed_when, (new).nobody)
+		IS NOT DISTINCT FROM ((old).relation, (old).owner_column, (old).key_columns, (old).router_expr, (old).closed_when, (old).nobody)
+	AND (new).router IS NOT NULL AND (old).router IS NOT NULL
+	AND ((new).router = (old).router OR NOT EXISTS (SELECT FROM leadroute.router r WHERE r.name = (old).router));
+COMMENT ON FUNCTION leadroute.only_renamed(leadroute.routed_table, leadroute.routed_table) IS 'Whether an UPDATE of routed_table changes nothing but the name of the router, which itself is the same: the UPDATE is the cascade of its own.';
+
+CREATE TRIGGER check_table_row BEFORE UPDATE ON leadroute.routed_table
+	FOR EACH ROW WHEN ((NEW.relation, NEW.router, NEW.router_expr, NEW.key_columns, NEW.owner_column, NEW.nobody, NEW.closed_when)
+		IS DISTINCT FROM (OLD.relation, OLD.router, OLD.router_expr, OLD.key_columns, OLD.owner_column, OLD.nobody, OLD.closed_when))
+	EXECUTE FUNCTION leadroute.check_table_row();
+CREATE TRIGGER table_row_changed AFTER UPDATE ON leadroute.routed_table
+	FOR EACH ROW WHEN ((NEW.relation, NEW.router, NEW.router_expr, NEW.key_columns, NEW.owner_column, NEW.nobody, NEW.closed_when)
+		IS DISTINCT FROM (OLD.relation, OLD.router, OLD.router_expr, OLD.key_columns, OLD.owner_column, OLD.nobody, OLD.closed_when))
+	EXECUTE FUNCTION leadroute.table_row_changed();
 
 -- pool_entry is the library's own: nobody needs the right to delete from it.
 CREATE FUNCTION leadroute.drop_pool_entries() RETURNS trigger

@@ -295,15 +295,10 @@ BEGIN
 			NULL, new.key_columns, new.nobody, new.closed_when);
 	ELSIF new IS NOT DISTINCT FROM old THEN
 		RETURN;
-	ELSIF (new.relation, new.owner_column, new.key_columns, new.closed_when)
-		IS DISTINCT FROM (old.relation, old.owner_column, old.key_columns, old.closed_when)
-	THEN
-		PERFORM leadroute.release_table(new.name);
 	END IF;
-	-- what attach does not set, or cannot set to NULL; then it adopts anew
+	-- what attach does not set, or cannot set to NULL; the UPDATE sees to the rest
 	PERFORM leadroute.import_rows(own_path, import_routed_table.router, 'leadroute.routed_table', '{name}',
 		jsonb_build_array(import_routed_table.content), '$.routed_table', import_routed_table.place);
-	PERFORM leadroute.attach_under(own_path, new.relation, new.owner_column, NULL, NULL, NULL, NULL, NULL, NULL);
 END
 $$;
 COMMENT ON FUNCTION leadroute.import_routed_table(text, text, jsonb, integer) IS 'Part of import_config: attaches a table, or changes how it is attached; one that another router has stays with it, with a NOTICE.';
