@@ -11,12 +11,12 @@
 #include "expr.h"
 #include "guard.h"
 
-char *
-lr_guarded(LrGuardedFn fn, void *arg)
+ErrorData *
+lr_guarded_error(LrGuardedFn fn, void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	char	   *volatile message = NULL;
+	ErrorData  *volatile error = NULL;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
@@ -27,22 +27,29 @@ lr_guarded(LrGuardedFn fn, void *arg)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
-		/* also when it goes on: who catches it must find its own level */
+		/* also when it is raised on: who catches it must find its own level */
 		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (lr_error_is_fatal(error->sqlerrcode))
-			ReThrowError(error);
-		message = pstrdup(error->message);
-		FreeErrorData(error);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
+	return error;
+}
+
+char *
+lr_guarded(LrGuardedFn fn, void *arg)
+{
+	ErrorData  *error = lr_guarded_error(fn, arg);
+	char	   *message;
+
+	if (error == NULL)
+		return NULL;
+	if (lr_error_is_fatal(error->sqlerrcode))
+		ReThrowError(error);
+	message = pstrdup(error->message);
+	FreeErrorData(error);
 	return message;
 }

@@ -11,30 +11,21 @@
  * ranks.  Each rule stands under all places of one choice (condition.h), or
  * in `rest`, which is tried always.  So a rule that can be true for a lead is
  * always among the postings of the lead's values.
+ *
+ * The layout is the contract between those who write an image (rule_build.h)
+ * and those who search it (rule_index.h), who may be different backends of one
+ * server: so nothing in it may depend on the backend.  It is never stored, and
+ * may change with the library, which both have from the same start of the
+ * server.
  */
 #ifndef LR_RULE_IMAGE_H
 #define LR_RULE_IMAGE_H
 
+#include "common/hashfn.h"
+#include "fmgr.h"
+
 #include "condition.h"
 #include "rule_scope.h"
-
-/* What the rest of the library knows of a rule. */
-typedef struct LrRuleRow
-{
-	int32		id;
-	int32		version;
-	int32		priority;
-	int32		team;			/* team.id; 0: every member */
-	char		method;			/* LR_METHOD_… */
-	char		overflow;		/* LR_OVERFLOW_… */
-	LrRuleScope scope;
-	const char *name;
-	const char *condition;		/* NULL: every lead */
-	const char *team_expr;		/* NULL: the team is fixed */
-	const char *member_expr;	/* NULL: a team */
-	const char *written_by;
-	const char *search_path;
-} LrRuleRow;
 
 typedef uint32 LrOffset;		/* 0: nothing */
 
@@ -102,6 +93,9 @@ typedef struct LrImageEntry
  * are an implicit balanced tree: the middle of a stretch is its root, `most`
  * the highest end below it.
  */
+#define LR_IMAGE_LOWEST		PG_INT32_MIN	/* low of one without a low end */
+#define LR_IMAGE_HIGHEST	PG_INT32_MAX
+
 typedef struct LrImageInterval
 {
 	int32		low;
@@ -165,12 +159,91 @@ lr_image_value(const LrImage *image, LrOffset offset, bool byval)
 		PointerGetDatum(LR_IMAGE_AT(image, offset, char));
 }
 
-/* The order in which rules are tried. */
+/* The ranks of a posting, n of them. */
+static inline const int32 *
+lr_posting_ranks(const LrImage *image, const LrPosting *posting)
+{
+	return posting->n == 1 ? &posting->first :
+		LR_IMAGE_AT(image, (LrOffset) posting->first, int32);
+}
+
+/* Bound number i of a RANGE column. */
+static inline Datum
+lr_image_bound(const LrImage *image, const LrImageColumn *column, int i)
+{
+	return column->byval ? LR_IMAGE_AT(image, column->entries, Datum)[i] :
+		lr_image_value(image, LR_IMAGE_AT(image, column->entries, LrOffset)[i],
+					   false);
+}
+
+/* What a PREFIX entry is found by. */
+static inline uint32
+lr_prefix_hash(const char *data, uint32 len)
+{
+	return hash_bytes((const unsigned char *) data, len);
+}
+
+/*
+ * The order in which rules are tried: by priority, those without a condition
+ * after the others, then by name.
+ */
+static inline int
+lr_rule_order(int32 priority_a, bool conditional_a, const char *name_a,
+			  int32 priority_b, bool conditional_b, const char *name_b)
+{
+	if (priority_a != priority_b)
+		return priority_a < priority_b ? -1 : 1;
+	if (conditional_a != conditional_b)
+		return conditional_a ? -1 : 1;
+	return strcmp(name_a, name_b);
+}
+
+/* The same for rules of images. */
 extern int	lr_compare_rules(const LrImage *a, const LrImageRule *x,
 							 const LrImage *b, const LrImageRule *y);
 
+/* For qsort: ids or ranks, ascending. */
+extern int	lr_compare_int32(const void *a, const void *b);
+
+/* Whether two columns hold places of one kind, found by the same calls. */
+extern bool lr_image_same_column(const LrImageColumn *a,
+								 const LrImageColumn *b);
+
+/* The column of an image that is the same; NULL: it has none. */
+extern const LrImageColumn *lr_image_column(const LrImage *image,
+											const LrImageColumn *like);
+
 /* Rank of the rule of that id; -1: none. */
 extern int	lr_image_find(const LrImage *image, int32 id);
+
+/*
+ * Where a value lies among the bounds of a RANGE column (see
+ * LrImageInterval); compare: value with bound.
+ */
+static inline int32
+lr_image_locate(const LrImage *image, const LrImageColumn *column,
+				FmgrInfo *compare, Datum value)
+{
+	int			low = 0;
+	int			high = column->nentries;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+		Datum		bound = lr_image_bound(image, column, middle);
+		int32		cmp = DatumGetInt32(FunctionCall2Coll(compare,
+														  column->collation,
+														  value, bound));
+
+		if (cmp == 0)
+			return 2 * middle;
+		if (cmp > 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return 2 * low - 1;
+}
 
 /*
  * The ranks whose intervals contain a point (see LrImageInterval), in no
@@ -183,30 +256,22 @@ extern int	lr_image_stab(const LrImage *image, const LrImageColumn *column,
  * The entries that may have a hash, one after the other; *at starts at 0.
  * NULL: no more.
  */
-extern const LrImageEntry *lr_image_bucket(const LrImage *image,
-										   const LrImageColumn *column,
-										   uint32 hash, uint32 *at);
+static inline const LrImageEntry *
+lr_image_bucket(const LrImage *image, const LrImageColumn *column,
+				uint32 hash, uint32 *at)
+{
+	const uint32 *bucket = LR_IMAGE_AT(image, column->buckets, uint32);
+	uint32		i = bucket[(hash + (*at)++) & column->mask];
 
-/*
- * Building.  Everything until lr_image_finish lives in the current context of
- * lr_image_begin; what is added must stay until then.
- */
-typedef struct LrImageBuilder LrImageBuilder;
+	return i == 0 ? NULL :
+		LR_IMAGE_AT(image, column->entries, LrImageEntry) + (i - 1);
+}
 
-extern LrImageBuilder *lr_image_begin(void);
-
-/* condition NULL: it could not be analysed, and must be evaluated. */
-extern void lr_image_add(LrImageBuilder *builder, const LrRuleRow *row,
-						 const LrCondition *condition);
-
-/* The rules of an image, filed as they are; dead: bitmap of those left out. */
-extern void lr_image_add_all(LrImageBuilder *builder, const LrImage *image,
-							 const uint8 *dead);
-
-/* Other rules that leads will meet too: how often each place is taken there. */
-extern void lr_image_beside(LrImageBuilder *builder, const LrImage *image);
-
-/* The image, in one allocation of `where`. */
-extern LrImage *lr_image_finish(LrImageBuilder *builder, MemoryContext where);
+/* Whether a bitmap over ranks (NULL: empty) has one of them. */
+static inline bool
+lr_rank_is_in(const uint8 *bitmap, int rank)
+{
+	return bitmap != NULL && (bitmap[rank / 8] & (1 << (rank % 8))) != 0;
+}
 
 #endif							/* LR_RULE_IMAGE_H */

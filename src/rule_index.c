@@ -15,7 +15,6 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#include "common/hashfn.h"
 
 #include "compat.h"
 #include "rule_index.h"
@@ -108,9 +107,7 @@ add_stream(LrLayerSearch *s, const int32 *ranks, int n)
 static void
 add_posting(LrLayerSearch *s, const LrImage *image, const LrPosting *posting)
 {
-	add_stream(s, posting->n == 1 ? &posting->first :
-			   LR_IMAGE_AT(image, (LrOffset) posting->first, int32),
-			   posting->n);
+	add_stream(s, lr_posting_ranks(image, posting), posting->n);
 }
 
 static void
@@ -144,7 +141,7 @@ find_prefixes(LrLayerSearch *s, const LrImage *image,
 
 	for (i = 0; i < column->nlengths && lengths[i] <= len; i++)
 	{
-		uint32		hash = hash_bytes((const unsigned char *) data, lengths[i]);
+		uint32		hash = lr_prefix_hash(data, lengths[i]);
 		const LrImageEntry *entry;
 		uint32		at = 0;
 
@@ -156,44 +153,6 @@ find_prefixes(LrLayerSearch *s, const LrImage *image,
 	}
 }
 
-/* Where a value lies among the bounds of a column, see LrImageInterval. */
-static int32
-locate(const LrImage *image, const LrImageColumn *column, ColumnCalls *calls,
-	   Datum value)
-{
-	const Datum *values = LR_IMAGE_AT(image, column->entries, Datum);
-	const LrOffset *offsets = LR_IMAGE_AT(image, column->entries, LrOffset);
-	int			low = 0;
-	int			high = column->nentries;
-
-	while (low < high)
-	{
-		int			middle = low + (high - low) / 2;
-		Datum		bound = column->byval ? values[middle] :
-			lr_image_value(image, offsets[middle], false);
-		int32		cmp = DatumGetInt32(FunctionCall2Coll(&calls->probe,
-														  column->collation,
-														  value, bound));
-
-		if (cmp == 0)
-			return 2 * middle;
-		if (cmp > 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return 2 * low - 1;
-}
-
-static int
-compare_ranks(const void *a, const void *b)
-{
-	int32		x = *(const int32 *) a;
-	int32		y = *(const int32 *) b;
-
-	return x < y ? -1 : x > y;
-}
-
 static void
 find_intervals(LrLayerSearch *s, const LrImage *image,
 			   const LrImageColumn *column, ColumnCalls *calls, Datum value)
@@ -201,11 +160,12 @@ find_intervals(LrLayerSearch *s, const LrImage *image,
 	int			room = 16;
 	int32	   *ranks = (int32 *) palloc(room * sizeof(int32));
 	int			n = lr_image_stab(image, column,
-								  locate(image, column, calls, value),
+								  lr_image_locate(image, column,
+												  &calls->probe, value),
 								  &ranks, &room);
 
 	if (n > 1)
-		qsort(ranks, n, sizeof(int32), compare_ranks);
+		qsort(ranks, n, sizeof(int32), lr_compare_int32);
 	add_stream(s, ranks, n);
 }
 
@@ -338,7 +298,7 @@ advance(LrRuleSearch *search, int number)
 			return;
 		}
 		s->last = best;
-		if (layer->dead != NULL && (layer->dead[best / 8] & (1 << (best % 8))))
+		if (lr_rank_is_in(layer->dead, best))
 			continue;
 		if (search->row != NULL &&
 			!passes(layer, lr_image_rule(layer->image, best), search->row))

@@ -213,7 +213,7 @@ bury(LrRuleSet *set, const int32 *ids, int n)
 		if (set->dead == NULL)
 			set->dead = (uint8 *) MemoryContextAllocZero(set->context,
 														 set->base->image->nrules / 8 + 1);
-		if (!(set->dead[rank / 8] & (1 << (rank % 8))))
+		if (!lr_rank_is_in(set->dead, rank))
 			set->ndead++;
 		set->dead[rank / 8] |= 1 << (rank % 8);
 	}

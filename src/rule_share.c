@@ -24,11 +24,11 @@
 #include "storage/shmem.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
 #include "compat.h"
+#include "guard.h"
 #include "leadroute.h"
 #include "rule_share.h"
 
@@ -138,51 +138,37 @@ same_key(const LrShareKey *a, const LrShareKey *b)
 
 /* ---------- what may fail ---------- */
 
-/* Runs fn; false: it raised an error, which is told about once a session. */
+/* Says why rules are not shared, once a session for each kind of reason. */
+static void
+warn(bool *warned, int sqlerrcode, const char *why, const char *hint)
+{
+	if (!*warned)
+		ereport(WARNING,
+				(errcode(sqlerrcode),
+				 errmsg("leadroute's rules are not shared between sessions: %s",
+						why),
+				 errdetail("Leads are routed as before; this session has read the rules by itself."),
+				 errhint("%s", hint)));
+	*warned = true;
+}
+
+/* Runs fn; false: it raised an error, which is warned of. */
 static bool
-attempt(void (*fn) (void *), void *arg)
+attempt(LrGuardedFn fn, void *arg)
 {
 	static bool warned = false;
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool ok = true;
+	ErrorData  *error = lr_guarded_error(fn, arg);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		fn(arg);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		/* who cancels or shuts down is obeyed */
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) ==
-			MAKE_SQLSTATE('5', '7', '0', '0', '0'))
-			ReThrowError(error);
-		if (!warned)
-			ereport(WARNING,
-					(errcode(error->sqlerrcode),
-					 errmsg("leadroute's rules are not shared between sessions: %s",
-							error->message),
-					 errdetail("Leads are routed as before; this session has read the rules by itself."),
-					 errhint("Give the server more dynamic shared memory (/dev/shm, or the setting min_dynamic_shared_memory).")));
-		warned = true;
-		FreeErrorData(error);
-		ok = false;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return ok;
+	if (error == NULL)
+		return true;
+	/* who cancels or shuts down is obeyed */
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) ==
+		MAKE_SQLSTATE('5', '7', '0', '0', '0'))
+		ReThrowError(error);
+	warn(&warned, error->sqlerrcode, error->message,
+		 "Give the server more dynamic shared memory (/dev/shm, or the setting min_dynamic_shared_memory).");
+	FreeErrorData(error);
+	return false;
 }
 
 typedef struct Mapping
@@ -406,8 +392,9 @@ least_used(void)
 
 /*
  * Makes room for an image of a key: retires its former version, what former
- * installations of the extension have left, and, while the memory is not enough, those that were used longest ago.  Fills in handles of
- * segments to be let go.  NULL: there is no room, or a newer one is there.
+ * installations of the extension have left, and, while the memory is not
+ * enough, those that were used longest ago.  Fills in handles of segments to
+ * be let go.  NULL: there is no room, or a newer one is there.
  */
 static Entry *
 make_room(const LrShareKey *key, int64 version, uint64 size,
@@ -437,14 +424,10 @@ warn_too_large(uint64 size)
 {
 	static bool warned = false;
 
-	if (!warned)
-		ereport(WARNING,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("leadroute's rules are not shared between sessions: they take %llu MB",
-						(unsigned long long) (size / (1024 * 1024) + 1)),
-				 errdetail("Leads are routed as before; this session has read the rules by itself."),
-				 errhint("Raise the setting leadroute.rule_memory.")));
-	warned = true;
+	warn(&warned, ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+		 psprintf("they take %llu MB",
+				  (unsigned long long) (size / (1024 * 1024) + 1)),
+		 "Raise the setting leadroute.rule_memory.");
 }
 
 LrSharedImage *

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "lib/qunique.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -18,6 +19,7 @@
 #include "compile.h"
 #include "generated.h"
 #include "leadroute.h"
+#include "rule_build.h"
 #include "rule_scope.h"
 #include "rules.h"
 #include "scan.h"
@@ -207,24 +209,13 @@ lr_rules_read_changed(LrTable *table, LrRouter *router, const LrImage *base,
 	return finish_building(builder, where);
 }
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	int32		x = *(const int32 *) a;
-	int32		y = *(const int32 *) b;
-
-	return x < y ? -1 : x > y;
-}
-
 int
 lr_rules_changed(LrRouter *router, int64 version, int32 **ids)
 {
 	int			room = 64;
 	int			n = 0;
-	int			distinct = 0;
 	bool		many = false;
 	LrScan		scan;
-	int			i;
 
 	if (version > router->version ||
 		router->version - version > LR_RULE_CHANGES_KEPT)
@@ -244,9 +235,6 @@ lr_rules_changed(LrRouter *router, int64 version, int32 **ids)
 	lr_scan_end(&scan);
 	if (many)
 		return -1;
-	qsort(*ids, n, sizeof(int32), compare_ids);
-	for (i = 0; i < n; i++)
-		if (i == 0 || (*ids)[i] != (*ids)[distinct - 1])
-			(*ids)[distinct++] = (*ids)[i];
-	return distinct;
+	qsort(*ids, n, sizeof(int32), lr_compare_int32);
+	return qunique(*ids, n, sizeof(int32), lr_compare_int32);
 }

@@ -1,0 +1,115 @@
+/*
+ * rule_bytes.c
+ *	  The memory in which an image is written; see rule_bytes.h.
+ *
+ * A varlena is written without compression and not out of line, since a reader
+ * in another backend cannot follow a pointer; a short header is kept for the
+ * types whose functions take it as it is.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/datum.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "rule_bytes.h"
+
+void
+lr_bytes_begin(LrBytes *bytes, MemoryContext where, Size size)
+{
+	memset(bytes, 0, sizeof(*bytes));
+	bytes->allocated = size;
+	bytes->data = (char *) MemoryContextAllocHuge(where, size);
+}
+
+LrOffset
+lr_bytes_reserve(LrBytes *bytes, Size size, Size align)
+{
+	Size		at = TYPEALIGN(align, bytes->size);
+
+	if (at + size > PG_UINT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the rules of a router take more than 4 GB"),
+				 errhint("Distribute them over several routers.")));
+	if (at + size > bytes->allocated)
+	{
+		while (at + size > bytes->allocated)
+			bytes->allocated *= 2;
+		bytes->data = (char *) repalloc_huge(bytes->data, bytes->allocated);
+	}
+	memset(bytes->data + bytes->size, 0, at + size - bytes->size);
+	bytes->size = at + size;
+	return (LrOffset) at;
+}
+
+LrOffset
+lr_bytes_add(LrBytes *bytes, const void *from, Size size, Size align)
+{
+	LrOffset	at = lr_bytes_reserve(bytes, size, align);
+
+	memcpy(bytes->data + at, from, size);
+	return at;
+}
+
+LrOffset
+lr_bytes_text(LrBytes *bytes, const char *text)
+{
+	return text == NULL ? 0 : lr_bytes_add(bytes, text, strlen(text) + 1, 1);
+}
+
+LrOffset
+lr_bytes_shared(LrBytes *bytes, LrSharedText which, const char *text)
+{
+	if (text == NULL)
+		return 0;
+	if (bytes->shared_text[which] == NULL ||
+		strcmp(bytes->shared_text[which], text) != 0)
+	{
+		bytes->shared_text[which] = text;
+		bytes->shared_offset[which] = lr_bytes_text(bytes, text);
+	}
+	return bytes->shared_offset[which];
+}
+
+static LrOffset
+add_varlena(LrBytes *bytes, Oid type, struct varlena *v)
+{
+	Size		size = VARSIZE_ANY_EXHDR(v);
+	bool		is_text = type == TEXTOID || type == VARCHAROID ||
+		type == BPCHAROID;
+	LrOffset	at;
+
+	if (is_text && size + VARHDRSZ_SHORT <= VARATT_SHORT_MAX)
+	{
+		at = lr_bytes_reserve(bytes, size + VARHDRSZ_SHORT, 1);
+		SET_VARSIZE_SHORT(bytes->data + at, size + VARHDRSZ_SHORT);
+		memcpy(bytes->data + at + VARHDRSZ_SHORT, VARDATA_ANY(v), size);
+	}
+	else
+	{
+		at = lr_bytes_reserve(bytes, size + VARHDRSZ, MAXIMUM_ALIGNOF);
+		SET_VARSIZE(bytes->data + at, size + VARHDRSZ);
+		memcpy(bytes->data + at + VARHDRSZ, VARDATA_ANY(v), size);
+	}
+	return at;
+}
+
+LrOffset
+lr_bytes_value(LrBytes *bytes, Oid type, int16 len, bool byval, Datum value)
+{
+	if (byval)
+		return lr_bytes_add(bytes, &value, sizeof(Datum), sizeof(Datum));
+	if (len == -1)
+		return add_varlena(bytes, type, PG_DETOAST_DATUM_PACKED(value));
+	return lr_bytes_add(bytes, DatumGetPointer(value),
+						datumGetSize(value, byval, len), MAXIMUM_ALIGNOF);
+}
+
+char *
+lr_bytes_end(LrBytes *bytes)
+{
+	return (char *) repalloc_huge(bytes->data, bytes->size);
+}
