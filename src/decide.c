@@ -1,26 +1,16 @@
 /*
  * decide.c
  *	  From a lead's row to its owner: rule, candidates, pick, reservation.
- *
- * Errors in expressions cost the rule, not the lead.  Expressions that cannot
- * raise are evaluated as they are; from the first one that can, all run
- * inside one internal subtransaction, and only an error makes a new one.
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "common/hashfn.h"
-#include "executor/executor.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/json.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "decide.h"
-#include "generated.h"
+#include "evaluate.h"
 #include "rule_scope.h"
-#include "territory.h"
 
 /* Least time between two events about the same error of a rule. */
 #define REPORT_INTERVAL		(60 * USECS_PER_SEC)
@@ -28,215 +18,32 @@
 /* Rules that a decision's detail tells about; of the others it says how many. */
 #define MAX_RULES_TOLD		8
 
-/* Evaluation of expressions over one lead. */
-typedef struct Evaluation
-{
-	LrTable    *table;
-	const LrRouter *router;		/* that decides; NULL: it is not known yet */
-	ExprContext *econtext;
-	Bitmapset  *generated;		/* columns computed in the row */
-	MemoryContext context;
-	ResourceOwner owner;
-	bool		open;			/* the subtransaction */
-	char	   *error;			/* of the last expression; NULL: none */
-} Evaluation;
-
-/*
- * Nest level of the evaluation that is going on; 0: none.  States and contexts
- * of expressions are shared by all leads of the backend, so an expression must
- * not lead to another lead's decision.
- */
-static int	evaluating_nest = 0;
-
-bool
-lr_evaluating(void)
-{
-	return evaluating_nest > 0;
-}
-
-void
-lr_evaluating_abort(int nest)
-{
-	if (evaluating_nest >= nest)
-		evaluating_nest = 0;
-}
-
-static void
-begin_evaluation(Evaluation *ev, LrTable *table, TupleTableSlot *row)
-{
-	ev->table = table;
-	ev->router = NULL;
-	ev->generated = NULL;
-	ev->econtext = table->econtext;
-	ev->econtext->ecxt_scantuple = row;
-	ResetExprContext(ev->econtext);
-	ev->context = CurrentMemoryContext;
-	ev->owner = CurrentResourceOwner;
-	ev->open = false;
-	ev->error = NULL;
-}
-
-static void
-end_evaluation(Evaluation *ev)
-{
-	if (!ev->open)
-		return;
-	ReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(ev->context);
-	CurrentResourceOwner = ev->owner;
-	ev->open = false;
-}
-
-static Datum
-evaluate_guarded(Evaluation *ev, LrExpr *expr, bool *isnull)
-{
-	const LrRouter *outer_router = lr_territory_router(ev->router);
-	volatile Datum value = (Datum) 0;
-	volatile bool null = true;
-	int			outer = evaluating_nest;
-
-	if (!ev->open)
-	{
-		BeginInternalSubTransaction(NULL);
-		MemoryContextSwitchTo(ev->context);
-		ev->open = true;
-	}
-	evaluating_nest = GetCurrentTransactionNestLevel();
-	PG_TRY();
-	{
-		bool		result_null;
-
-		value = lr_expr_eval(expr, ev->econtext, &result_null);
-		null = result_null;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(ev->context);
-		error = CopyErrorData();
-		FlushErrorState();
-		/* also when it goes on: who catches it must find its own level */
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(ev->context);
-		CurrentResourceOwner = ev->owner;
-		ev->open = false;
-		evaluating_nest = outer;
-		(void) lr_territory_router(outer_router);
-		if (lr_error_is_fatal(error->sqlerrcode))
-			ReThrowError(error);
-		ev->error = pstrdup(error->message);
-		FreeErrorData(error);
-	}
-	PG_END_TRY();
-	evaluating_nest = outer;
-	(void) lr_territory_router(outer_router);
-	*isnull = null;
-	return value;
-}
-
-/* The value of an expression; NULL, and ev->error, where it raises. */
-static Datum
-evaluate(Evaluation *ev, LrExpr *expr, bool *isnull)
-{
-	ev->error = NULL;
-	/* once the subtransaction is open, all run guarded: it must be closed */
-	if (!expr->can_raise && !ev->open)
-		return lr_expr_eval(expr, ev->econtext, isnull);
-	return evaluate_guarded(ev, expr, isnull);
-}
-
-static void
-add_detail(char **detail, const char *what, const char *error)
-{
-	char	   *add = psprintf("%s: %s", what, error);
-
-	/* two expressions may have met the same */
-	if (*detail != NULL && strstr(*detail, add) != NULL)
-		return;
-	*detail = *detail == NULL ? add : psprintf("%s; %s", *detail, add);
-}
-
-/* The row copied, so that generated columns can be put into it. */
-static TupleTableSlot *
-copy_row(LrTable *table, TupleTableSlot *row)
-{
-	TupleTableSlot *copy = MakeSingleTupleTableSlot(table->desc,
-													&TTSOpsVirtual);
-
-	slot_getallattrs(row);
-	memcpy(copy->tts_values, row->tts_values,
-		   table->desc->natts * sizeof(Datum));
-	memcpy(copy->tts_isnull, row->tts_isnull,
-		   table->desc->natts * sizeof(bool));
-	return ExecStoreVirtualTuple(copy);
-}
-
-/*
- * Computes the generated columns that an expression uses: the server does that
- * only after the BEFORE triggers.  One that fails is NULL.
- */
-static void
-compute_generated(Evaluation *ev, const LrExpr *expr, char **detail)
-{
-	LrTable    *table = ev->table;
-	int			attno = -1;
-
-	while ((attno = bms_next_member(expr->generated, attno)) >= 0)
-	{
-		LrGenerated *g = lr_generated_find(table, attno);
-		Form_pg_attribute att = TupleDescAttr(table->desc, attno - 1);
-		const char *error = g->broken;
-		TupleTableSlot *row;
-		bool		isnull = true;
-		Datum		value = (Datum) 0;
-
-		if (bms_is_member(attno, ev->generated))
-			continue;
-		if (ev->generated == NULL)
-			ev->econtext->ecxt_scantuple = copy_row(table, ev->econtext->ecxt_scantuple);
-		ev->generated = bms_add_member(ev->generated, attno);
-		if (error == NULL)
-		{
-			value = evaluate(ev, g->expr, &isnull);
-			error = ev->error;
-		}
-		if (error != NULL)
-			add_detail(detail, psprintf("column \"%s\"", NameStr(att->attname)),
-					   error);
-		row = ev->econtext->ecxt_scantuple;
-		row->tts_isnull[attno - 1] = isnull;
-		row->tts_values[attno - 1] = isnull ? (Datum) 0 :
-			datumCopy(value, att->attbyval, att->attlen);
-	}
-}
-
 bool
 lr_lead_closed(LrTable *table, TupleTableSlot *row, char **detail)
 {
-	Evaluation	ev;
+	LrEvaluation ev;
 	bool		isnull;
 	Datum		value;
 
 	if (table->closed_when == NULL)
 	{
 		if (table->closed_broken)
-			add_detail(detail, "closed_when", table->closed_broken);
+			lr_add_detail(detail, "closed_when", table->closed_broken);
 		return false;
 	}
-	begin_evaluation(&ev, table, row);
-	compute_generated(&ev, table->closed_when, detail);
-	value = evaluate(&ev, table->closed_when, &isnull);
-	end_evaluation(&ev);
+	lr_evaluation_begin(&ev, table, row);
+	lr_evaluate_generated(&ev, table->closed_when, detail);
+	value = lr_evaluate(&ev, table->closed_when, &isnull);
+	lr_evaluation_end(&ev);
 	if (ev.error)
-		add_detail(detail, "closed_when", ev.error);
+		lr_add_detail(detail, "closed_when", ev.error);
 	return !isnull && DatumGetBool(value);
 }
 
 char *
 lr_lead_router(LrTable *table, TupleTableSlot *row, char **detail)
 {
-	Evaluation	ev;
+	LrEvaluation ev;
 	bool		isnull;
 	Datum		value;
 	char	   *name = NULL;
@@ -245,14 +52,14 @@ lr_lead_router(LrTable *table, TupleTableSlot *row, char **detail)
 		return table->router;
 	if (table->router_expr == NULL)
 		return NULL;
-	begin_evaluation(&ev, table, row);
-	compute_generated(&ev, table->router_expr, detail);
-	value = evaluate(&ev, table->router_expr, &isnull);
+	lr_evaluation_begin(&ev, table, row);
+	lr_evaluate_generated(&ev, table->router_expr, detail);
+	value = lr_evaluate(&ev, table->router_expr, &isnull);
 	if (!isnull)
 		name = TextDatumGetCString(value);
-	end_evaluation(&ev);
+	lr_evaluation_end(&ev);
 	if (ev.error)
-		add_detail(detail, "router_expr", ev.error);
+		lr_add_detail(detail, "router_expr", ev.error);
 	return name;
 }
 
@@ -270,7 +77,7 @@ note_rule(LrDecision *decision, LrRule *rule, const char *what)
 		return;
 	}
 	decision->told++;
-	add_detail(&detail, psprintf("rule \"%s\"", rule->name), what);
+	lr_add_detail(&detail, psprintf("rule \"%s\"", rule->name), what);
 	decision->entry.detail = detail;
 }
 
@@ -296,27 +103,30 @@ report_error(const LrDecideRequest *request, LrBoundRule *bound,
 }
 
 static LrTrial *
-add_trial(LrDecision *decision, LrRule *rule, LrTried tried)
+add_trial(LrDecision *decision, LrRule *rule, LrTried tried, char *error,
+		  const LrExpr *said_by)
 {
 	LrTrial    *trial = (LrTrial *) palloc0(sizeof(LrTrial));
 
 	trial->rule = rule;
 	trial->tried = tried;
+	trial->error = error;
+	trial->said_by = said_by;
 	decision->trials = lappend(decision->trials, trial);
 	return trial;
 }
 
 /* Whether a rule's condition is true for the lead. */
 static bool
-matches(const LrDecideRequest *request, Evaluation *ev, LrBoundRule *bound,
+matches(const LrDecideRequest *request, LrEvaluation *ev, LrBoundRule *bound,
 		LrDecision *decision)
 {
 	bool		isnull = false;
 	Datum		value = BoolGetDatum(true);
 	char	   *error;
 
-	/* the index has told already; explain shows what SQL says */
-	if (!bound->evaluate && !request->dry_run)
+	/* the index has told already */
+	if (!bound->evaluate)
 		return true;
 	lr_binding_compile(request->table, request->binding, bound);
 	error = bound->broken;
@@ -324,9 +134,9 @@ matches(const LrDecideRequest *request, Evaluation *ev, LrBoundRule *bound,
 	{
 		char	   *detail = unconstify(char *, decision->entry.detail);
 
-		compute_generated(ev, bound->condition, &detail);
+		lr_evaluate_generated(ev, bound->condition, &detail);
 		decision->entry.detail = detail;
-		value = evaluate(ev, bound->condition, &isnull);
+		value = lr_evaluate(ev, bound->condition, &isnull);
 		error = ev->error;
 	}
 	if (error == NULL && !isnull && DatumGetBool(value))
@@ -337,29 +147,32 @@ matches(const LrDecideRequest *request, Evaluation *ev, LrBoundRule *bound,
 		report_error(request, bound, error);
 	}
 	if (request->dry_run)
-		add_trial(decision, &bound->rule, error ? LR_TRIED_ERROR :
-				  LR_TRIED_NO_MATCH)->error = error;
+		(void) add_trial(decision, &bound->rule, error ? LR_TRIED_ERROR :
+						 LR_TRIED_NO_MATCH, error, bound->condition);
 	return false;
 }
 
 /* Whether a rule takes the lead: in force, condition, percent. */
 static bool
-takes(const LrDecideRequest *request, Evaluation *ev, LrBoundRule *bound,
+takes(const LrDecideRequest *request, LrEvaluation *ev, LrBoundRule *bound,
 	  LrDecision *decision)
 {
 	if (!lr_rule_in_force(&bound->rule.scope, request->now))
 	{
 		if (request->dry_run)
-			add_trial(decision, &bound->rule, LR_TRIED_NOT_IN_FORCE);
+			(void) add_trial(decision, &bound->rule, LR_TRIED_NOT_IN_FORCE, NULL,
+						 NULL);
 		return false;
 	}
 	if (!matches(request, ev, bound, decision))
 		return false;
-	if (lr_rule_takes(&bound->rule.scope, request->binding->router->id,
+	if (request->no_key ? bound->rule.scope.percent >= 100 :
+		lr_rule_takes(&bound->rule.scope, request->binding->router->id,
 					  bound->rule.id, request->key))
 		return true;
 	if (request->dry_run)
-		add_trial(decision, &bound->rule, LR_TRIED_NOT_DRAWN);
+		(void) add_trial(decision, &bound->rule, LR_TRIED_NOT_DRAWN, NULL,
+						 NULL);
 	return false;
 }
 
@@ -372,7 +185,8 @@ no_target(const LrDecideRequest *request, LrBoundRule *bound,
 	if (decision->entry.reason == NULL)
 		decision->entry.reason = reason;
 	if (request->dry_run)
-		add_trial(decision, &bound->rule, LR_TRIED_NO_TARGET)->error = why;
+		(void) add_trial(decision, &bound->rule, LR_TRIED_NO_TARGET, why,
+						 bound->target);
 	return NULL;
 }
 
@@ -391,7 +205,7 @@ find_member(const LrDecideRequest *request, const char *name)
  * lead says which, since the rule is everybody's.
  */
 static LrRule *
-with_target(const LrDecideRequest *request, Evaluation *ev, LrBoundRule *bound,
+with_target(const LrDecideRequest *request, LrEvaluation *ev, LrBoundRule *bound,
 			LrDecision *decision)
 {
 	LrRouter   *router = request->binding->router;
@@ -412,9 +226,9 @@ with_target(const LrDecideRequest *request, Evaluation *ev, LrBoundRule *bound,
 		report_error(request, bound, bound->target_broken);
 		return no_target(request, bound, reason, bound->target_broken, decision);
 	}
-	compute_generated(ev, bound->target, &detail);
+	lr_evaluate_generated(ev, bound->target, &detail);
 	decision->entry.detail = detail;
-	value = evaluate(ev, bound->target, &isnull);
+	value = lr_evaluate(ev, bound->target, &isnull);
 	if (ev->error != NULL)
 	{
 		report_error(request, bound, ev->error);
@@ -537,7 +351,7 @@ try_rule(const LrDecideRequest *request, LrRule *rule, LrDecision *decision)
 	{
 		trial = add_trial(decision, rule, pick->chosen >= 0 ? LR_TRIED_CHOSEN :
 						  pick->fits == 0 ? LR_TRIED_NO_MEMBER :
-						  LR_TRIED_NOBODY);
+						  LR_TRIED_NOBODY, NULL, NULL);
 		trial->pick = pick;
 	}
 	if (pick->fits == 0)
@@ -599,12 +413,30 @@ settle_without_owner(const LrDecideRequest *request, LrDecision *decision)
 		e->id = decision->reservation.id = lr_reserve_id();
 }
 
+/* Counts the time since the last lap for what was done meanwhile. */
+static inline void
+lap(const LrDecideRequest *request, LrLap what)
+{
+	LrLaps	   *laps = request->laps;
+	instr_time	now;
+	instr_time	passed;
+
+	if (laps == NULL)
+		return;
+	INSTR_TIME_SET_CURRENT(now);
+	passed = now;
+	INSTR_TIME_SUBTRACT(passed, laps->last);
+	if (what != LR_LAP_NONE)
+		laps->seconds[what] += INSTR_TIME_GET_DOUBLE(passed);
+	laps->last = now;
+}
+
 void
 lr_decide(const LrDecideRequest *request, LrDecision *decision)
 {
 	LrBinding  *b = request->binding;
 	LrEntry    *e = &decision->entry;
-	Evaluation	ev;
+	LrEvaluation ev;
 	LrRuleSearch search;
 	LrRuleRef	ref;
 
@@ -617,25 +449,31 @@ lr_decide(const LrDecideRequest *request, LrDecision *decision)
 	e->team = -1;
 
 	lr_people_accept(b->router);
-	begin_evaluation(&ev, request->table, request->row);
+	lr_evaluation_begin(&ev, request->table, request->row);
 	ev.router = b->router;
-	/* a dry run tries all, so that explain can say why each did not match */
-	lr_rule_search_begin(&search, b->index,
-						 request->dry_run ? NULL : request->row);
+	lap(request, LR_LAP_NONE);
+	lr_rule_search_begin(&search, b->index, request->row);
 	while (lr_rule_search_next(&search, &ref))
 	{
 		LrBoundRule *bound = lr_binding_rule(b, &ref);
-		LrRule	   *rule;
+		LrRule	   *rule = NULL;
+		bool		settled;
 
-		if (!takes(request, &ev, bound, decision))
+		lap(request, LR_LAP_FIND);
+		if (takes(request, &ev, bound, decision))
+			rule = with_target(request, &ev, bound, decision);
+		lap(request, LR_LAP_EVALUATE);
+		if (rule == NULL)
 			continue;
-		rule = with_target(request, &ev, bound, decision);
 		/* reservations belong to the lead's own (sub)transaction */
-		end_evaluation(&ev);
-		if (rule != NULL && try_rule(request, rule, decision))
+		lr_evaluation_end(&ev);
+		settled = try_rule(request, rule, decision);
+		lap(request, LR_LAP_PICK);
+		if (settled)
 			break;
 	}
-	end_evaluation(&ev);
+	lap(request, LR_LAP_FIND);
+	lr_evaluation_end(&ev);
 	if (decision->untold > 0)
 		e->detail = psprintf("%s; and %d more", e->detail, decision->untold);
 	if (decision->member == NULL)

@@ -9,10 +9,26 @@
 #define LR_DECIDE_H
 
 #include "executor/tuptable.h"
+#include "portability/instr_time.h"
 
 #include "binding.h"
 #include "journal.h"
 #include "method.h"
+
+/* What a decision spends its time on, for explain. */
+typedef enum LrLap
+{
+	LR_LAP_FIND,				/* finding rules */
+	LR_LAP_EVALUATE,			/* what is left of their conditions, targets */
+	LR_LAP_PICK,				/* choosing a member */
+	LR_LAP_NONE
+} LrLap;
+
+typedef struct LrLaps
+{
+	instr_time	last;
+	double		seconds[LR_LAP_NONE];
+} LrLaps;
 
 typedef struct LrDecideRequest
 {
@@ -22,7 +38,9 @@ typedef struct LrDecideRequest
 	const char *key;
 	int			load;
 	TimestampTz now;
-	bool		dry_run;
+	bool		dry_run;		/* change nothing; LrDecision.trials */
+	bool		no_key;			/* the lead has none yet: falls into no percent */
+	LrLaps	   *laps;			/* NULL: not asked for */
 	char	   *detail;			/* what the journal's detail begins with; NULL: nothing */
 } LrDecideRequest;
 
@@ -44,6 +62,7 @@ typedef struct LrTrial
 	LrRule	   *rule;
 	LrTried		tried;
 	char	   *error;
+	const LrExpr *said_by;		/* whose value or error is in it; NULL: none */
 	LrPick	   *pick;			/* NULL: no match */
 } LrTrial;
 
@@ -62,14 +81,6 @@ typedef struct LrDecision
  * in the current memory context.
  */
 extern void lr_decide(const LrDecideRequest *request, LrDecision *decision);
-
-/*
- * Whether an expression that may run a user's function is being evaluated:
- * nothing may be decided meanwhile.  And a transaction callback for the end of
- * levels >= nest.
- */
-extern bool lr_evaluating(void);
-extern void lr_evaluating_abort(int nest);
 
 /* The lead's own SQL: closed? errors go to *detail and count as not true. */
 extern bool lr_lead_closed(LrTable *table, TupleTableSlot *row, char **detail);

@@ -1,173 +1,126 @@
 /*
  * explain.c
- *	  What would be decided now, and why: the decision core run dry.
+ *	  explain, explain_lead: what would be decided now, and why; see explain.h.
  *
- * Consumes nothing and writes nothing.  The text form is made from the same
- * walk over the trials as the JSON form.
+ * The decision core is run dry, so what is told is what would be done.  Nothing
+ * is consumed and nothing written: it works in a read-only transaction.
+ *
+ * Who sees what: whoever may call it sees rules, members and the outcome.  A
+ * stored lead must be visible to him as to a SELECT of its key, row security
+ * included; values, and which part of a condition failed, are told of columns
+ * that he may SELECT.  Everything else runs as in a decision: reading the lead
+ * with the rights of the table's owner, expressions with their writers'.
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
+#include "catalog/pg_class.h"
 #include "executor/spi.h"
-#include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/json.h"
-#include "utils/timestamp.h"
+#include "utils/rls.h"
 
-#include "decide.h"
+#include "evaluate.h"
+#include "explain.h"
 #include "lead.h"
 #include "leadroute.h"
-#include "outcome.h"
 #include "owner_rights.h"
-#include "rule_scope.h"
+#include "prepared.h"
 
 PG_FUNCTION_INFO_V1(lr_explain);
+PG_FUNCTION_INFO_V1(lr_explain_lead);
 
-static const char *
-method_word(char method)
-{
-	switch (method)
-	{
-		case LR_METHOD_LEAST_LOADED:
-			return "least_loaded";
-		case LR_METHOD_LONGEST_IDLE:
-			return "longest_idle";
-		case LR_METHOD_RANDOM:
-			return "random";
-		default:
-			return "round_robin";
-	}
-}
+/* ---------- who may see what ---------- */
 
-static const char *
-tried_word(LrTried tried)
-{
-	switch (tried)
-	{
-		case LR_TRIED_NO_MATCH:
-			return "no match";
-		case LR_TRIED_NOT_IN_FORCE:
-			return "not in force now";
-		case LR_TRIED_NOT_DRAWN:
-			return "matches, but the lead is not in its percent";
-		case LR_TRIED_NO_TARGET:
-			return "matches, but names nobody";
-		case LR_TRIED_ERROR:
-			return "error";
-		case LR_TRIED_NO_MEMBER:
-			return "matches, but its team has no member";
-		case LR_TRIED_NOBODY:
-			return "matches, but nobody can take the lead now";
-		default:
-			return "matches";
-	}
-}
-
-/* Why a member cannot take the lead, in words. */
-static char *
-passed_words(const LrPassedOver *p)
-{
-	switch (p->why)
-	{
-		case LR_CAN:
-			return pstrdup("can take it");
-		case LR_PASSED_INACTIVE:
-			return pstrdup("inactive");
-		case LR_PASSED_AWAY:
-			if (p->a == PG_INT64_MAX)
-				return pstrdup("away until resumed");
-			return psprintf("away until %s",
-							timestamptz_to_str(p->a -
-											   (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
-											   USECS_PER_DAY));
-		case LR_PASSED_FULL:
-			return psprintf("at its capacity, %lld of %lld",
-							(long long) p->a, (long long) p->b);
-		case LR_PASSED_NO_SLOT:
-			return pstrdup("no room in shared memory for its counters");
-		default:
-			return pstrdup("the owner column cannot hold its owner value");
-	}
-}
-
-static char *
-measure_words(char method, const LrCandidate *c)
-{
-	if (!c->has_measure)
-		return pstrdup(method == LR_METHOD_LONGEST_IDLE ? "never had a lead" :
-					   "not measured");
-	switch (method)
-	{
-		case LR_METHOD_LEAST_LOADED:
-			return psprintf("load ratio %.3f", c->measure);
-		case LR_METHOD_LONGEST_IDLE:
-			/* what is counted are decisions up to this one */
-			return c->measure == 1 ? pstrdup("1 decision since its last lead") :
-				psprintf("%.0f decisions since its last lead", c->measure);
-		case LR_METHOD_RANDOM:
-			return psprintf("draw %.3f", c->measure);
-		default:
-			return psprintf("credit %.3f", c->measure);
-	}
-}
-
-/* When a rule is in force. */
-static char *
-valid_words(const LrRule *rule)
-{
-	char	   *since = pstrdup(timestamptz_to_str(rule->scope.since));
-
-	if (rule->scope.since == DT_NOBEGIN)
-		return psprintf("until %s", timestamptz_to_str(rule->scope.until));
-	if (rule->scope.until == DT_NOEND)
-		return psprintf("from %s", since);
-	return psprintf("from %s until %s", since,
-					timestamptz_to_str(rule->scope.until));
-}
-
-/* ---------- text ---------- */
-
+/*
+ * Error unless the caller sees the lead, as in any SELECT of his.  Operators
+ * and the table are qualified, so his search_path means nothing here.
+ */
 static void
-line(ReturnSetInfo *rsinfo, char *text)
+require_visible(LrTable *table, const char *key)
 {
-	Datum		value = CStringGetTextDatum(text);
-	bool		isnull = false;
+	Oid		   *types = (Oid *) palloc(table->nkeys * sizeof(Oid));
+	Datum	   *values = (Datum *) palloc(table->nkeys * sizeof(Datum));
+	LrRights	rights;
+	char	   *where;
 
-	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, &value, &isnull);
+	/* reading the key runs code of its type's owner */
+	lr_lead_become(table, true, &rights);
+	where = lr_key_where(table, key, types, values);
+	lr_resign(&rights);
+	if (SPI_execute_with_args(psprintf("SELECT FROM %s AS lr_lead WHERE %s",
+									   lr_lead_relation(table), where),
+							  table->nkeys, types, values, NULL, false,
+							  1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read lead table \"%s\"", table->name);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("lead table \"%s\" has no lead %s", table->name, key),
+				 check_enable_rls(table->relid, InvalidOid,
+								  true) == RLS_ENABLED ?
+				 errdetail("Leads that row-level security hides from you are not explained to you.") : 0));
 }
 
-static void
-explain_team(ReturnSetInfo *rsinfo, const LrTrial *trial)
+/* The columns that the caller may read, by number - 1; NULL: all. */
+static bool *
+visible_columns(LrTable *table)
 {
-	LrTeam	   *team = trial->rule->team;
-	const LrPick *pick = trial->pick;
+	bool	   *visible;
 	int			i;
 
-	if (team->id < 0)
-		line(rsinfo, psprintf("      member \"%s\"", team->name));
-	else
-		line(rsinfo, psprintf("      %s, %s: %d of %d %s can take it",
-							  team->name ? psprintf("team \"%s\"", team->name) :
-							  "every member", method_word(trial->rule->method),
-							  pick->candidates, team->n,
-							  team->n == 1 ? "member" : "members"));
-	for (i = 0; i < team->n; i++)
-	{
-		const LrCandidate *c = &pick->all[i];
-
-		if (c->state.why == LR_CAN)
-			line(rsinfo, psprintf("      %s \"%s\": share %.4f, %s, %lld open%s",
-								  i == pick->chosen ? "->" : "  ",
-								  c->member->name, c->share,
-								  measure_words(trial->rule->method, c),
-								  (long long) c->load,
-								  c->member->capacity >= 0 ?
-								  psprintf(" of %d", c->member->capacity) : ""));
-		else
-			line(rsinfo, psprintf("         \"%s\": %s", c->member->name,
-								  passed_words(&c->state)));
-	}
+	if (pg_class_aclcheck(table->relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+		return NULL;
+	visible = (bool *) palloc(table->desc->natts * sizeof(bool));
+	for (i = 0; i < table->desc->natts; i++)
+		visible[i] = TupleDescAttr(table->desc, i)->attisdropped ||
+			pg_attribute_aclcheck(table->relid, i + 1, GetUserId(),
+								  ACL_SELECT) == ACLCHECK_OK;
+	return visible;
 }
+
+/* ---------- the decision ---------- */
+
+/* Whether a new lead's key is known. */
+static bool
+has_key(const LrExplain *x)
+{
+	int			i;
+
+	for (i = 0; i < x->table->nkeys; i++)
+		if (slot_attisnull(x->row, x->table->key[i]))
+			return false;
+	return true;
+}
+
+static void
+decide(LrExplain *x)
+{
+	LrDecideRequest *request = &x->request;
+
+	lr_facts(x->table, x->row, &x->facts);
+	x->binding = x->facts.router != NULL ?
+		lr_table_bind(x->table, x->facts.router) : NULL;
+	request->no_key = !has_key(x);
+	if (x->binding == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("lead %s of \"%s\" belongs to no router",
+						request->no_key ? "without key" : x->facts.key,
+						x->table->name)));
+	request->table = x->table;
+	request->binding = x->binding;
+	request->row = x->row;
+	request->key = x->facts.key;
+	request->load = x->facts.closed ? 0 : LR_LEAD_LOAD;
+	request->now = lr_now();
+	request->dry_run = true;
+	request->laps = &x->laps;
+	lr_decide(request, &x->decision);
+}
+
+/* ---------- writing ---------- */
 
 static char *
 result_words(const LrDecision *d)
@@ -187,197 +140,170 @@ result_words(const LrDecision *d)
 }
 
 static void
-explain_text(ReturnSetInfo *rsinfo, LrTable *table, LrBinding *b,
-			 const LrFacts *facts, const LrDecision *d)
+put_lead(LrOutput *out, const LrExplain *x)
 {
+	const LrRouter *router = x->binding->router;
+	const char *owner = x->facts.owner;
+	const char *key = x->request.no_key ? NULL : x->facts.key;
 	ListCell   *lc;
+	bool		hidden = owner != NULL && x->visible != NULL &&
+		!x->visible[x->table->owner - 1];
 
-	line(rsinfo, psprintf("Lead %s of \"%s\", router \"%s\" (configuration version %lld)",
-						  facts->key, table->name, b->router->name,
-						  (long long) b->router->version));
-	if (facts->owner != NULL)
-		line(rsinfo, psprintf("  It has the owner %s; without one:", facts->owner));
-	foreach(lc, d->trials)
+	lr_line(out, "%s%s%s of \"%s\", router \"%s\" (configuration version %lld)",
+			x->is_new ? "New lead" : "Lead", key ? " " : "", key ? key : "",
+			x->table->name, router->name, (long long) router->version);
+	out->indent = 2;
+	if (!router->enabled)
+		lr_line(out, "Router \"%s\" is disabled: its leads are not decided; if it were enabled:",
+				router->name);
+	if (hidden)
+		lr_line(out, "It has an owner that you may not read; without one:");
+	else if (owner != NULL)
+		lr_line(out, "It has the owner %s%s; without one:", owner,
+				x->is_new ? ", and keeps it" : "");
+	lr_put_text(out, "routed_table", x->table->name);
+	lr_put_text(out, "lead_key", key);
+	lr_put_text(out, "router", router->name);
+	lr_put_int(out, "version", router->version);
+	lr_put_bool(out, "enabled", router->enabled);
+	lr_put_text(out, "owner", hidden ? "not told" : owner);
+	if (!x->is_new)
+		return;
+	lr_open(out, "not_computed", true);
+	foreach(lc, x->not_computed)
 	{
-		LrTrial    *t = (LrTrial *) lfirst(lc);
-
-		line(rsinfo, psprintf("  Rule \"%s\" (priority %d, version %d): %s%s%s",
-							  t->rule->name, t->rule->priority, t->rule->version,
-							  tried_word(t->tried), t->error ? ": " : "",
-							  t->error ? t->error : ""));
-		if (t->rule->condition != NULL)
-			line(rsinfo, psprintf("      Condition: %s", t->rule->condition));
-		if (t->tried == LR_TRIED_NOT_IN_FORCE)
-			line(rsinfo, psprintf("      In force: %s", valid_words(t->rule)));
-		if (t->rule->scope.percent < 100)
-			line(rsinfo, psprintf("      Percent: %g, the lead falls at %.4f",
-								  t->rule->scope.percent,
-								  lr_rule_draw(b->router->id, t->rule->id,
-											   facts->key)));
-		if (t->pick != NULL && t->rule->team->n > 0)
-			explain_team(rsinfo, t);
+		lr_put_text(out, NULL, (char *) lfirst(lc));
+		lr_line(out, "Column \"%s\" is null here: its default is volatile",
+				(char *) lfirst(lc));
 	}
-	line(rsinfo, psprintf("  Result: %s", result_words(d)));
-}
-
-/* ---------- JSON ---------- */
-
-static void
-json_text(StringInfo buf, const char *name, const char *value)
-{
-	appendStringInfo(buf, "\"%s\": ", name);
-	if (value != NULL)
-		escape_json(buf, value);
-	else
-		appendStringInfoString(buf, "null");
+	lr_close(out, true);
 }
 
 static void
-json_members(StringInfo buf, const LrTrial *t)
+put_result(LrOutput *out, const LrExplain *x)
 {
-	int			i;
+	const LrDecision *d = &x->decision;
+	bool		by_key = x->request.no_key && d->entry.method == LR_METHOD_RANDOM;
+	const double *seconds = x->laps.seconds;
 
-	appendStringInfoString(buf, ", \"members\": [");
-	for (i = 0; i < t->rule->team->n; i++)
-	{
-		const LrCandidate *c = &t->pick->all[i];
-
-		appendStringInfoString(buf, i > 0 ? ", {" : "{");
-		json_text(buf, "member", c->member->name);
-		appendStringInfo(buf, ", \"can\": %s, \"chosen\": %s, ",
-						 c->state.why == LR_CAN ? "true" : "false",
-						 i == t->pick->chosen ? "true" : "false");
-		json_text(buf, "detail", passed_words(&c->state));
-		appendStringInfo(buf, ", \"share\": %.6f, \"measure\": %s, \"load\": %lld, \"capacity\": ",
-						 c->share, c->has_measure ? psprintf("%.6f", c->measure) :
-						 "null", (long long) c->load);
-		if (c->member->capacity >= 0)
-			appendStringInfo(buf, "%d}", c->member->capacity);
-		else
-			appendStringInfoString(buf, "null}");
-	}
-	appendStringInfoChar(buf, ']');
+	lr_line(out, "Result: %s%s", result_words(d),
+			by_key ? "; random draws by the key, which the lead does not have yet" : "");
+	lr_put_text(out, "member", d->member ? d->member->name : NULL);
+	lr_put_text(out, "reason", d->entry.reason);
+	lr_put_text(out, "result", result_words(d));
+	if (!x->timings)
+		return;
+	lr_line(out, "Timings: finding rules %.1f us, evaluating %.1f us, choosing %.1f us",
+			seconds[LR_LAP_FIND] * 1e6, seconds[LR_LAP_EVALUATE] * 1e6,
+			seconds[LR_LAP_PICK] * 1e6);
+	lr_open(out, "timings", false);
+	lr_put_number(out, "finding_us", seconds[LR_LAP_FIND] * 1e6, 1);
+	lr_put_number(out, "evaluating_us", seconds[LR_LAP_EVALUATE] * 1e6, 1);
+	lr_put_number(out, "choosing_us", seconds[LR_LAP_PICK] * 1e6, 1);
+	lr_close(out, false);
 }
 
 static void
-explain_json(ReturnSetInfo *rsinfo, LrTable *table, LrBinding *b,
-			 const LrFacts *facts, const LrDecision *d)
+write_all(LrOutput *out, const LrExplain *x)
 {
-	StringInfoData buf;
-	ListCell   *lc;
-
-	initStringInfo(&buf);
-	appendStringInfoChar(&buf, '{');
-	json_text(&buf, "routed_table", table->name);
-	appendStringInfoString(&buf, ", ");
-	json_text(&buf, "lead_key", facts->key);
-	appendStringInfoString(&buf, ", ");
-	json_text(&buf, "router", b->router->name);
-	appendStringInfo(&buf, ", \"version\": %lld, ", (long long) b->router->version);
-	json_text(&buf, "owner", facts->owner);
-	appendStringInfoString(&buf, ", \"rules\": [");
-	foreach(lc, d->trials)
-	{
-		LrTrial    *t = (LrTrial *) lfirst(lc);
-
-		appendStringInfoString(&buf, foreach_current_index(lc) > 0 ? ", {" : "{");
-		json_text(&buf, "rule", t->rule->name);
-		appendStringInfo(&buf, ", \"version\": %d, \"priority\": %d, ",
-						 t->rule->version, t->rule->priority);
-		json_text(&buf, "condition", t->rule->condition);
-		appendStringInfoString(&buf, ", ");
-		json_text(&buf, "result", tried_word(t->tried));
-		appendStringInfoString(&buf, ", ");
-		json_text(&buf, "error", t->error);
-		if (t->rule->scope.percent < 100)
-			appendStringInfo(&buf, ", \"percent\": %g, \"draw\": %.4f",
-							 t->rule->scope.percent,
-							 lr_rule_draw(b->router->id, t->rule->id,
-											   facts->key));
-		if (t->pick != NULL)
-		{
-			appendStringInfoString(&buf, ", ");
-			json_text(&buf, "team", t->rule->team->name);
-			appendStringInfoString(&buf, ", ");
-			json_text(&buf, "method", method_word(t->rule->method));
-			json_members(&buf, t);
-		}
-		appendStringInfoChar(&buf, '}');
-	}
-	appendStringInfoString(&buf, "], ");
-	json_text(&buf, "member", d->member ? d->member->name : NULL);
-	appendStringInfoString(&buf, ", ");
-	json_text(&buf, "reason", d->entry.reason);
-	appendStringInfoString(&buf, ", ");
-	json_text(&buf, "result", result_words(d));
-	appendStringInfoChar(&buf, '}');
-	line(rsinfo, buf.data);
+	lr_open(out, NULL, false);
+	put_lead(out, x);
+	lr_explain_rules(out, x);
+	put_result(out, x);
+	lr_close(out, false);
+	lr_output_end(out);
 }
 
-/* ---------- the function ---------- */
+/* ---------- the functions ---------- */
 
-static void
-explain_lead(ReturnSetInfo *rsinfo, LrTable *table, const char *key, bool json)
+static bool
+is_json(const char *format)
 {
-	TupleTableSlot *row = lr_lead_fetch(table, key, false);
-	LrDecideRequest request = {0};
-	LrDecision	decision;
-	LrFacts		facts;
-	LrBinding  *b;
-
-	if (row == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("lead table \"%s\" has no lead %s", table->name, key)));
-	lr_facts(table, row, &facts);
-	b = facts.router != NULL ? lr_table_bind(table, facts.router) : NULL;
-	if (b == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("lead %s of \"%s\" belongs to no router", key,
-						table->name)));
-	request.table = table;
-	request.binding = b;
-	request.row = row;
-	request.key = facts.key;
-	request.load = facts.closed ? 0 : LR_LEAD_LOAD;
-	request.now = lr_now();
-	request.dry_run = true;
-	lr_decide(&request, &decision);
-	if (json)
-		explain_json(rsinfo, table, b, &facts, &decision);
-	else
-		explain_text(rsinfo, table, b, &facts, &decision);
-	lr_binding_unpin(b);
-}
-
-Datum
-lr_explain(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	LrTable    *table;
-	LrRights	rights;
-	char	   *key;
-	char	   *format;
-
-	lr_require_preload();
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		return (Datum) 0;
-	format = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	if (strcmp(format, "text") != 0 && strcmp(format, "json") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid format \"%s\"", format),
 				 errhint("Valid words: text, json.")));
-	table = lr_table_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)),
-						  AccessShareLock);
-	key = lr_key_argument(fcinfo, 1);
-	lr_lead_become(table, true, &rights);
+	return strcmp(format, "json") == 0;
+}
+
+static int
+count_argument(FunctionCallInfo fcinfo, int arg, const char *name)
+{
+	int			n = PG_GETARG_INT32(arg);
+
+	if (n < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be negative", name)));
+	return n;
+}
+
+/* lead_table, the lead, format, rules, rule, members, timings. */
+static Datum
+explain(FunctionCallInfo fcinfo, bool is_new)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Oid			caller = GetUserId();
+	LrExplain	x;
+	LrOutput	out;
+	LrRights	rights;
+	char	   *key = NULL;
+	int			i;
+
+	lr_require_preload();
+	if (lr_evaluating())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("an expression of leadroute asks for an explanation"),
+				 errhint("A condition says whether a lead fits, and looks at that lead alone.")));
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	for (i = 0; i < 7; i++)
+		if (i != 4 && PG_ARGISNULL(i))
+			return (Datum) 0;
+	memset(&x, 0, sizeof(x));
+	x.is_new = is_new;
+	x.max_rules = count_argument(fcinfo, 3, "rules");
+	x.rule = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
+	x.max_members = count_argument(fcinfo, 5, "members");
+	x.timings = PG_GETARG_BOOL(6);
+	lr_output_begin(&out, rsinfo, is_json(text_to_cstring(PG_GETARG_TEXT_PP(2))));
+	x.table = lr_table_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+							AccessShareLock);
+	if (!is_new)
+		key = lr_key_argument(fcinfo, 1);
 	SPI_connect();
-	explain_lead(rsinfo, table, key, strcmp(format, "json") == 0);
+	if (!is_new)
+	{
+		require_visible(x.table, key);
+		x.visible = visible_columns(x.table);
+	}
+	lr_lead_become(x.table, true, &rights);
+	lr_settle_prepared(lr_database());
+	x.row = is_new ?
+		lr_new_lead(x.table, PG_GETARG_JSONB_P(1), caller, &x.not_computed) :
+		lr_lead_fetch(x.table, key, false);
+	if (x.row == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("lead table \"%s\" has no lead %s", x.table->name, key)));
+	decide(&x);
+	write_all(&out, &x);
+	lr_binding_unpin(x.binding);
 	SPI_finish();
 	lr_resign(&rights);
-	lr_table_unpin(table);
+	lr_table_unpin(x.table);
 	return (Datum) 0;
+}
+
+Datum
+lr_explain(PG_FUNCTION_ARGS)
+{
+	return explain(fcinfo, false);
+}
+
+Datum
+lr_explain_lead(PG_FUNCTION_ARGS)
+{
+	return explain(fcinfo, true);
 }

@@ -9,6 +9,7 @@
 
 #include "access/transam.h"
 #include "access/xact.h"
+#include "evaluate.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
@@ -17,6 +18,7 @@
 #include "compat.h"
 #include "changes.h"
 #include "due.h"
+#include "evaluate.h"
 #include "frame.h"
 #include "journal.h"
 #include "late.h"

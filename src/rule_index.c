@@ -225,6 +225,20 @@ lr_rule_search_begin(LrRuleSearch *search, LrRuleIndex *index,
 	begin_layer(&search->layer[1], &index->layer[1], row);
 }
 
+bool
+lr_rule_search_meets(const LrRuleSearch *search, const LrRuleRef *ref)
+{
+	const LrLayerSearch *s = &search->layer[ref->layer];
+	int			i;
+
+	for (i = 0; i < s->n; i++)
+		if (bsearch(&ref->rank, s->stream[i].at,
+					s->stream[i].end - s->stream[i].at, sizeof(int32),
+					compare_ranks) != NULL)
+			return true;
+	return false;
+}
+
 /* ---------- going through them ---------- */
 
 /* Whether all checks of a rule are true for the row. */

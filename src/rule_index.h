@@ -74,4 +74,12 @@ extern void lr_rule_search_begin(LrRuleSearch *search, LrRuleIndex *index,
  */
 extern bool lr_rule_search_next(LrRuleSearch *search, LrRuleRef *found);
 
+/*
+ * Whether a rule stands under a place that the row of a search is in, or is
+ * tried always; the search has only begun.  If so, and it is not found, its
+ * checks are not all true.
+ */
+extern bool lr_rule_search_meets(const LrRuleSearch *search,
+								 const LrRuleRef *ref);
+
 #endif							/* LR_RULE_INDEX_H */

@@ -22,6 +22,7 @@
 
 #include "compat.h"
 #include "decide.h"
+#include "evaluate.h"
 #include "frame.h"
 #include "journal.h"
 #include "leadroute.h"

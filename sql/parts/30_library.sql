@@ -18,12 +18,16 @@ CREATE FUNCTION leadroute.assign(lead_table text, key anyelement, member text, r
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_assign';
 COMMENT ON FUNCTION leadroute.assign(text, anyelement, text, text, boolean) IS 'The same with a key of any type.';
 
-CREATE FUNCTION leadroute.explain(lead_table text, key text, format text DEFAULT 'text') RETURNS SETOF text
+CREATE FUNCTION leadroute.explain(lead_table text, key text, format text DEFAULT 'text', rules integer DEFAULT 20, rule text DEFAULT NULL, members integer DEFAULT 20, timings boolean DEFAULT false) RETURNS SETOF text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_explain';
-COMMENT ON FUNCTION leadroute.explain(text, text, text) IS 'What would be decided now for a lead of the table, without any effect: each rule tried, each member with the reason why or why not. format: text (one row a line) or json (one row).';
-CREATE FUNCTION leadroute.explain(lead_table text, key anyelement, format text DEFAULT 'text') RETURNS SETOF text
+COMMENT ON FUNCTION leadroute.explain(text, text, text, integer, text, integer, boolean) IS 'What would be decided now for a lead of the table, without any effect: what becomes of each rule and of each member, and why. Of a condition that is not true: the parts (joined by AND) that are false, null or raise, with the lead''s values. format: text (one row a line) or json (one row). rules: how many are listed, those tried first; the others are counted by what became of them. rule: this rule alone, with all parts of its condition. members: how many of a team are listed. timings: microseconds for finding rules, evaluating conditions and choosing a member; the first call of a session compiles. NULL for any argument but rule: no row. The caller must be able to SELECT the lead''s key, row security included; values are shown of columns that he may SELECT. Error: unknown table, key, rule or format; the lead belongs to no router; rules or members is negative.';
+CREATE FUNCTION leadroute.explain(lead_table text, key anyelement, format text DEFAULT 'text', rules integer DEFAULT 20, rule text DEFAULT NULL, members integer DEFAULT 20, timings boolean DEFAULT false) RETURNS SETOF text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_explain';
-COMMENT ON FUNCTION leadroute.explain(text, anyelement, text) IS 'The same with a key of any type.';
+COMMENT ON FUNCTION leadroute.explain(text, anyelement, text, integer, text, integer, boolean) IS 'The same with a key of any type.';
+
+CREATE FUNCTION leadroute.explain_lead(lead_table text, lead jsonb, format text DEFAULT 'text', rules integer DEFAULT 20, rule text DEFAULT NULL, members integer DEFAULT 20, timings boolean DEFAULT false) RETURNS SETOF text
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_explain_lead';
+COMMENT ON FUNCTION leadroute.explain_lead(text, jsonb, text, integer, text, integer, boolean) IS 'The same for a lead that does not exist yet: lead is an object of column names and values, as an INSERT would have them. Columns that are not in it have their default, or NULL where that is volatile (the output names them); generated columns are computed, a value given for one is ignored. Triggers and constraints of the table have no say. A lead without its key falls into no percent. Error: as explain; a key that is no column; a value that does not fit its column.';
 
 CREATE FUNCTION leadroute.check_condition(lead_table text, condition text) RETURNS text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_check_condition';

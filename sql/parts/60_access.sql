@@ -15,6 +15,7 @@ DECLARE
 	-- export_config tells who is away
 	io text[] := '{config_table,export_config}';
 	asks text[] := '{why,key_text}';
+	explains text[] := '{explain,explain_lead}';
 	computes text[] := '{fairness,member_counter,seat_counter,condition_error,expression_error,check_condition,rule_at,lint,territory}';
 	selects text[] := '{}';
 	writes text[] := '{}';
@@ -37,18 +38,18 @@ BEGIN
 			calls := asks || '{pause,resume,absence_of}'::text[];
 		WHEN 'app' THEN
 			selects := '{lead_history}';
-			calls := asks || '{explain,route}'::text[];
+			calls := asks || explains || '{route}'::text[];
 		WHEN 'analyst' THEN
 			selects := reads || records || settings;
-			calls := asks || computes;
+			calls := asks || explains || computes;
 		WHEN 'manager' THEN
 			selects := reads || records || settings;
 			writes := '{absence,member,team,team_member}';
-			calls := asks || computes || io || '{pause,resume,absence_of,explain,route,assign}'::text[];
+			calls := asks || explains || computes || io || '{pause,resume,absence_of,route,assign}'::text[];
 		WHEN 'admin' THEN
 			selects := reads || records || '{config_state,config_history,checkpoint}'::text[];
 			writes := settings || '{absence}'::text[];
-			calls := asks || computes || io || '{pause,resume,absence_of,explain,route,assign}'::text[]
+			calls := asks || explains || computes || io || '{pause,resume,absence_of,route,assign}'::text[]
 				|| '{import_config,import_config_under,import_rows,import_routed_table,prune_config,check_document_rows,document_error,document_place,same_key,keyed_rows,take_over}'::text[]
 				|| '{rule_index,attach,attach_under,finish_attach,only_renamed,check_relation,key_of,check_owner_column,owner_text,detach,lead_trigger,adopt,adopted,release_table,verify,rebuild,checkpoint_now}'::text[];
 		WHEN 'backup' THEN

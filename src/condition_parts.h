@@ -1,0 +1,49 @@
+/*
+ * condition_parts.h
+ *	  Which part of a rule's condition is not true for a lead, for explain.
+ *
+ * A part is what the top level of the condition joins by AND, as it is
+ * written.  Each is compiled and evaluated like the whole: with the rights and
+ * the search_path of the rule's writer.  Parts after the first that is false
+ * or raises are not evaluated: those before may be there to guard them.
+ */
+#ifndef LR_CONDITION_PARTS_H
+#define LR_CONDITION_PARTS_H
+
+#include "binding.h"
+#include "evaluate.h"
+
+typedef enum LrTruth
+{
+	LR_TRUE,
+	LR_FALSE,
+	LR_UNKNOWN,					/* NULL */
+	LR_RAISES,
+	LR_NOT_EVALUATED
+} LrTruth;
+
+typedef struct LrPart
+{
+	char	   *text;
+	LrTruth		truth;
+	char	   *error;			/* RAISES: the message */
+	bool		hidden;			/* reads what the caller may not: say no more */
+	List	   *values;			/* of char *: column = value */
+} LrPart;
+
+/* A condition taken apart, as text. */
+extern List *lr_condition_split(const char *condition);
+
+/*
+ * The parts (of LrPart) of a rule's condition over a row.  visible: by column
+ * number - 1, what the caller may read; NULL: all.
+ */
+extern List *lr_condition_parts(LrTable *table, LrBinding *b,
+								const LrRule *rule, TupleTableSlot *row,
+								const bool *visible);
+
+/* Whether the caller may read all that a compiled expression reads. */
+extern bool lr_expr_is_visible(const LrExpr *expr, TupleDesc desc,
+							   const bool *visible);
+
+#endif							/* LR_CONDITION_PARTS_H */

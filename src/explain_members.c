@@ -1,0 +1,218 @@
+/*
+ * explain_members.c
+ *	  What became of each member of a team; see explain.h.
+ */
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "utils/timestamp.h"
+
+#include "explain.h"
+
+/* Reasons why a member cannot take a lead, as assignment.passed_over has them. */
+static const char *const codes[] = {
+	[LR_CAN] = NULL,
+	[LR_PASSED_INACTIVE] = "inactive",
+	[LR_PASSED_AWAY] = "away",
+	[LR_PASSED_FULL] = "full",
+	[LR_PASSED_NO_SLOT] = "no_slot",
+	[LR_PASSED_BAD_OWNER] = "bad_owner",
+};
+
+const char *
+lr_method_word(char method)
+{
+	switch (method)
+	{
+		case LR_METHOD_LEAST_LOADED:
+			return "least_loaded";
+		case LR_METHOD_LONGEST_IDLE:
+			return "longest_idle";
+		case LR_METHOD_RANDOM:
+			return "random";
+		default:
+			return "round_robin";
+	}
+}
+
+/* The end of an absence; NULL: there is none in sight. */
+static char *
+until_text(const LrPassedOver *p)
+{
+	if (p->why != LR_PASSED_AWAY || p->a == PG_INT64_MAX)
+		return NULL;
+	return pstrdup(timestamptz_to_str(p->a -
+									  (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
+									  USECS_PER_DAY));
+}
+
+/* Why a member cannot take the lead, in words. */
+static char *
+passed_words(const LrPassedOver *p)
+{
+	char	   *until = until_text(p);
+
+	switch (p->why)
+	{
+		case LR_CAN:
+			return pstrdup("can take it");
+		case LR_PASSED_INACTIVE:
+			return pstrdup("inactive");
+		case LR_PASSED_AWAY:
+			return psprintf("away until %s", until ? until : "resumed");
+		case LR_PASSED_FULL:
+			return psprintf("at its capacity, %lld of %lld",
+							(long long) p->a, (long long) p->b);
+		case LR_PASSED_NO_SLOT:
+			return pstrdup("no room in shared memory for its counters");
+		default:
+			return pstrdup("the owner column cannot hold its owner value");
+	}
+}
+
+/* What the method compares. */
+static char *
+measure_words(char method, const LrCandidate *c)
+{
+	if (!c->has_measure)
+		return pstrdup(method == LR_METHOD_LONGEST_IDLE ? "never had a lead" :
+					   "not measured");
+	switch (method)
+	{
+		case LR_METHOD_LEAST_LOADED:
+			return psprintf("load ratio %.3f", c->measure);
+		case LR_METHOD_LONGEST_IDLE:
+			/* what is counted are decisions up to this one */
+			return c->measure == 1 ? pstrdup("1 decision since its last lead") :
+				psprintf("%.0f decisions since its last lead", c->measure);
+		case LR_METHOD_RANDOM:
+			return psprintf("draw %.3f", c->measure);
+		default:
+			return psprintf("credit %.3f", c->measure);
+	}
+}
+
+static void
+put_member(LrOutput *out, const LrTrial *trial, int i)
+{
+	const LrCandidate *c = &trial->pick->all[i];
+	bool		chosen = i == trial->pick->chosen;
+
+	if (c->state.why == LR_CAN)
+		lr_line(out, "%s \"%s\": share %.4f, %s, %lld open%s",
+				chosen ? "->" : "  ", c->member->name, c->share,
+				measure_words(trial->rule->method, c), (long long) c->load,
+				c->member->capacity >= 0 ?
+				psprintf(" of %d", c->member->capacity) : "");
+	else
+		lr_line(out, "   \"%s\": %s", c->member->name, passed_words(&c->state));
+	lr_open(out, NULL, false);
+	lr_put_text(out, "member", c->member->name);
+	lr_put_bool(out, "can", c->state.why == LR_CAN);
+	lr_put_bool(out, "chosen", chosen);
+	lr_put_text(out, "code", codes[c->state.why]);
+	lr_put_text(out, "detail", passed_words(&c->state));
+	lr_put_text(out, "until", until_text(&c->state));
+	lr_put_number(out, "share", c->share, 6);
+	if (c->has_measure)
+		lr_put_number(out, "measure", c->measure, 6);
+	else
+		lr_put_text(out, "measure", NULL);
+	lr_put_int(out, "load", c->load);
+	if (c->member->capacity >= 0)
+		lr_put_int(out, "capacity", c->member->capacity);
+	else
+		lr_put_text(out, "capacity", NULL);
+	lr_close(out, false);
+}
+
+/* How many members are not listed, by what became of them. */
+static void
+put_rest(LrOutput *out, const int *rest)
+{
+	StringInfoData buf;
+	int			why;
+
+	initStringInfo(&buf);
+	lr_open(out, "members_not_listed", false);
+	for (why = 0; why < (int) lengthof(codes); why++)
+	{
+		const char *code = why == LR_CAN ? "can" : codes[why];
+
+		if (rest[why] == 0)
+			continue;
+		lr_put_int(out, code, rest[why]);
+		appendStringInfo(&buf, "%s%d %s", buf.len > 0 ? ", " : "", rest[why],
+						 why == LR_CAN ? "can take it" :
+						 why == LR_PASSED_FULL ? "at their capacity" :
+						 why == LR_PASSED_NO_SLOT ? "without room for their counters" :
+						 why == LR_PASSED_BAD_OWNER ? "with an owner value that the column cannot hold" :
+						 code);
+	}
+	lr_close(out, false);
+	if (buf.len > 0)
+		lr_line(out, "   not listed: %s", buf.data);
+}
+
+/* What the rule's overflow makes of nobody being able to take it. */
+static const char *
+overflow_words(char overflow)
+{
+	switch (overflow)
+	{
+		case LR_OVERFLOW_IGNORE_LIMITS:
+			return "ignore_limits: capacities do not count";
+		case LR_OVERFLOW_NONE:
+			return "none: the lead stays without owner";
+		default:
+			return "next_rule: later rules are tried";
+	}
+}
+
+static void
+put_overflow(LrOutput *out, const LrExplain *x, const LrTrial *trial)
+{
+	char		overflow = trial->rule->overflow;
+	bool		beyond = trial->tried == LR_TRIED_CHOSEN &&
+		x->decision.entry.reason != NULL;
+
+	lr_put_text(out, "overflow", overflow == LR_OVERFLOW_NONE ? "none" :
+				overflow == LR_OVERFLOW_IGNORE_LIMITS ? "ignore_limits" :
+				"next_rule");
+	if (trial->tried == LR_TRIED_NOBODY || beyond)
+		lr_line(out, "Overflow: %s", overflow_words(overflow));
+}
+
+void
+lr_explain_members(LrOutput *out, const LrExplain *x, const LrTrial *trial)
+{
+	const LrTeam *team = trial->rule->team;
+	const LrPick *pick = trial->pick;
+	int			rest[lengthof(codes)] = {0};
+	int			left = x->max_members - (pick->chosen >= 0);
+	int			i;
+
+	lr_put_text(out, "team", team->id < 0 ? NULL : team->name);
+	lr_put_text(out, "method", lr_method_word(trial->rule->method));
+	if (team->n > 0 && team->id < 0)
+		lr_line(out, "member \"%s\"", team->name);
+	else if (team->n > 0)
+		lr_line(out, "%s, %s: %d of %d %s can take it",
+				team->name ? psprintf("team \"%s\"", team->name) :
+				"every member", lr_method_word(trial->rule->method),
+				pick->candidates, team->n,
+				team->n == 1 ? "member" : "members");
+	lr_put_int(out, "candidates", pick->candidates);
+	lr_open(out, "members", true);
+	for (i = 0; i < team->n; i++)
+	{
+		if (i == pick->chosen || left > 0)
+			put_member(out, trial, i);
+		else
+			rest[pick->all[i].state.why]++;
+		left -= i != pick->chosen;
+	}
+	lr_close(out, true);
+	put_rest(out, rest);
+	put_overflow(out, x, trial);
+}
