@@ -183,6 +183,7 @@ lr_condition_parts(LrTable *table, LrBinding *b, const LrRule *rule,
 	List	   *parts = NIL;
 	ListCell   *lc;
 	bool		decided = false;
+	bool		hidden = false;
 
 	if (rule->condition == NULL)
 		return NIL;
@@ -196,6 +197,7 @@ lr_condition_parts(LrTable *table, LrBinding *b, const LrRule *rule,
 
 		part->text = (char *) lfirst(lc);
 		part->truth = LR_NOT_EVALUATED;
+		part->hidden = hidden;
 		parts = lappend(parts, part);
 		if (decided)
 			continue;
@@ -209,7 +211,9 @@ lr_condition_parts(LrTable *table, LrBinding *b, const LrRule *rule,
 		{
 			lr_generated_need(table, rel, expr);
 			evaluate_part(part, &ev, expr);
-			part->hidden = !lr_expr_is_visible(expr, table->desc, visible);
+			/* whether later ones are evaluated would tell of this one */
+			hidden |= !lr_expr_is_visible(expr, table->desc, visible);
+			part->hidden = hidden;
 		}
 		decided = part->truth == LR_FALSE || part->truth == LR_RAISES;
 	}

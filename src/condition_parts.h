@@ -27,7 +27,8 @@ typedef struct LrPart
 	char	   *text;
 	LrTruth		truth;
 	char	   *error;			/* RAISES: the message */
-	bool		hidden;			/* reads what the caller may not: say no more */
+	bool		hidden;			/* it, or one before, reads what the caller may
+								 * not: say no more */
 	List	   *values;			/* of char *: column = value */
 } LrPart;
 

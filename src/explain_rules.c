@@ -18,7 +18,7 @@
 
 #include "condition_parts.h"
 #include "explain.h"
-#include "rule_place.h"
+#include "rule_words.h"
 #include "rule_scope.h"
 #include "scan.h"
 
@@ -227,7 +227,7 @@ pass_rule(Walk *walk, const LrRuleRef *ref, const LrTrial *trial, bool reached)
 	if (fate != FATE_RULED_OUT)
 		return;
 	told->met = lr_rule_search_meets(&walk->search, ref);
-	told->place = lr_rule_place(index, ref, x->table->desc);
+	told->place = lr_rule_words(index, ref, x->table->desc);
 }
 
 static void
@@ -379,7 +379,7 @@ put_part_line(LrOutput *out, const LrPart *part, bool alone, bool say_error)
 	};
 
 	if (part->hidden)
-		lr_line(out, "Not told, reads columns that you may not: %s",
+		lr_line(out, "Not told, for columns that you may not read: %s",
 				cut(part->text));
 	else
 		lr_line(out, "%s%s%s%s%s%s", label[part->truth], alone ? "" : ": ",
@@ -408,12 +408,13 @@ put_part(LrOutput *out, const LrPart *part)
 
 /*
  * The parts of the condition: all of a rule that is asked for, else those for
- * which it is not true.
+ * which it is not true.  Returns whether the caller is told all of them.
  */
-static void
+static bool
 put_parts(LrOutput *out, const LrExplain *x, const Told *told)
 {
 	bool		all = x->rule != NULL;
+	bool		hidden = false;
 	List	   *parts;
 	ListCell   *lc;
 
@@ -422,7 +423,7 @@ put_parts(LrOutput *out, const LrExplain *x, const Told *told)
 		 (told->fate != FATE_TRIED ||
 		  (told->trial->tried != LR_TRIED_NO_MATCH &&
 		   told->trial->tried != LR_TRIED_ERROR))))
-		return;
+		return true;
 	parts = lr_condition_parts(x->table, x->binding, told->rule, x->row,
 							   x->visible);
 	lr_open(out, "parts", true);
@@ -430,13 +431,16 @@ put_parts(LrOutput *out, const LrExplain *x, const Told *told)
 	{
 		const LrPart *part = (const LrPart *) lfirst(lc);
 
-		if (!all && (part->truth == LR_TRUE || part->truth == LR_NOT_EVALUATED))
+		hidden |= part->hidden;
+		if (!all && !part->hidden &&
+			(part->truth == LR_TRUE || part->truth == LR_NOT_EVALUATED))
 			continue;
 		put_part_line(out, part, list_length(parts) == 1,
 					  told->trial == NULL || told->trial->error == NULL);
 		put_part(out, part);
 	}
 	lr_close(out, true);
+	return !hidden;
 }
 
 /* Which way the index has ruled it out. */
@@ -460,6 +464,7 @@ put_scope(LrOutput *out, const LrExplain *x, const Told *told)
 	const LrRule *rule = told->rule;
 	bool		bounded = rule->scope.since != DT_NOBEGIN ||
 		rule->scope.until != DT_NOEND;
+	double		draw;
 
 	if (bounded)
 		lr_put_text(out, "in_force", valid_words(rule));
@@ -469,19 +474,22 @@ put_scope(LrOutput *out, const LrExplain *x, const Told *told)
 		lr_line(out, "In force: %s", valid_words(rule));
 	if (rule->scope.percent >= 100)
 		return;
-	lr_put_number(out, "percent", rule->scope.percent, 2);
+	draw = lr_rule_draw(x->binding->router->id, rule->id, x->request.key);
+	lr_put_number(out, "percent", rule->scope.percent, 6);
+	if (!x->request.no_key)
+		lr_put_number(out, "draw", draw, 4);
+	/* of a rule that does not match it says nothing */
+	if (x->rule == NULL &&
+		(told->trial == NULL || told->trial->tried == LR_TRIED_NO_MATCH ||
+		 told->trial->tried == LR_TRIED_NOT_IN_FORCE ||
+		 told->trial->tried == LR_TRIED_ERROR))
+		return;
 	if (x->request.no_key)
 		lr_line(out, "Percent: %g; where the lead falls depends on its key, which it does not have yet",
 				rule->scope.percent);
 	else
-	{
-		double		draw = lr_rule_draw(x->binding->router->id, rule->id,
-										x->request.key);
-
-		lr_put_number(out, "draw", draw, 4);
 		lr_line(out, "Percent: %g, the lead falls at %.4f",
 				rule->scope.percent, draw);
-	}
 }
 
 /*
@@ -518,8 +526,8 @@ put_rule(LrOutput *out, const LrExplain *x, const Told *told)
 	out->indent += 4;
 	if (rule->condition != NULL)
 		lr_line(out, "Condition: %s", cut(rule->condition));
-	put_parts(out, x, told);
-	put_index(out, told);
+	if (put_parts(out, x, told))
+		put_index(out, told);
 	put_scope(out, x, told);
 	if (told->trial != NULL && told->trial->pick != NULL)
 		lr_explain_members(out, x, told->trial);

@@ -234,7 +234,7 @@ lr_rule_search_meets(const LrRuleSearch *search, const LrRuleRef *ref)
 	for (i = 0; i < s->n; i++)
 		if (bsearch(&ref->rank, s->stream[i].at,
 					s->stream[i].end - s->stream[i].at, sizeof(int32),
-					compare_ranks) != NULL)
+					lr_compare_int32) != NULL)
 			return true;
 	return false;
 }

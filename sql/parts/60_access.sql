@@ -80,7 +80,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadroute.grant_to(text, text) IS
-'Gives a role the rights of a profile; returns a sentence. rep: pause and resume itself, ask why it has a lead; it is known by member.role_name. app: ask why about and explain every lead, route stored ones; inserting leads needs no right. analyst: read all decisions, views and configuration, not who is away and why. manager: what an analyst may, and write members, teams and absences, export the configuration, route and assign leads. admin: write and import all configuration, attach and detach tables that it owns, verify and rebuild. backup: read all tables and sequences, for pg_dump; to be given again after an update of the extension. A role may have several. Error: unknown role or profile; the caller does not own the extension.';
+'Gives a role the rights of a profile; returns a sentence. rep: pause and resume itself, ask why it has a lead; it is known by member.role_name. app: ask why about every lead, explain those that it may SELECT, route stored ones; inserting leads needs no right. analyst: read all decisions, views and configuration, explain leads that it may SELECT; not why somebody is away. manager: what an analyst may, and write members, teams and absences, export the configuration, route and assign leads. admin: write and import all configuration, attach and detach tables that it owns, verify and rebuild. backup: read all tables and sequences, for pg_dump; to be given again after an update of the extension. A role may have several. Error: unknown role or profile; the caller does not own the extension.';
 
 DO $$
 DECLARE

@@ -81,7 +81,7 @@ SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 't
 	$$VALUES ('lead_history', 'select')$$,
 	'app: what was decided');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_app'$$,
-	ARRAY['why', 'key_text', 'explain', 'route'],
+	ARRAY['why', 'key_text', 'explain', 'explain_lead', 'route'],
 	'app: ask why, explain and route');
 
 CREATE TEMP TABLE readable (relname text);
@@ -94,7 +94,7 @@ SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 't
 	$$SELECT relname, 'select' FROM readable UNION ALL SELECT relname, 'select' FROM configuration$$,
 	'analyst: reads decisions, views and configuration');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_analyst'$$,
-	ARRAY['why', 'key_text', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'check_condition', 'rule_at', 'lint', 'territory'],
+	ARRAY['why', 'key_text', 'explain', 'explain_lead', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'check_condition', 'rule_at', 'lint', 'territory'],
 	'analyst: asks and computes');
 SELECT ok(NOT has_table_privilege('tap_analyst', 'leadroute.absence', 'SELECT'), 'analyst: not why somebody is away');
 SELECT is_empty($$
@@ -107,7 +107,7 @@ SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 't
 	'manager: writes members, teams and absences');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_manager'$$,
 	ARRAY['why', 'key_text', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'check_condition', 'rule_at', 'lint', 'territory',
-		'config_table', 'export_config', 'pause', 'resume', 'absence_of', 'explain', 'route', 'assign'],
+		'config_table', 'export_config', 'pause', 'resume', 'absence_of', 'explain', 'explain_lead', 'route', 'assign'],
 	'manager: routes and assigns');
 SELECT ok(NOT has_table_privilege('tap_manager', 'leadroute.rule', 'INSERT, UPDATE, DELETE'), 'manager: no rules');
 
@@ -117,7 +117,7 @@ SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 't
 	'admin: writes all configuration');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_admin'$$,
 	ARRAY['why', 'key_text', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'check_condition', 'rule_at', 'lint', 'territory',
-		'config_table', 'export_config', 'pause', 'resume', 'absence_of', 'explain', 'route', 'assign', 'rule_index', 'attach', 'attach_under', 'finish_attach', 'only_renamed', 'check_relation', 'key_of',
+		'config_table', 'export_config', 'pause', 'resume', 'absence_of', 'explain', 'explain_lead', 'route', 'assign', 'rule_index', 'attach', 'attach_under', 'finish_attach', 'only_renamed', 'check_relation', 'key_of',
 		'check_owner_column', 'owner_text', 'detach', 'lead_trigger', 'adopt', 'adopted', 'release_table', 'verify', 'rebuild', 'checkpoint_now',
 		'import_config', 'import_config_under', 'import_rows', 'import_routed_table', 'prune_config', 'check_document_rows',
 		'document_error', 'document_place', 'same_key', 'keyed_rows', 'take_over'],

@@ -55,6 +55,9 @@ my %query = (
 	'owners' => 'SELECT id, owner FROM lead ORDER BY id',
 	'assignment' => 'SELECT id, lead_key, member, team, rule, kind, is_current FROM leadroute.assignment ORDER BY id',
 	'why' => q(SELECT leadroute.why('lead', 20)),
+	# the figures are without what is prepared
+	'explain' => q(SELECT e FROM leadroute.explain('lead', 20) e WHERE e !~ 'credit|Result'),
+	'explain_lead' => q(SELECT e FROM leadroute.explain_lead('lead', '{"id": 5000, "n": 2}') e WHERE e !~ 'since|Result'),
 	'fairness' => 'SELECT f FROM leadroute.fairness f ORDER BY f::text');
 for my $what (sort keys %query)
 {

@@ -51,6 +51,7 @@ my %call = (
 	route => q(leadroute.route('lead', 4)),
 	assign => q(leadroute.assign('lead', 4, 'anna')),
 	explain => q(leadroute.explain('lead', 4)),
+	explain_lead => q(leadroute.explain_lead('lead', '{}')),
 	verify => q(leadroute.verify()),
 	rebuild => q(leadroute.rebuild()));
 for my $name (sort keys %call)

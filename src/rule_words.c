@@ -1,6 +1,6 @@
 /*
- * rule_place.c
- *	  Where a rule stands in the rule index, in words; see rule_place.h.
+ * rule_words.c
+ *	  Where a rule stands in the rule index, in words; see rule_words.h.
  *
  * An image leads from places to rules.  The way back is a look at all postings,
  * which only explain takes.
@@ -10,7 +10,7 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
-#include "rule_place.h"
+#include "rule_words.h"
 #include "value_text.h"
 
 /* Places of a rule that are named. */
@@ -141,7 +141,7 @@ add_intervals(Places *p, const LrImageColumn *column)
 }
 
 char *
-lr_rule_place(const LrRuleIndex *index, const LrRuleRef *ref, TupleDesc desc)
+lr_rule_words(const LrRuleIndex *index, const LrRuleRef *ref, TupleDesc desc)
 {
 	Places		p = {0};
 	const LrImageColumn *column;
