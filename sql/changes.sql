@@ -149,8 +149,12 @@ SELECT version FROM leadroute.rule;
 
 -- TRUNCATE of the configuration is a change too.
 BEGIN;
+SELECT count(*) FROM leadroute.config_history \gset former_
 TRUNCATE leadroute.rule;
 SELECT got(1);
+SELECT count(*) - :former_count AS kept FROM leadroute.config_history;
+SELECT h.table_name, h.old ->> 'name' AS name, h.new FROM leadroute.config_history h ORDER BY h.at DESC LIMIT 1;
+SELECT table_name, name FROM leadroute.former_name WHERE table_name = 'rule' AND name = 'rule';
 ROLLBACK;
 SELECT got(1) IS NOT NULL AS routed;
 -- dropping the writer of a rule stops the rule, and nothing else

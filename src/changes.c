@@ -8,6 +8,13 @@
  * forgets that it raised it.  The messages are sent for every row, and the
  * server drops doubles.  The trigger is ENABLE ALWAYS and FOR EACH ROW, since
  * a logical replication apply worker fires nothing else.
+ *
+ * An editor who has locked a row and then waits for that row lock could be
+ * waited for by who holds it: a deadlock.  Therefore editors queue before they
+ * lock any row, behind a lock on (config_state, router.id): at the beginning of
+ * each statement, as far as the router can be known then (it is the only one,
+ * or the setting leadroute.router names it; import_config knows its own).
+ * Lock order: that lock, rows of the configuration, the row of config_state.
  */
 #include "postgres.h"
 
@@ -17,6 +24,7 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
@@ -31,9 +39,12 @@
 #include "leadroute.h"
 #include "owner_rights.h"
 #include "reserve.h"
+#include "scan.h"
 
 PG_FUNCTION_INFO_V1(lr_config_changed);
 PG_FUNCTION_INFO_V1(lr_members_saved);
+PG_FUNCTION_INFO_V1(lr_await_editors);
+PG_FUNCTION_INFO_V1(lr_editors_queue);
 
 /* Rules a transaction names in rule_change before it says "many". */
 #define MAX_NOTED_RULES	1000
@@ -96,6 +107,46 @@ lr_changes_abort_sub(int nest)
 			r->nrules = 0;
 	while (saved_members != NULL && saved_members->nest >= nest)
 		saved_members = saved_members->next;
+}
+
+/* ---------- editors of one router queue ---------- */
+
+/* To the end of the transaction; a router that does not exist has no queue. */
+static void
+await_editors(const char *router)
+{
+	LrScan		scan;
+	int32		id = 0;
+
+	lr_scan_begin(&scan, "router", "router_pkey", "name", router);
+	if (lr_scan_next(&scan))
+		id = lr_scan_int(&scan, "id", 0);
+	lr_scan_end(&scan);
+	if (id != 0)
+		LockDatabaseObject(lr_relid("config_state"), id, 0, ExclusiveLock);
+}
+
+Datum
+lr_await_editors(PG_FUNCTION_ARGS)
+{
+	await_editors(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	PG_RETURN_VOID();
+}
+
+/* BEFORE STATEMENT; an ordinary trigger, which replication does without. */
+Datum
+lr_editors_queue(PG_FUNCTION_ARGS)
+{
+	char	   *router;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("leadroute.editors_queue is a trigger function")));
+	router = lr_meant_router_name();
+	if (router != NULL)
+		await_editors(router);
+	PG_RETURN_POINTER(NULL);
 }
 
 /* ---------- version ---------- */
@@ -286,6 +337,22 @@ keep_history(TriggerData *td, HeapTuple old, HeapTuple new)
 	lr_append_values("config_history", values, nulls);
 }
 
+/* TRUNCATE: all rows that there are. */
+static void
+keep_history_of_all(TriggerData *td)
+{
+	LrScan		scan;
+
+	lr_scan_begin(&scan, RelationGetRelationName(td->tg_relation), NULL, NULL,
+				  NULL);
+	while (lr_scan_next(&scan))
+	{
+		CHECK_FOR_INTERRUPTS();
+		keep_history(td, scan.tuple, NULL);
+	}
+	lr_scan_end(&scan);
+}
+
 /* ---------- the triggers ---------- */
 
 static void
@@ -356,6 +423,12 @@ lr_config_changed(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("leadroute.config_changed is a trigger function")));
 	table = RelationGetRelationName(td->tg_relation);
+	if (TRIGGER_FIRED_BY_TRUNCATE(td->tg_event) &&
+		TRIGGER_FIRED_BEFORE(td->tg_event))
+	{
+		keep_history_of_all(td);
+		PG_RETURN_POINTER(NULL);
+	}
 	/* a migration that runs twice changes nothing the second time */
 	if (TRIGGER_FIRED_BY_UPDATE(td->tg_event) &&
 		lr_same_row(RelationGetDescr(td->tg_relation), td->tg_trigtuple,

@@ -535,22 +535,41 @@ lr_people_accept(LrRouter *router)
 	}
 }
 
-char *
-lr_default_router_name(void)
+/* *n: how many it could be; 2 for many. */
+static char *
+meant_router_name(int *n)
 {
 	LrScan		scan;
 	char	   *name = NULL;
-	int			n = 0;
 
+	*n = 1;
 	if (lr_router_setting != NULL && lr_router_setting[0] != '\0')
 		return pstrdup(lr_router_setting);
+	*n = 0;
 	lr_scan_begin(&scan, "router", NULL, NULL, NULL);
-	while (n < 2 && lr_scan_next(&scan))
+	while (*n < 2 && lr_scan_next(&scan))
 	{
 		name = lr_scan_text(&scan, "name");
-		n++;
+		(*n)++;
 	}
 	lr_scan_end(&scan);
+	return *n == 1 ? name : NULL;
+}
+
+char *
+lr_meant_router_name(void)
+{
+	int			n;
+
+	return meant_router_name(&n);
+}
+
+char *
+lr_default_router_name(void)
+{
+	int			n;
+	char	   *name = meant_router_name(&n);
+
 	if (n == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

@@ -113,8 +113,12 @@ extern void lr_router_unpin(LrRouter *router);
  */
 extern bool lr_router_is_current(LrRouter *router);
 
-/* The router meant where none is written; raises an error if unclear. */
+/*
+ * The router meant where none is written: the setting's, or the only one.  If
+ * that is unclear the first raises an error, the second returns NULL.
+ */
 extern char *lr_default_router_name(void);
+extern char *lr_meant_router_name(void);
 
 extern LrMember *lr_member_by_id(LrRouter *router, int32 id);
 extern LrMember *lr_member_by_name(LrRouter *router, const char *name);

@@ -264,7 +264,15 @@ CREATE TRIGGER check_config BEFORE INSERT OR UPDATE ON leadroute.absence
 -- replication apply worker fires no statement triggers and skips ordinary ones.
 CREATE FUNCTION leadroute.config_changed() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'lr_config_changed';
-COMMENT ON FUNCTION leadroute.config_changed() IS 'Trigger: raises the router''s configuration version once a transaction, tells every session, and keeps the former state.';
+COMMENT ON FUNCTION leadroute.config_changed() IS 'Trigger: raises the router''s configuration version once a transaction, tells every session, and keeps the former state; before TRUNCATE only the latter, of every row.';
+
+-- Editors of one router queue before they lock rows.
+CREATE FUNCTION leadroute.await_editors(router text) RETURNS void
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'lr_await_editors';
+COMMENT ON FUNCTION leadroute.await_editors(text) IS 'Waits for other transactions that edit the configuration of a router (not its absences), and makes later ones wait until this transaction ends. Part of import_config. Does nothing for a router that does not exist.';
+CREATE FUNCTION leadroute.editors_queue() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'lr_editors_queue';
+COMMENT ON FUNCTION leadroute.editors_queue() IS 'Trigger: await_editors for the router that is meant where none is written; nothing when that is unclear.';
 
 DO $$
 DECLARE
@@ -276,9 +284,16 @@ BEGIN
 		EXECUTE format('CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE ON leadroute.%I
 			FOR EACH ROW EXECUTE FUNCTION leadroute.config_changed()', t);
 		EXECUTE format('ALTER TABLE leadroute.%I ENABLE ALWAYS TRIGGER config_changed', t);
+		EXECUTE format('CREATE TRIGGER config_truncating BEFORE TRUNCATE ON leadroute.%I
+			FOR EACH STATEMENT EXECUTE FUNCTION leadroute.config_changed()', t);
+		EXECUTE format('ALTER TABLE leadroute.%I ENABLE ALWAYS TRIGGER config_truncating', t);
 		EXECUTE format('CREATE TRIGGER config_truncated AFTER TRUNCATE ON leadroute.%I
 			FOR EACH STATEMENT EXECUTE FUNCTION leadroute.config_changed()', t);
 		EXECUTE format('ALTER TABLE leadroute.%I ENABLE ALWAYS TRIGGER config_truncated', t);
+		-- absences raise no version: their editors do not wait for each other
+		CONTINUE WHEN t = 'absence';
+		EXECUTE format('CREATE TRIGGER await_editors BEFORE INSERT OR UPDATE OR DELETE ON leadroute.%I
+			FOR EACH STATEMENT EXECUTE FUNCTION leadroute.editors_queue()', t);
 	END LOOP;
 END
 $$;

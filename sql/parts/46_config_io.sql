@@ -410,6 +410,7 @@ BEGIN
 
 	its_router := coalesce(import_config_under.router, import_config_under.config -> 'router' ->> 'name');
 	its_router := coalesce(its_router, leadroute.default_router());
+	PERFORM leadroute.await_editors(its_router);
 	IF EXISTS (SELECT FROM leadroute.router ro WHERE ro.name = its_router) THEN
 		was := leadroute.export_config(its_router);
 	END IF;

@@ -25,12 +25,17 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+	IF TG_OP = 'TRUNCATE' THEN
+		EXECUTE format('INSERT INTO leadroute.former_name (table_name, id, name)
+			SELECT %L, t.id, t.name FROM leadroute.%I t ON CONFLICT DO NOTHING', TG_TABLE_NAME, TG_TABLE_NAME);
+		RETURN NULL;
+	END IF;
 	INSERT INTO leadroute.former_name (table_name, id, name)
 		VALUES (TG_TABLE_NAME, OLD.id, OLD.name) ON CONFLICT DO NOTHING;
 	RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION leadroute.keep_name() IS 'Trigger: keeps the name of a deleted configuration row.';
+COMMENT ON FUNCTION leadroute.keep_name() IS 'Trigger: keeps the name of a deleted configuration row; before TRUNCATE the names of all.';
 DO $$
 DECLARE
 	t text;
@@ -40,6 +45,9 @@ BEGIN
 		EXECUTE format('CREATE TRIGGER keep_name AFTER DELETE ON leadroute.%I
 			FOR EACH ROW EXECUTE FUNCTION leadroute.keep_name()', t);
 		EXECUTE format('ALTER TABLE leadroute.%I ENABLE ALWAYS TRIGGER keep_name', t);
+		EXECUTE format('CREATE TRIGGER keep_names BEFORE TRUNCATE ON leadroute.%I
+			FOR EACH STATEMENT EXECUTE FUNCTION leadroute.keep_name()', t);
+		EXECUTE format('ALTER TABLE leadroute.%I ENABLE ALWAYS TRIGGER keep_names', t);
 	END LOOP;
 END
 $$;

@@ -1,6 +1,6 @@
 -- The public contract: what the extension's objects have in common.
 BEGIN;
-SELECT plan(32);
+SELECT plan(33);
 
 CREATE EXTENSION leadroute;
 SELECT has_extension('leadroute');
@@ -128,9 +128,13 @@ SELECT bag_eq($$
 	SELECT g.name, t.tgenabled::text FROM configuration g JOIN pg_trigger t ON t.tgrelid = g.relid AND t.tgname = 'config_truncated' $$,
 	$$SELECT name, 'A' FROM configuration$$,
 	'so does TRUNCATE');
+SELECT bag_eq($$
+	SELECT g.name, t.tgenabled::text FROM configuration g JOIN pg_trigger t ON t.tgrelid = g.relid AND t.tgname = 'config_truncating' $$,
+	$$SELECT name, 'A' FROM configuration$$,
+	'which keeps the former states, too');
 SELECT is_empty($$
 	SELECT t.tgrelid::regclass, t.tgname FROM pg_trigger t JOIN configuration g ON g.relid = t.tgrelid
-	WHERE NOT t.tgisinternal AND t.tgname NOT IN ('config_changed', 'config_truncated', 'keep_name') AND t.tgenabled <> 'O' $$,
+	WHERE NOT t.tgisinternal AND t.tgname NOT IN ('config_changed', 'config_truncating', 'config_truncated', 'keep_name', 'keep_names') AND t.tgenabled <> 'O' $$,
 	'what checks and adopts stays away from replication');
 SELECT is_empty($$
 	SELECT g.name FROM configuration g
