@@ -9,7 +9,10 @@
  * told.
  *
  * At its start it has a worker look at every database: what is held there, or
- * prepared, is known to nobody yet.
+ * prepared, is known to nobody yet.  So it does with a database that is created
+ * later, which may be a copy of one with held leads.  A worker tells that it has
+ * looked (LrShared.looked); where none has, because it could not be connected or
+ * failed, another one is sent, ever more seldom.
  *
  * Where processes are scarce (max_worker_processes) databases are served in
  * turn: whoever has waited longest since its last start comes next, and workers
@@ -46,6 +49,9 @@ PGDLLEXPORT void lr_launcher_main(Datum arg);
 /* A worker that has failed is started again after so many milliseconds. */
 #define RESTART_INTERVAL	5000
 
+/* But after so many at most, where none has had a first look. */
+#define LOOK_INTERVAL_MAX	300000
+
 /* Nobody tells when a process of others ends: so often we try, milliseconds. */
 #define RETRY_INTERVAL		1000
 
@@ -63,15 +69,55 @@ typedef struct Candidate
 	TimestampTz last_start;		/* 0: never */
 } Candidate;
 
+/* A database that no worker has looked at. */
+typedef struct Unseen
+{
+	Oid			dboid;
+	TimestampTz last_start;		/* 0: never */
+	TimestampTz not_before;		/* the next one */
+	int			interval;		/* milliseconds between the last two */
+} Unseen;
+
 static MemoryContext launcher_context = NULL;	/* lives as long as we */
 static List *started = NIL;
-static List *unseen = NIL;		/* OIDs of databases not looked at since start */
+static List *known = NIL;		/* OIDs of databases that there were lately */
+static List *unseen = NIL;		/* those of them that no worker has looked at */
+static uint64 databases_made = 0;	/* of LrShared, when known was read */
+static bool database_made = false;	/* by this transaction; any backend */
 static bool complained = false; /* that there is no process */
+
+/* Whoever creates a database tells the launcher when it has committed. */
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	Latch	   *launcher = NULL;
+
+	if (!database_made || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT))
+		return;
+	database_made = false;
+	if (event == XACT_EVENT_COMMIT)
+	{
+		LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+		lr_shared->databases_made++;
+		launcher = lr_shared->launcher;
+		LWLockRelease(lr_shared->lock);
+	}
+	if (launcher != NULL)
+		SetLatch(launcher);
+}
+
+void
+lr_worker_database_made(void)
+{
+	database_made = true;
+}
 
 void
 lr_worker_register(void)
 {
 	BackgroundWorker worker;
+
+	RegisterXactCallback(at_transaction_end, NULL);
 
 	memset(&worker, 0, sizeof(worker));
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
@@ -133,6 +179,70 @@ all_databases(MemoryContext context, bool templates)
 	table_close(rel, AccessShareLock);
 	CommitTransactionCommand();
 	return databases;
+}
+
+/* Databases that were not there at the last look at pg_database are unseen. */
+static void
+look_for_databases(void)
+{
+	MemoryContext old = CurrentMemoryContext;
+	List	   *databases = all_databases(launcher_context, false);
+	ListCell   *lc;
+
+	MemoryContextSwitchTo(launcher_context);
+	foreach(lc, databases)
+	{
+		Unseen	   *u;
+
+		if (list_member_oid(known, lfirst_oid(lc)))
+			continue;
+		u = (Unseen *) palloc0(sizeof(Unseen));
+		u->dboid = lfirst_oid(lc);
+		u->interval = RESTART_INTERVAL;
+		unseen = lappend(unseen, u);
+	}
+	list_free(known);
+	known = databases;
+	MemoryContextSwitchTo(old);
+}
+
+static void
+forget_unseen(Oid dboid)
+{
+	ListCell   *lc;
+
+	foreach(lc, unseen)
+	{
+		Unseen	   *u = (Unseen *) lfirst(lc);
+
+		if (u->dboid == dboid)
+		{
+			unseen = foreach_delete_current(unseen, lc);
+			pfree(u);
+		}
+	}
+}
+
+/* Takes in what others have told about databases. */
+static void
+hear_of_databases(void)
+{
+	Oid			looked[LR_LOOKED];
+	uint64		made;
+	int			n;
+	int			i;
+
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	n = lr_shared->nlooked;
+	memcpy(looked, lr_shared->looked, n * sizeof(Oid));
+	lr_shared->nlooked = 0;
+	made = lr_shared->databases_made;
+	LWLockRelease(lr_shared->lock);
+	for (i = 0; i < n; i++)
+		forget_unseen(looked[i]);
+	if (made != databases_made || known == NIL)
+		look_for_databases();
+	databases_made = made;
 }
 
 static bool
@@ -212,7 +322,14 @@ candidates_now(TimestampTz *next)
 	int			i;
 
 	foreach(lc, unseen)
-		candidates = add_candidate(candidates, lfirst_oid(lc), 0);
+	{
+		Unseen	   *u = (Unseen *) lfirst(lc);
+
+		if (u->not_before <= now)
+			candidates = add_candidate(candidates, u->dboid, u->last_start);
+		else if (!has_worker(u->dboid))
+			*next = Min(*next, u->not_before);
+	}
 	for (i = 0; i < lr_max_databases; i++)
 	{
 		LrDatabase *db = &lr_shared->database[i];
@@ -281,7 +398,20 @@ static void
 note_start(Oid dboid)
 {
 	TimestampTz now = GetCurrentTimestamp();
+	ListCell   *lc;
 	int			i;
+
+	foreach(lc, unseen)
+	{
+		Unseen	   *u = (Unseen *) lfirst(lc);
+
+		if (u->dboid != dboid)
+			continue;
+		if (u->last_start != 0)
+			u->interval = Min(2 * u->interval, LOOK_INTERVAL_MAX);
+		u->last_start = now;
+		u->not_before = TimestampTzPlusMilliseconds(now, u->interval);
+	}
 
 	LWLockAcquire(lr_shared->lock, LW_SHARED);
 	for (i = 0; i < lr_max_databases; i++)
@@ -334,12 +464,14 @@ start_workers(List *candidates)
 		Oid			dboid = ((Candidate *) lfirst(lc))->dboid;
 
 		if (!list_member_oid(existing, dboid))
+		{
 			lr_database_sweep(dboid, 0);
+			forget_unseen(dboid);
+		}
 		else if (!start_worker(dboid))
 			break;
 		/* a slot that is still there has to wait: it may not be connected to */
 		note_start(dboid);
-		unseen = list_delete_oid(unseen, dboid);
 		waiting--;
 	}
 	ask_for_room(waiting);
@@ -417,6 +549,7 @@ look_around(void)
 	List	   *candidates;
 
 	reap();
+	hear_of_databases();
 	watch_prepared(&next);
 	candidates = candidates_now(&next);
 	if (candidates == NIL)
@@ -453,7 +586,6 @@ lr_launcher_main(Datum arg)
 											 ALLOCSET_DEFAULT_SIZES);
 	round = AllocSetContextCreate(TopMemoryContext, "leadroute round",
 								  ALLOCSET_DEFAULT_SIZES);
-	unseen = all_databases(launcher_context, false);
 	for (;;)
 	{
 		TimestampTz next;

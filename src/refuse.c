@@ -15,6 +15,7 @@
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_trigger.h"
 #include "commands/extension.h"
 #include "utils/fmgroids.h"
@@ -23,6 +24,7 @@
 
 #include "leadroute.h"
 #include "refuse.h"
+#include "worker.h"
 
 static object_access_hook_type prev_access_hook = NULL;
 
@@ -81,6 +83,8 @@ refuse_access(ObjectAccessType access, Oid class, Oid object, int subid,
 		prev_access_hook(access, class, object, subid, arg);
 	if (access == OAT_POST_CREATE && class == TriggerRelationId)
 		refuse_trigger(object);
+	else if (access == OAT_POST_CREATE && class == DatabaseRelationId)
+		lr_worker_database_made();
 }
 
 void

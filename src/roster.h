@@ -159,10 +159,18 @@ typedef struct LrPreparedCounter
 	int64		before;			/* TURN: as it was before */
 } LrPreparedCounter;
 
+/* More workers than that at once are told of too late, see launcher.c. */
+#define LR_LOOKED	32
+
 typedef struct LrShared
 {
 	LWLock	   *lock;
 	Latch	   *launcher;		/* NULL: not running; see due.h */
+
+	/* what the launcher has to know of databases; under lock */
+	uint64		databases_made; /* counts CREATE DATABASE */
+	int			nlooked;
+	Oid			looked[LR_LOOKED];	/* where a worker has had its first look */
 	int			waiting;		/* databases that no process was found for */
 	uint64		generation;		/* last one given to a database slot */
 	int			members_used;	/* high-water marks of the arrays */

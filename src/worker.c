@@ -181,6 +181,21 @@ begin_work(const char *what)
 	proc_exit(0);
 }
 
+/* Tells the launcher that it need not send anybody here again. */
+static void
+tell_looked(void)
+{
+	static bool told = false;
+
+	if (told)
+		return;
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	if (lr_shared->nlooked < LR_LOOKED)
+		lr_shared->looked[lr_shared->nlooked++] = MyDatabaseId;
+	LWLockRelease(lr_shared->lock);
+	told = true;
+}
+
 /*
  * Whether the extension is here, and the place as its worker is ours.  What the
  * database had otherwise in shared memory goes, unless it is used: by a
@@ -203,6 +218,8 @@ find_place(void)
 	if (extension != EXTENSION_BUSY)
 		lr_database_sweep(MyDatabaseId, db != NULL ? db->incarnation : 0);
 	end_job();
+	if (extension != EXTENSION_BUSY)
+		tell_looked();
 	return worker_db != NULL;
 }
 

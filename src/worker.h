@@ -9,6 +9,9 @@
 /* Registers the launcher; only while preloading. */
 extern void lr_worker_register(void);
 
+/* This transaction has created a database, which a worker has to look at. */
+extern void lr_worker_database_made(void);
+
 /* What both do first, and when they wake up. */
 extern void lr_worker_signals(void);
 extern bool lr_worker_reload(void);
