@@ -205,6 +205,8 @@ write_rows(RowKind kind, HeapTuple *rows, int n)
 
 	written_cid = GetCurrentCommandId(true);
 	lr_append(row_table[kind], rows, n, resolve[kind]);
+	if (kind == ROW_POOL && lr_journal_had_conflict())
+		lr_pool_forget_ended(rows, n);
 }
 
 void
@@ -275,13 +277,19 @@ lend_outer_rows(void)
 }
 
 void
+lr_rows_changeable(void)
+{
+	if (written_cid != InvalidCommandId &&
+		written_cid == GetCurrentCommandId(false))
+		CommandCounterIncrement();
+}
+
+void
 lr_rows_see(void)
 {
 	lr_journal_flush();
 	lend_outer_rows();
-	if (written_cid != InvalidCommandId &&
-		written_cid == GetCurrentCommandId(false))
-		CommandCounterIncrement();
+	lr_rows_changeable();
 }
 
 void

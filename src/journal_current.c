@@ -34,6 +34,15 @@
 /* The transaction in which a key last got a second current row. */
 static LocalTransactionId conflict_lxid = InvalidLocalTransactionId;
 
+static int64
+id_of(Relation rel, HeapTuple row, int column)
+{
+	bool		isnull;
+
+	return DatumGetInt64(heap_getattr(row, column + 1, RelationGetDescr(rel),
+									  &isnull));
+}
+
 /* A scan over the current rows of a lead, own ones of this command included. */
 static SysScanDesc
 scan_current(Relation rel, int32 routed_table, const char *lead_key,
@@ -60,9 +69,9 @@ scan_pool(Relation rel, Datum routed_table, Datum lead_key, ScanKeyData key[2])
 							  SnapshotSelf, 2, key);
 }
 
-/* Removes the pool entry of a lead, if it has one. */
+/* Removes the pool entry of a lead that this decision made, if there is one. */
 static void
-leave_pool(int32 routed_table, const char *lead_key)
+leave_pool(int32 routed_table, const char *lead_key, int64 id)
 {
 	Relation	rel = table_open(lr_relid("pool_entry"), RowExclusiveLock);
 	ScanKeyData key[2];
@@ -72,14 +81,15 @@ leave_pool(int32 routed_table, const char *lead_key)
 	sys = scan_pool(rel, Int32GetDatum(routed_table),
 					CStringGetTextDatum(lead_key), key);
 	while ((tuple = systable_getnext(sys)) != NULL)
-		lr_remove(rel, &tuple->t_self);
+		if (id_of(rel, tuple, P_ASSIGNMENT) == id)
+			lr_remove(rel, &tuple->t_self);
 	systable_endscan(sys);
 	table_close(rel, NoLock);
 }
 
 /*
  * Ends the current row of a key, but the one with this id: another lead has
- * the key now.
+ * the key now.  A row may have been written by this very command.
  */
 static void
 end_others(Relation rel, int32 table, const char *key, int64 id)
@@ -96,8 +106,7 @@ end_others(Relation rel, int32 table, const char *key, int64 id)
 		bool		nulls[J_COLUMNS] = {false};
 		bool		replace[J_COLUMNS] = {false};
 		bool		isnull;
-		int64		old_id = DatumGetInt64(heap_getattr(old, J_ID + 1, desc,
-														&isnull));
+		int64		old_id = id_of(rel, old, J_ID);
 		bool		closed;
 		bool		no_member;
 		int32		member;
@@ -114,12 +123,14 @@ end_others(Relation rel, int32 table, const char *key, int64 id)
 											&no_member));
 		if (DatumGetChar(heap_getattr(old, J_KIND + 1, desc,
 									  &isnull)) == LR_KIND_HELD)
-			leave_pool(table, key);
+			leave_pool(table, key, old_id);
 		values[J_SUPERSEDED] = BoolGetDatum(true);
 		values[J_ENDED_AT] = TimestampTzGetDatum(lr_now());
 		replace[J_SUPERSEDED] = replace[J_ENDED_AT] = true;
 		ended = heap_modify_tuple(old, desc, values, nulls, replace);
+		lr_rows_changeable();
 		lr_replace(rel, &old->t_self, ended);
+		lr_rows_changed();
 		if (!no_member && !closed && load != 0)
 		{
 			LrDatabase *db = lr_database();
@@ -134,42 +145,6 @@ end_others(Relation rel, int32 table, const char *key, int64 id)
 	systable_endscan(sys);
 }
 
-/*
- * A key that has a current row gets another: its lead must have gone while
- * no trigger looked (leadroute.routing = off, a disabled trigger), or goes in
- * this very statement, whose AFTER triggers are still to come.  The old row
- * ends now.
- */
-void
-lr_current_conflict(Relation rel, HeapTuple row)
-{
-	TupleDesc	desc = RelationGetDescr(rel);
-	bool		isnull;
-	Datum		table = heap_getattr(row, J_ROUTED_TABLE + 1, desc, &isnull);
-	Datum		key = heap_getattr(row, J_LEAD_KEY + 1, desc, &isnull);
-	Datum		id = heap_getattr(row, J_ID + 1, desc, &isnull);
-
-	end_others(rel, DatumGetInt32(table), TextDatumGetCString(key),
-			   DatumGetInt64(id));
-}
-
-/* The same for a pool entry that such a lead has left behind. */
-void
-lr_pool_conflict(Relation rel, HeapTuple row)
-{
-	TupleDesc	desc = RelationGetDescr(rel);
-	bool		isnull;
-	ScanKeyData key[2];
-	SysScanDesc sys;
-	HeapTuple	old;
-
-	sys = scan_pool(rel, heap_getattr(row, P_ROUTED_TABLE + 1, desc, &isnull),
-					heap_getattr(row, P_LEAD_KEY + 1, desc, &isnull), key);
-	while ((old = systable_getnext(sys)) != NULL)
-		if (!ItemPointerEquals(&old->t_self, &row->t_self))
-			lr_remove(rel, &old->t_self);
-	systable_endscan(sys);
-}
 
 /* The current row of a lead in rel, copied; NULL: none. */
 static HeapTuple
@@ -185,6 +160,89 @@ find_current(Relation rel, int32 routed_table, const char *lead_key)
 		tuple = heap_copytuple(tuple);
 	systable_endscan(sys);
 	return tuple;
+}
+
+/*
+ * A key that has a current row gets another: its lead must have gone while
+ * no trigger looked (leadroute.routing = off, a disabled trigger), or goes in
+ * this very statement, whose AFTER triggers are still to come.  The row of the
+ * older decision ends now: mostly the one that was there, but a batch of an
+ * outer level may be written after that of an inner one.
+ */
+void
+lr_current_conflict(Relation rel, HeapTuple row)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		isnull;
+	int32		table = DatumGetInt32(heap_getattr(row, J_ROUTED_TABLE + 1,
+												   desc, &isnull));
+	char	   *key = TextDatumGetCString(heap_getattr(row, J_LEAD_KEY + 1,
+													   desc, &isnull));
+	int64		latest = id_of(rel, row, J_ID);
+	ScanKeyData skey[2];
+	SysScanDesc sys;
+	HeapTuple	other;
+
+	sys = scan_current(rel, table, key, skey);
+	while ((other = systable_getnext(sys)) != NULL)
+		latest = Max(latest, id_of(rel, other, J_ID));
+	systable_endscan(sys);
+	end_others(rel, table, key, latest);
+}
+
+/* The same for a pool entry that such a lead has left behind. */
+void
+lr_pool_conflict(Relation rel, HeapTuple row)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		isnull;
+	Datum		table = heap_getattr(row, P_ROUTED_TABLE + 1, desc, &isnull);
+	Datum		lead_key = heap_getattr(row, P_LEAD_KEY + 1, desc, &isnull);
+	int64		latest = id_of(rel, row, P_ASSIGNMENT);
+	ScanKeyData key[2];
+	SysScanDesc sys;
+	HeapTuple	other;
+
+	sys = scan_pool(rel, table, lead_key, key);
+	while ((other = systable_getnext(sys)) != NULL)
+		latest = Max(latest, id_of(rel, other, P_ASSIGNMENT));
+	systable_endscan(sys);
+	lr_rows_changeable();
+	sys = scan_pool(rel, table, lead_key, key);
+	while ((other = systable_getnext(sys)) != NULL)
+		if (id_of(rel, other, P_ASSIGNMENT) != latest)
+			lr_remove(rel, &other->t_self);
+	systable_endscan(sys);
+	lr_rows_changed();
+}
+
+/* Pool entries that have just been written by decisions that ended before. */
+void
+lr_pool_forget_ended(HeapTuple *rows, int n)
+{
+	Relation	journal = table_open(lr_relid("journal"), RowExclusiveLock);
+	Relation	pool = table_open(lr_relid("pool_entry"), RowExclusiveLock);
+	TupleDesc	desc = RelationGetDescr(pool);
+	int			i;
+
+	lr_rows_changeable();
+	for (i = 0; i < n; i++)
+	{
+		bool		isnull;
+		int32		table = DatumGetInt32(heap_getattr(rows[i],
+													   P_ROUTED_TABLE + 1,
+													   desc, &isnull));
+		char	   *key = TextDatumGetCString(heap_getattr(rows[i],
+														   P_LEAD_KEY + 1,
+														   desc, &isnull));
+		HeapTuple	current = find_current(journal, table, key);
+		int64		id = id_of(pool, rows[i], P_ASSIGNMENT);
+
+		if (current == NULL || id_of(journal, current, J_ID) != id)
+			leave_pool(table, key, id);
+	}
+	table_close(pool, NoLock);
+	table_close(journal, NoLock);
 }
 
 bool
@@ -291,7 +349,7 @@ lr_journal_end(int32 routed_table, const char *lead_key,
 	replace[J_SUPERSEDED] = replace[J_ENDED_AT] = true;
 	change_row(&tid, values, nulls, replace);
 	if (current->kind == LR_KIND_HELD)
-		leave_pool(routed_table, lead_key);
+		leave_pool(routed_table, lead_key, current->id);
 }
 
 void
@@ -308,7 +366,7 @@ lr_journal_close(int32 routed_table, const char *lead_key,
 	replace[J_CLOSED_AT] = true;
 	change_row(&tid, values, nulls, replace);
 	if (current->kind == LR_KIND_HELD && closed)
-		leave_pool(routed_table, lead_key);
+		leave_pool(routed_table, lead_key, current->id);
 	else if (current->kind == LR_KIND_HELD)
 		enter_pool(routed_table, lead_key, current);
 }
@@ -332,7 +390,7 @@ lr_journal_rekey(int32 routed_table, const char *old_key,
 	change_row(&tid, values, nulls, replace);
 	if (current->kind == LR_KIND_HELD && !current->closed)
 	{
-		leave_pool(routed_table, old_key);
+		leave_pool(routed_table, old_key, current->id);
 		enter_pool(routed_table, new_key, current);
 	}
 	initStringInfo(&payload);

@@ -56,12 +56,19 @@ extern void lr_rows_see(void);
 /* The running command has changed a row: later ones must see it. */
 extern void lr_rows_changed(void);
 
+/* Makes what is written so far changeable. */
+extern void lr_rows_changeable(void);
+
 /*
- * A row that is just written has a key that an older row has: the older one
- * ends, it is the current row of a lead that is gone, or its pool entry.
+ * A row that is just written has a key that another row has: that of the older
+ * decision ends, it is the current row of a lead that is gone, or its pool
+ * entry.
  */
 extern void lr_current_conflict(Relation rel, HeapTuple row);
 extern void lr_pool_conflict(Relation rel, HeapTuple row);
+
+/* A decision may have ended so before its pool entry is written. */
+extern void lr_pool_forget_ended(HeapTuple *rows, int n);
 
 /* A held lead enters the pool. */
 extern void lr_pool_add(const LrEntry *entry);
