@@ -3,8 +3,8 @@
  *	  Writing leadroute's own tables through table and index access methods.
  *
  * BRIN: rows of one batch land on neighbouring pages, so it is enough to
- * summarise the rows with the extreme values of each page; that spares nearly
- * all BRIN calls, each of which would read the metapage.
+ * summarise the rows with the extreme values of each page, where the page's
+ * range has a summary at all.
  */
 #include "postgres.h"
 
@@ -22,6 +22,7 @@
 #include "utils/snapmgr.h"
 
 #include "append.h"
+#include "brin_range.h"
 #include "compat.h"
 #include "config.h"
 
@@ -138,7 +139,8 @@ summarize(Relation rel, Relation index, IndexInfo *info, HeapTuple *rows, int n)
 		for (last = first; last < n &&
 			 ItemPointerGetBlockNumber(&rows[last]->t_self) == block; last++)
 			;
-		summarize_page(rel, index, info, rows, first, last);
+		if (!lr_brin_unsummarized(index, block))
+			summarize_page(rel, index, info, rows, first, last);
 	}
 }
 

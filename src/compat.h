@@ -35,6 +35,17 @@
 #define lr_guc_malloc(size)	malloc(size)
 #endif
 
+/* The file that holds a relation. */
+#if PG_VERSION_NUM >= 160000
+typedef RelFileLocator LrFileLocator;
+#define lr_relation_file(rel)	((rel)->rd_locator)
+#define lr_same_file(a, b)	RelFileLocatorEquals(a, b)
+#else
+typedef RelFileNode LrFileLocator;
+#define lr_relation_file(rel)	((rel)->rd_node)
+#define lr_same_file(a, b)	RelFileNodeEquals(a, b)
+#endif
+
 /* Number of this transaction in this backend. */
 #if PG_VERSION_NUM >= 170000
 #define lr_my_lxid()	(MyProc->vxid.lxid)

@@ -79,7 +79,7 @@ lr_pool_add(const LrEntry *e)
 	values[P_STATE] = CStringGetTextDatum("held");
 	values[P_ASSIGNMENT] = Int64GetDatum(e->id);
 	values[P_ENTERED_AT] = TimestampTzGetDatum(e->at);
-	lr_row_add(ROW_POOL, values, nulls, P_COLUMNS);
+	lr_row_add(ROW_POOL, values, nulls);
 	lr_lead_held();
 }
 
@@ -129,7 +129,7 @@ lr_journal_add(const LrEntry *e)
 	if (e->member == 0 &&
 		(e->kind == LR_KIND_GIVEN || e->kind == LR_KIND_MANUAL))
 		lr_late_lead(e->id);
-	lr_row_add(ROW_JOURNAL, values, nulls, J_COLUMNS);
+	lr_row_add(ROW_JOURNAL, values, nulls);
 	if (e->kind == LR_KIND_HELD && !e->closed)
 		lr_pool_add(e);
 }
@@ -158,5 +158,5 @@ lr_event_add(const char *kind, int32 router, int32 routed_table,
 	if (payload)
 		values[E_PAYLOAD] = DirectFunctionCall1(jsonb_in,
 												CStringGetDatum(payload));
-	lr_row_add(ROW_EVENT, values, nulls, E_COLUMNS);
+	lr_row_add(ROW_EVENT, values, nulls);
 }

@@ -23,6 +23,7 @@
 #include "append.h"
 #include "config.h"
 #include "journal_row.h"
+#include "row_form.h"
 
 /* Rows of one kind that may wait before they are written. */
 #define BATCH_ROWS	1000
@@ -63,53 +64,68 @@ typedef struct Lent
 static Batch *innermost = NULL;
 static Lent *lents = NULL;
 static bool flushing = false;	/* rows of the innermost batch are in use */
-static TupleDesc row_desc[ROW_KINDS][J_COLUMNS + 1];	/* see desc_of */
-static int64 row_desc_of;		/* incarnation they are of */
+static LrColumn column[ROW_KINDS][J_COLUMNS];	/* kept for the session */
+static bool has_columns[ROW_KINDS];
+static int64 columns_of;		/* incarnation they are of */
 static CommandId written_cid = InvalidCommandId;	/* last that wrote */
 
 /* ---------- rows as they are stored ---------- */
 
-/* The first n columns of a table, kept for this session. */
-static TupleDesc
-make_desc(RowKind kind, int n)
-{
-	static const int columns[] = {J_COLUMNS, E_COLUMNS, P_COLUMNS};
-	Relation	rel = table_open(lr_relid(row_table[kind]), RowExclusiveLock);
-	MemoryContext old;
-	TupleDesc	desc;
-	int			i;
+static const int row_columns[] = {J_COLUMNS, E_COLUMNS, P_COLUMNS};
 
-	if (RelationGetDescr(rel)->natts < columns[kind])
+static void
+read_columns(RowKind kind)
+{
+	Relation	rel = table_open(lr_relid(row_table[kind]), RowExclusiveLock);
+
+	if (RelationGetDescr(rel)->natts < row_columns[kind])
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("leadroute's SQL objects are older than its library"),
 				 errhint("Run ALTER EXTENSION leadroute UPDATE.")));
-	old = MemoryContextSwitchTo(TopMemoryContext);
-	desc = CreateTemplateTupleDesc(n);
-	for (i = 1; i <= n; i++)
-		TupleDescCopyEntry(desc, i, RelationGetDescr(rel), i);
-	MemoryContextSwitchTo(old);
+	lr_row_columns(RelationGetDescr(rel), row_columns[kind], column[kind]);
 	table_close(rel, NoLock);
-	return desc;
 }
 
-/*
- * What a row is formed by: a row ends with its last column that is not NULL,
- * and the server reads the missing ones as NULL.
- */
-static TupleDesc
-desc_of(RowKind kind, const bool *nulls, int columns)
+#ifdef USE_ASSERT_CHECKING
+/* The server's own function makes the same row of it. */
+static bool
+is_formed_as_usual(RowKind kind, HeapTuple row, Datum *values, bool *nulls)
 {
-	if (row_desc_of != lr_incarnation())
+	Relation	rel = table_open(lr_relid(row_table[kind]), RowExclusiveLock);
+	int			n = HeapTupleHeaderGetNatts(row->t_data);
+	TupleDesc	desc = CreateTemplateTupleDesc(n);
+	HeapTuple	usual;
+	int			i;
+
+	for (i = 1; i <= n; i++)
+		TupleDescCopyEntry(desc, i, RelationGetDescr(rel), i);
+	table_close(rel, NoLock);
+	usual = heap_form_tuple(desc, values, nulls);
+	return usual->t_len == row->t_len &&
+		memcmp(usual->t_data, row->t_data, row->t_len) == 0;
+}
+#endif
+
+/* In the current memory context. */
+static HeapTuple
+form_row(RowKind kind, Datum *values, bool *nulls)
+{
+	HeapTuple	row;
+
+	if (columns_of != lr_incarnation())
 	{
-		memset(row_desc, 0, sizeof(row_desc));
-		row_desc_of = lr_incarnation();
+		memset(has_columns, 0, sizeof(has_columns));
+		columns_of = lr_incarnation();
 	}
-	while (nulls[columns - 1])
-		columns--;
-	if (row_desc[kind][columns] == NULL)
-		row_desc[kind][columns] = make_desc(kind, columns);
-	return row_desc[kind][columns];
+	if (!has_columns[kind])
+	{
+		read_columns(kind);
+		has_columns[kind] = true;
+	}
+	row = lr_row_form(column[kind], row_columns[kind], values, nulls);
+	Assert(is_formed_as_usual(kind, row, values, nulls));
+	return row;
 }
 
 /* ---------- batches ---------- */
@@ -179,15 +195,14 @@ grow_batch(Batch *batch, RowKind kind, int more)
 }
 
 void
-lr_row_add(RowKind kind, Datum *values, bool *nulls, int columns)
+lr_row_add(RowKind kind, Datum *values, bool *nulls)
 {
 	Batch	   *batch = current_batch();
-	TupleDesc	desc = desc_of(kind, nulls, columns);
 	MemoryContext old;
 
 	grow_batch(batch, kind, 1);
 	old = MemoryContextSwitchTo(batch->context);
-	batch->row[kind][batch->n[kind]++] = heap_form_tuple(desc, values, nulls);
+	batch->row[kind][batch->n[kind]++] = form_row(kind, values, nulls);
 	MemoryContextSwitchTo(old);
 	/* what a conflict adds during a flush waits for the end of it */
 	if (batch->n[kind] >= BATCH_ROWS && !flushing)

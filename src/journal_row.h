@@ -44,11 +44,8 @@ typedef enum RowKind
 	ROW_KINDS
 } RowKind;
 
-/*
- * Adds a row to the batch of the current level; columns is how many there are.
- * A full batch is written.
- */
-extern void lr_row_add(RowKind kind, Datum *values, bool *nulls, int columns);
+/* Adds a row to the batch of the current level.  A full batch is written. */
+extern void lr_row_add(RowKind kind, Datum *values, bool *nulls);
 
 /* Writes what waits at this level and outer ones, and makes it changeable. */
 extern void lr_rows_see(void);

@@ -18,12 +18,23 @@ PG_FUNCTION_INFO_V1(lr_key_le);
 PG_FUNCTION_INFO_V1(lr_key_ge);
 PG_FUNCTION_INFO_V1(lr_key_gt);
 
+/* A key as it is to be compared; what is neither compressed nor out of line, as
+ * nearly all keys are, is read where it is. */
+static inline text *
+key_argument(Datum value)
+{
+	struct varlena *p = (struct varlena *) DatumGetPointer(value);
+
+	return VARATT_IS_COMPRESSED(p) || VARATT_IS_EXTERNAL(p) ?
+		pg_detoast_datum_packed(p) : p;
+}
+
 /* Below 0, 0, above 0. */
-static int
+static inline int
 compare(FunctionCallInfo fcinfo)
 {
-	text	   *a = PG_GETARG_TEXT_PP(0);
-	text	   *b = PG_GETARG_TEXT_PP(1);
+	text	   *a = key_argument(PG_GETARG_DATUM(0));
+	text	   *b = key_argument(PG_GETARG_DATUM(1));
 	int			na = VARSIZE_ANY_EXHDR(a);
 	int			nb = VARSIZE_ANY_EXHDR(b);
 	int			result = na != nb ? na - nb :
