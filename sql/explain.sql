@@ -281,9 +281,9 @@ ALTER TABLE lead RENAME id TO lead_id;
 SELECT severity, what, subject, detail, what_to_do FROM leadroute.problem ORDER BY what, detail;
 ROLLBACK;
 -- triggers
-ALTER TABLE lead DISABLE TRIGGER zz_leadroute_insert;
+ALTER TABLE lead DISABLE TRIGGER zz_leadroute_decide;
 SELECT severity, what, subject, detail, what_to_do FROM leadroute.problem;
-DROP TRIGGER zz_leadroute_insert ON lead;
+DROP TRIGGER zz_leadroute_decide ON lead;
 ALTER TABLE lead ENABLE ALWAYS TRIGGER zz_leadroute_truncated;
 CREATE OR REPLACE TRIGGER zz_leadroute_changed AFTER UPDATE OF owner ON lead FOR EACH ROW EXECUTE FUNCTION leadroute.lead_trigger('lead');
 SELECT detail FROM leadroute.problem;

@@ -717,7 +717,7 @@ lr_has_triggers(Oid relid)
 		return false;
 	for (i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
 		if (strcmp(rel->trigdesc->triggers[i].tgname,
-				   "zz_leadroute_insert") == 0)
+				   "zz_leadroute_decide") == 0)
 			found = true;
 	relation_close(rel, AccessShareLock);
 	return found;

@@ -254,7 +254,7 @@ typedef struct Held
 /* Both: of tables with triggers, with id > $1, at most $2, oldest first. */
 #define HAS_TRIGGERS \
 	" EXISTS (SELECT FROM pg_catalog.pg_trigger g" \
-	" WHERE g.tgrelid = t.relation AND g.tgname = 'zz_leadroute_insert')"
+	" WHERE g.tgrelid = t.relation AND g.tgname = 'zz_leadroute_decide')"
 
 #define HELD_LEADS \
 	"SELECT t.name, p.lead_key, p.assignment FROM leadroute.pool_entry p" \

@@ -47,13 +47,12 @@ SELECT rt.name AS routed_table,
 FROM leadroute.routed_table rt
 JOIN pg_class c ON c.oid = rt.relation
 JOIN pg_namespace n ON n.oid = c.relnamespace
--- type as in pg_trigger.tgtype: 1 row, 2 before, 4 insert, 8 delete, 16 update, 32 truncate
+-- No more of them than needed: the server copies their descriptions for each
+-- statement.  Type as in pg_trigger.tgtype: 1 row, 2 before, 4 insert, 8 delete, 16 update, 32 truncate
 CROSS JOIN (VALUES
-	('zz_leadroute_insert'::name, 'BEFORE INSERT', 1 + 2 + 4, false),
+	('zz_leadroute_decide'::name, 'BEFORE INSERT OR UPDATE', 1 + 2 + 4 + 16, false),
 	('zz_leadroute_stored', 'AFTER INSERT', 1 + 4, true),
-	('zz_leadroute_change', 'BEFORE UPDATE', 1 + 2 + 16, false),
-	('zz_leadroute_changed', 'AFTER UPDATE', 1 + 16, false),
-	('zz_leadroute_deleted', 'AFTER DELETE', 1 + 8, false),
+	('zz_leadroute_changed', 'AFTER UPDATE OR DELETE', 1 + 8 + 16, false),
 	('zz_leadroute_truncated', 'AFTER TRUNCATE', 32, false))
 	AS w (name, fires, type, stored)
 LEFT JOIN pg_trigger t ON t.tgrelid = rt.relation AND t.tgname = w.name;
@@ -74,7 +73,7 @@ CROSS JOIN LATERAL (
 	UNION SELECT p.relid FROM pg_partition_tree(rt.relation) p) r
 JOIN pg_trigger t ON t.tgrelid = r.relid
 WHERE t.tgtype & 7 = 7		-- BEFORE INSERT FOR EACH ROW
-AND t.tgname > 'zz_leadroute_insert'
+AND t.tgname > 'zz_leadroute_decide'
 AND t.tgparentid = 0
 AND t.tgenabled <> 'D';
 COMMENT ON VIEW leadroute.later_trigger IS 'One row is a BEFORE INSERT trigger that runs after leadroute has decided, so that rules do not see what it sets.';
@@ -383,7 +382,7 @@ BEGIN
 	LOOP
 		RAISE WARNING 'trigger "%" of table % runs after leadroute has decided', t.trigger_name, t.relation
 			USING DETAIL = 'Rules do not see what it sets.',
-				HINT = format('Give it a name that sorts before "zz_leadroute_insert": ALTER TRIGGER %I ON %s RENAME TO ...', t.trigger_name, t.relation);
+				HINT = format('Give it a name that sorts before "zz_leadroute_decide": ALTER TRIGGER %I ON %s RENAME TO ...', t.trigger_name, t.relation);
 	END LOOP;
 	RETURN restored;
 END

@@ -460,7 +460,7 @@ GROUP BY s.routed_table, s.relation
 UNION ALL
 SELECT 'warning', 'later_trigger', format('trigger "%s" of table %s', l.trigger_name, l.relation),
 	'It runs after leadroute has decided: rules do not see what it sets.',
-	format('Give it a name that sorts before "zz_leadroute_insert": ALTER TRIGGER %I ON %s RENAME TO ...', l.trigger_name, l.relation),
+	format('Give it a name that sorts before "zz_leadroute_decide": ALTER TRIGGER %I ON %s RENAME TO ...', l.trigger_name, l.relation),
 	NULL
 FROM leadroute.later_trigger l
 UNION ALL
