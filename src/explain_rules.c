@@ -77,11 +77,8 @@ compare_absent(const void *a, const void *b)
 	const Absent *x = (const Absent *) a;
 	const Absent *y = (const Absent *) b;
 
-	if (x->priority != y->priority)
-		return x->priority < y->priority ? -1 : 1;
-	if (x->conditional != y->conditional)
-		return x->conditional ? -1 : 1;
-	return strcmp(x->name, y->name);
+	return lr_rule_order(x->priority, x->conditional, x->name,
+						 y->priority, y->conditional, y->name);
 }
 
 /*

@@ -28,23 +28,8 @@ typedef struct Places
 static bool
 has_rank(const Places *p, const LrPosting *posting)
 {
-	const int32 *ranks = posting->n == 1 ? &posting->first :
-		LR_IMAGE_AT(p->image, (LrOffset) posting->first, int32);
-	int			low = 0;
-	int			high = posting->n - 1;
-
-	while (low <= high)
-	{
-		int			middle = low + (high - low) / 2;
-
-		if (ranks[middle] == p->rank)
-			return true;
-		if (ranks[middle] < p->rank)
-			low = middle + 1;
-		else
-			high = middle - 1;
-	}
-	return false;
+	return bsearch(&p->rank, lr_posting_ranks(p->image, posting), posting->n,
+				   sizeof(int32), lr_compare_int32) != NULL;
 }
 
 /* Names one more place; alike: it says the same of the same column. */
@@ -89,15 +74,10 @@ add_entries(Places *p, const LrImageColumn *column)
 	}
 }
 
-/* A bound of a column; see LrImageInterval. */
 static char *
 bound_text(const Places *p, const LrImageColumn *column, int i)
 {
-	return lr_value_text(column->type, column->byval ?
-						 LR_IMAGE_AT(p->image, column->entries, Datum)[i] :
-						 lr_image_value(p->image,
-										LR_IMAGE_AT(p->image, column->entries,
-													LrOffset)[i], false));
+	return lr_value_text(column->type, lr_image_bound(p->image, column, i));
 }
 
 static void
@@ -109,8 +89,8 @@ add_intervals(Places *p, const LrImageColumn *column)
 
 	for (i = 0; i < column->nintervals; i++, interval++)
 	{
-		bool		has_low = interval->low > PG_INT32_MIN;
-		bool		has_high = interval->high < PG_INT32_MAX;
+		bool		has_low = interval->low != LR_IMAGE_LOWEST;
+		bool		has_high = interval->high != LR_IMAGE_HIGHEST;
 		char	   *low;
 		char	   *high;
 
