@@ -164,11 +164,32 @@ CREATE TEMP TABLE took (since timestamptz DEFAULT clock_timestamp());
 INSERT INTO took DEFAULT VALUES;
 SELECT what, count(*), min(rule), max(rule) FROM leadroute.lint() GROUP BY 1 ORDER BY 1;
 SELECT clock_timestamp() - since < '20 s' FROM took;
--- Where too many share a value the rest is left out, and it says so.
+-- However many say something of a column: who shares a place with a rule is found.
 DELETE FROM leadroute.rule WHERE name <> 'all';
 INSERT INTO leadroute.rule (name, priority, condition, team)
 	SELECT 'n ' || g, g, format('n > %s AND n < %s', 10 * g, 10 * g + 9), 'a' FROM generate_series(1, 3000) g;
-INSERT INTO leadroute.rule (name, priority, condition, team) VALUES ('last', 4000, 'n > 29992 AND n < 29995', 'b'), ('early', 4000, 'n > 12 AND n < 15', 'b');
+INSERT INTO leadroute.rule (name, priority, condition, team)
+	SELECT 'company ' || g, g, format('company LIKE %L', g || '%'), 'a' FROM generate_series(1, 300) g;
+INSERT INTO leadroute.rule (name, priority, condition, team)
+	SELECT 'either ' || g, g, format('zip = %L OR amount BETWEEN %s AND %s', g, 100 * g, 100 * g + 99), 'a' FROM generate_series(1, 300) g;
+INSERT INTO leadroute.rule (name, priority, condition, team) VALUES ('no country', 300, 'country IS NULL', 'a'), ('wide', 300, 'n > 40000::bigint', 'a');
+INSERT INTO leadroute.rule (name, priority, condition, team) VALUES
+	('last', 4000, 'n > 29992 AND n < 29995', 'b'), ('early', 4000, 'n > 12 AND n < 15', 'b'), ('point', 4000, 'n = 20005 AND vip', 'b'),
+	('up to', 4000, 'n >= 20001 AND n <= 20008', 'b'), ('across', 4000, 'n > 20005 AND n < 20015', 'b'), ('at the end', 4000, 'n > 20008 AND n < 20010', 'b'),
+	('two of them', 4000, 'n = 15 OR n BETWEEN 25 AND 26', 'b'), ('begins', 4000, $$company LIKE '250%' AND vip$$, 'b'),
+	('one arm', 4000, $$zip = '250'$$, 'b'), ('the other arm', 4000, 'amount = 25050', 'b'), ('an earlier one', 4000, 'amount = 250.50', 'b'),
+	('null', 4000, 'country IS NULL AND vip', 'b'), ('of another type', 4000, 'n > 50000', 'b'), ('beyond', 4000, 'n > 5000000000', 'b');
+SELECT severity, rule, what, detail FROM leadroute.lint();
+-- Where all have to do with all, and where too many would have to be taken
+-- together, the rest is left out, and it says so.
+DELETE FROM leadroute.rule WHERE name <> 'all';
+INSERT INTO leadroute.rule (name, priority, condition, team)
+	SELECT 'n ' || g, g, format('n > %s AND n < %s', g, 10000 + g), 'a' FROM generate_series(1, 1500) g;
+SELECT severity, rule, what, detail FROM leadroute.lint();
+DELETE FROM leadroute.rule WHERE name <> 'all';
+INSERT INTO leadroute.rule (name, priority, condition, team) SELECT 'zip ' || g, g, format('zip = %L', g), 'a' FROM generate_series(1, 150) g;
+INSERT INTO leadroute.rule (name, priority, condition, team)
+	SELECT 'first ' || n, 1000, format('zip IN (%s)', (SELECT string_agg(quote_literal(g), ', ') FROM generate_series(1, n) g)), 'b' FROM unnest('{90,110}'::integer[]) n;
 SELECT severity, rule, what, detail FROM leadroute.lint();
 
 DROP TABLE lead CASCADE;

@@ -1,0 +1,108 @@
+/*
+ * lint.h
+ *	  What is odd about a router's rules without being an error: what the parts
+ *	  of lint share.
+ *
+ *	lint.c			reading and compiling the rules, what is reported
+ *	lint_places.c	which rules are compared with which
+ *	lint_proof.c	proofs
+ */
+#ifndef LR_LINT_H
+#define LR_LINT_H
+
+#include "funcapi.h"
+
+#include "condition.h"
+#include "config.h"
+#include "rule_image.h"
+
+/* What is proved about a rule; each is worse than the one before. */
+typedef enum LrProof
+{
+	LR_PROVED_NOTHING,
+	LR_PROVED_FALLBACK,			/* gets what an equally wide rule passes on */
+	LR_PROVED_COVERED,			/* gets what a wider rule passes on */
+	LR_PROVED_UNREACHABLE,
+	LR_PROVED_CONTRADICTION		/* can never be true */
+} LrProof;
+
+typedef struct LrLintRule
+{
+	int			place;			/* in the order in which rules are tried */
+	int32		priority;
+	char	   *name;
+	char	   *condition;		/* NULL: every lead */
+	char	   *routed_table;	/* NULL: all */
+	char	   *team;			/* NULL: every member */
+	bool		computed;		/* the lead says which team or member: */
+	char	   *team_expr;		/* by one of these */
+	char	   *member_expr;
+	bool		staffed;
+	bool		next_rule;		/* overflow: next_rule */
+	bool		stops;			/* overflow: none */
+	char	   *written_by;
+	char	   *search_path;
+	LrRuleScope scope;
+	/* over the table that is being looked at */
+	bool		known;			/* it is for it, and the fields below are filled */
+	bool		can_raise;
+	bool		depends_on_writer;
+	bool		arms;			/* contains alternatives */
+	List	   *clauses;		/* implicit AND; NIL: every lead */
+	Bitmapset  *columns;
+	LrCondition *condition_says;	/* NULL: every lead */
+	/* over all tables so far */
+	bool		looked_at;
+	LrProof		proof;			/* what holds for all of them */
+	char	   *because;		/* names of rules */
+	char	   *broken;			/* error of its condition */
+	char	   *target_broken;	/* error of team_expr or member_expr */
+	struct LrLintRule *narrower;	/* of the same priority, tried before it */
+} LrLintRule;
+
+/* The rules of a router over one table. */
+typedef struct LrLint
+{
+	ReturnSetInfo *rsinfo;
+	LrRouter   *router;
+	TimestampTz now;
+	int			nrules;
+	LrLintRule **rule;
+	Relation	rel;
+	MemoryContext context;		/* of this table */
+	const LrImage *image;		/* of the known rules; ids: place + 1 */
+	List	  **by_column;		/* rules that stand nowhere in it, by column */
+	List	   *everywhere;		/* rules for every lead */
+	int			ncandidates;
+	LrLintRule **candidate;		/* room for all */
+	int		   *seen_by;		/* place of the rule that saw it last, + 1 */
+	int64		npairs;			/* compared so far, of all tables */
+	int			ncut;			/* rules not compared with all */
+} LrLint;
+
+/* In the order in which rules are tried. */
+extern int	lr_lint_order(const void *a, const void *b);
+
+/* Files the known rules of the table. */
+extern void lr_lint_file(LrLint *lint);
+
+/*
+ * Fills candidate: the known rules that may be true wherever this one is,
+ * earlier ones, or later ones of the same priority; in their order.  false:
+ * there have been too many comparisons.
+ */
+extern bool lr_lint_meet(LrLint *lint, LrLintRule *rule, bool later);
+
+/* Compares a rule with its candidates; false: not in every way. */
+extern bool lr_lint_compare(LrLint *lint, LrLintRule *rule);
+
+/*
+ * Notes in later candidates of the same priority that the rule, narrower than
+ * they are, is tried before them.
+ */
+extern void lr_lint_compare_names(LrLint *lint, LrLintRule *rule);
+
+/* Keeps the least that is proved for any of the tables. */
+extern void lr_lint_note(LrLintRule *rule, LrProof proof, char *because);
+
+#endif							/* LR_LINT_H */
