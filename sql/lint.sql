@@ -44,6 +44,8 @@ SELECT pg_temp.lint('country IS NULL', 'country IS NULL AND n IS NULL');
 \echo == by several together
 SELECT pg_temp.lint($$country = 'DE'$$, $$country = 'AT'$$, $$country IN ('AT', 'DE')$$);
 SELECT pg_temp.lint('n < 0', 'n > 100', $$country = 'FR'$$, 'vip AND (n < -5 OR n > 200)');
+-- one alternative says nothing of a single column
+SELECT pg_temp.lint('now() > at OR n = 7', 'amount BETWEEN 2 AND 5', $$now() > at OR (zip LIKE '9%' AND amount > 2 AND amount < 4)$$);
 \echo == equally wide: a fallback
 SELECT pg_temp.lint('', '');
 SELECT pg_temp.lint($$country = 'DE'$$, $$'DE' = country$$);

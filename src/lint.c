@@ -92,6 +92,29 @@ has_arms(List *clauses)
 	return false;
 }
 
+/*
+ * What each alternative says: rules may be a proof together, each of an
+ * alternative that the whole cannot be filed by.
+ */
+static List *
+analyse_arms(List *says, List *clauses)
+{
+	ListCell   *lc;
+	ListCell   *la;
+
+	foreach(lc, clauses)
+	{
+		if (!is_orclause(lfirst(lc)))
+			continue;
+		foreach(la, ((BoolExpr *) lfirst(lc))->args)
+		{
+			says = lappend(says, lr_condition_analyse((Expr *) lfirst(la)));
+			says = analyse_arms(says, make_ands_implicit((Expr *) lfirst(la)));
+		}
+	}
+	return says;
+}
+
 void
 lr_lint_note(LrLintRule *rule, LrProof proof, char *because)
 {
@@ -156,6 +179,7 @@ learn(LrLint *lint, LrLintRule *rule)
 	rule->clauses = NIL;
 	rule->columns = NULL;
 	rule->condition_says = NULL;
+	rule->arms_say = NIL;
 	rule->can_raise = rule->depends_on_writer = rule->arms = false;
 	check_target(lint, rule);
 	if (rule->condition == NULL)
@@ -185,6 +209,7 @@ learn(LrLint *lint, LrLintRule *rule)
 
 	MemoryContextSwitchTo(lint->context);
 	rule->condition_says = condition;
+	rule->arms_say = analyse_arms(NIL, clauses);
 	rule->clauses = (List *) copyObject(clauses);
 	rule->arms = has_arms(clauses);
 	pull_varattnos((Node *) rule->clauses, 1, &rule->columns);

@@ -51,6 +51,7 @@ typedef struct LrLintRule
 	List	   *clauses;		/* implicit AND; NIL: every lead */
 	Bitmapset  *columns;
 	LrCondition *condition_says;	/* NULL: every lead */
+	List	   *arms_say;		/* of LrCondition: each alternative by itself */
 	/* over all tables so far */
 	bool		looked_at;
 	LrProof		proof;			/* what holds for all of them */

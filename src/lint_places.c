@@ -240,22 +240,32 @@ meet_filing(const Look *look, const LrFiling *f)
 	}
 }
 
+static void
+meet_condition(const Look *look, const LrCondition *condition)
+{
+	ListCell   *lc;
+	ListCell   *lf;
+
+	foreach(lc, condition->choices)
+		foreach(lf, ((LrChoice *) lfirst(lc))->filings)
+			meet_filing(look, (LrFiling *) lfirst(lf));
+}
+
 bool
 lr_lint_meet(LrLint *lint, LrLintRule *rule, bool later)
 {
 	Look		look = {lint, rule, later};
 	int			column = -1;
 	ListCell   *lc;
-	ListCell   *lf;
 
 	lint->ncandidates = 0;
 	meet_list(&look, lint->everywhere);
 	while ((column = bms_next_member(rule->columns, column)) >= 0)
 		meet_list(&look, lint->by_column[column]);
 	if (rule->condition_says != NULL)
-		foreach(lc, rule->condition_says->choices)
-			foreach(lf, ((LrChoice *) lfirst(lc))->filings)
-				meet_filing(&look, (LrFiling *) lfirst(lf));
+		meet_condition(&look, rule->condition_says);
+	foreach(lc, rule->arms_say)
+		meet_condition(&look, (LrCondition *) lfirst(lc));
 	/* those who look from behind have been seen by the same rule */
 	for (column = 0; column < lint->ncandidates; column++)
 		lint->seen_by[lint->candidate[column]->place] = 0;
