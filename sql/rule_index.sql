@@ -78,6 +78,41 @@ INSERT INTO idx_lead (id, n) VALUES (45, 1), (46, 2), (47, 5), (48, 6);
 SELECT id, owner, idx_rule(id) FROM idx_lead WHERE id > 40 ORDER BY id;
 SELECT * FROM leadroute.verify();
 
+-- more kinds of places than an index has, at first, and after a merge of two that have them by themselves
+DELETE FROM leadroute.rule WHERE name <> 'all';
+SELECT format('CREATE TABLE idx_wide (id integer PRIMARY KEY, z integer, %s, owner text)', string_agg('c' || g || ' integer', ', ')) AS wide FROM generate_series(1, 399) g \gset
+:wide;
+SELECT leadroute.attach('idx_wide', 'owner', name => 'wide') IS NOT NULL AS attached;
+CREATE PROCEDURE idx_wide_leads() LANGUAGE plpgsql AS $$
+BEGIN
+	DELETE FROM idx_wide;
+	FOR i IN 1 .. 399 LOOP
+		EXECUTE format('INSERT INTO idx_wide (id, c%1$s, z) VALUES (%1$s, %1$s, 0), (-%1$s, %1$s, 1), (%1$s + 1000, -%1$s, 0), (-%1$s - 1000, -%1$s, 1)', i);
+	END LOOP;
+END $$;
+CREATE FUNCTION idx_wide_condition(g integer) RETURNS text LANGUAGE sql AS
+	$$ SELECT format('c%1$s = %1$s AND z = 0' || CASE WHEN g % 2 = 0 THEN ' OR c%1$s = -%1$s AND z = 1' ELSE '' END, g) $$;
+CREATE FUNCTION idx_wide_wrong(rules integer, OUT leads integer, OUT wrong integer) LANGUAGE sql AS
+	$$ SELECT count(*), count(*) FILTER (WHERE a.rule <> CASE WHEN w.id BETWEEN 1 AND rules THEN 'w' || w.id WHEN w.id % 2 = 0 AND w.id BETWEEN -1000 - rules AND -1001 THEN 'w' || -w.id - 1000 ELSE 'all' END)
+		FROM idx_wide w JOIN leadroute.assignment a ON a.routed_table = 'wide' AND a.lead_key = w.id::text AND a.is_current $$;
+INSERT INTO leadroute.rule (name, priority, routed_table, condition)
+	SELECT 'w' || g, 1, 'wide', idx_wide_condition(g) FROM generate_series(1, 200) g;
+CALL idx_wide_leads();
+SELECT * FROM idx_wide_wrong(200);
+INSERT INTO leadroute.rule (name, priority, routed_table, condition)
+	SELECT 'w' || g, 1, 'wide', idx_wide_condition(g) FROM generate_series(201, 399) g;
+CALL idx_wide_leads();
+SELECT * FROM idx_wide_wrong(399);
+ALTER TABLE idx_wide ADD c0 integer;
+CALL idx_wide_leads();
+SELECT * FROM idx_wide_wrong(399);
+DELETE FROM leadroute.rule WHERE name <> 'all';
+SELECT leadroute.detach('wide') IS NOT NULL AS detached;
+DROP TABLE idx_wide;
+DROP PROCEDURE idx_wide_leads();
+DROP FUNCTION idx_wide_condition(integer);
+DROP FUNCTION idx_wide_wrong(integer);
+
 SELECT leadroute.detach('idx') IS NOT NULL AS detached;
 DROP TABLE idx_lead;
 DROP FUNCTION idx_rule(integer);

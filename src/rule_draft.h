@@ -51,6 +51,7 @@ typedef struct LrDraftRule
 	const LrCondition *condition;	/* NULL: of an image, or not analysed */
 	const LrImage *image;		/* where it comes from; NULL: it is new */
 	const LrImageRule *from;
+	bool		unfiled;		/* of an image, and there is no room for it */
 	LrDraftChoice *choices;
 	LrDraftChoice *chosen;		/* NULL: in rest */
 } LrDraftRule;

@@ -32,17 +32,24 @@ row_of_image(const LrImage *image, const LrImageRule *from, LrRuleRow *row)
 	row->search_path = LR_IMAGE_TEXT(image, from->search_path);
 }
 
-/* rule NULL: it is left out. */
+/*
+ * Files a rule (NULL: left out) under one more place.  Images that had room
+ * for all kinds of places, each by itself, may have too many together: a rule
+ * that finds none is tried always, and evaluated, since its checks do not say
+ * what its places said.
+ */
 static void
 take_over(LrImageBuilder *b, LrDraftRule *rule, const LrFiling *f)
 {
-	if (rule == NULL)
+	if (rule == NULL || rule->unfiled)
 		return;
 	if (rule->choices == NULL)
 		rule->choices = (LrDraftChoice *) palloc0(sizeof(LrDraftChoice));
-	/* a base and its delta together may have too many */
-	if (!lr_draft_place(b, rule, rule->choices, f))
-		elog(ERROR, "too many kinds of places in a rule index");
+	if (lr_draft_place(b, rule, rule->choices, f))
+		return;
+	rule->unfiled = true;
+	rule->choices = NULL;
+	rule->flags |= LR_RULE_EVALUATE;
 }
 
 static void
