@@ -221,26 +221,42 @@ lr_binding_rule(LrBinding *b, const LrRuleRef *ref)
 	return bound;
 }
 
-/* One expression of a rule; NULL: there is none, or *broken says why. */
+/*
+ * One expression of a rule; NULL: there is none, or *broken says why.  Of one
+ * that is broken nothing is kept but the message: there may be as many as there
+ * are rules, where a column is gone.
+ */
 static LrExpr *
 compile(LrTable *table, LrBinding *b, const LrRule *rule, const char *text,
 		LrExprKind kind, const char *column, char **broken)
 {
 	Relation	rel;
+	MemoryContext context;
 	MemoryContext old;
 	LrExpr	   *expr;
 
 	if (text == NULL)
 		return NULL;
 	rel = table_open(table->relid, AccessShareLock);
-	old = MemoryContextSwitchTo(b->compiled);
+	context = AllocSetContextCreate(b->compiled, "leadroute condition",
+									ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(context);
 	expr = lr_compile_guarded(rel, text, kind, rule->written_by,
 							  rule->search_path,
 							  psprintf("%s of rule \"%s\"", column, rule->name),
 							  broken);
 	MemoryContextSwitchTo(old);
 	if (expr != NULL)
+	{
 		lr_generated_need(table, rel, expr);
+		b->compiled_size += MemoryContextMemAllocated(context, true);
+	}
+	else
+	{
+		*broken = MemoryContextStrdup(b->compiled, *broken);
+		b->compiled_size += GetMemoryChunkSpace(*broken);
+		MemoryContextDelete(context);
+	}
 	table_close(rel, AccessShareLock);
 	return expr;
 }
@@ -272,7 +288,7 @@ limit_compiled(LrBinding *b)
 	int			j;
 
 	if (b->compiled == NULL || b->pins > 0 ||
-		MemoryContextMemAllocated(b->compiled, false) < MAX_COMPILED)
+		b->compiled_size < MAX_COMPILED)
 		return;
 	for (layer = 0; layer < 2; layer++)
 		for (i = 0; i < groups(b, layer); i++)
@@ -283,6 +299,7 @@ limit_compiled(LrBinding *b)
 					group[j]->compiled = false;
 			}
 	MemoryContextReset(b->compiled);
+	b->compiled_size = 0;
 }
 
 /* ---------- binding ---------- */

@@ -65,6 +65,7 @@ struct LrBinding
 	LrRuleIndex *index;			/* the set's */
 	struct BoundRules *bound;
 	MemoryContext compiled;		/* of conditions */
+	Size		compiled_size;	/* bytes in it */
 };
 
 /*

@@ -341,6 +341,28 @@ retire_others(Oid dboid, int64 keep, dsm_handle *gone, int *ngone)
 	}
 }
 
+/*
+ * Retires images over other definitions of a table: what it was before ALTER
+ * TABLE, or in a transaction that was rolled back.  Lock held.
+ */
+static void
+retire_definitions(const LrShareKey *key, dsm_handle *gone, int *ngone)
+{
+	int			i;
+
+	for (i = 0; i < MAX_SHARED; i++)
+	{
+		Entry	   *entry = &directory->entry[i];
+
+		if (entry->used && !entry->retired && entry->dboid == MyDatabaseId &&
+			entry->key.incarnation == key->incarnation &&
+			entry->key.router == key->router &&
+			entry->key.table == key->table &&
+			entry->key.definition != key->definition)
+			gone[(*ngone)++] = retire(entry);
+	}
+}
+
 /* A free entry; those whose last reader is gone are.  Lock held. */
 static Entry *
 free_entry(void)
@@ -392,8 +414,8 @@ least_used(void)
 
 /*
  * Makes room for an image of a key: retires its former version, what former
- * installations of the extension have left, and, while the memory is not
- * enough, those that were used longest ago.  Fills in handles of segments to
+ * installations of the extension and former definitions of the table have
+ * left, and, while the memory is not enough, those that were used longest ago.  Fills in handles of segments to
  * be let go.  NULL: there is no room, or a newer one is there.
  */
 static Entry *
@@ -408,6 +430,7 @@ make_room(const LrShareKey *key, int64 version, uint64 size,
 	if (former != NULL)
 		gone[(*ngone)++] = retire(former);
 	retire_others(MyDatabaseId, key->incarnation, gone, ngone);
+	retire_definitions(key, gone, ngone);
 	while (memory_used() + size > (uint64) lr_rule_memory * 1024 * 1024)
 		gone[(*ngone)++] = retire(least_used());
 	entry = free_entry();

@@ -10,8 +10,9 @@
  *
  * Invariants
  * - Only what is committed is published, under the version it was read at.
- * - The directory has at most one current entry of a key; a newer version
- *	 retires the former one, whose entry stays until its last reader is gone.
+ * - The directory has at most one current entry of a router and a table; a
+ *	 newer version, or one over another definition of the table, retires the
+ *	 former one, whose entry stays until its last reader is gone.
  * - Nothing here makes an INSERT fail: where there is no room, no slot or no
  *	 memory, the session goes on with an image of its own, and says so once.
  * - The directory's lock is held for looking at it and changing it only; no
