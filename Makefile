@@ -2,7 +2,8 @@
 #
 #	make && make install	for the PostgreSQL of PG_CONFIG; needs its server headers
 #	make test				everything, on a throw-away server; installs what it needs
-#	make soak				test/t/036_chaos for LR_SOAK=600 seconds; LR_SEED=n repeats a run
+#	make soak				test/t/036_chaos for LR_SOAK=600 seconds (LR_SEED=n repeats a
+#							run), test/t/037_many_rules with LR_RULES=1000000
 #	make demo				a tour, on a throw-away server; KEEP=1 leaves psql open in it
 #	make installcheck		regress and isolation tests of what is installed
 #	make bench, test-matrix, dist
@@ -24,7 +25,7 @@ SCRIPTS_ONLY := test soak demo bench test-matrix dist
 test:
 	@test/bin/run
 soak:
-	@LR_SOAK=$${LR_SOAK:-600} ONLY=tap TESTS=036_chaos test/bin/run
+	@LR_SOAK=$${LR_SOAK:-600} LR_RULES=$${LR_RULES:-1000000} ONLY=tap TESTS="036_chaos 037_many_rules" test/bin/run
 demo:
 	@test/demo/run
 bench:

@@ -1,7 +1,8 @@
 # The plain truth about rules: for random sets of rules and random leads, the rule
-# that the journal names is the first one, in the documented order, whose condition
-# PostgreSQL itself finds true; a condition that raises for a lead is not true for
-# it.  Whatever finds the rule (an index, a cache, an overlay of a transaction's own
+# that the journal names is the first one, in the documented order, that is in force,
+# whose condition PostgreSQL itself finds true and whose percentage takes the lead
+# (the documented draw, computed in SQL); a condition that raises for a lead is not
+# true for it.  Whatever finds the rule (an index, a cache, an overlay of a transaction's own
 # changes) gives the same answer as a query, after every kind of change, in the
 # session that made it and in others.  See RuleGenerator.pm for what is random.
 #
@@ -23,7 +24,7 @@ use LeadrouteTest;
 use PostgreSQL::Test::Utils;
 use RuleGenerator
   qw(%COLUMN column_list pick chance whole literal focus lead condition @KIND columns_of
-  indexable_condition equality_condition text smaller);
+  indexable_condition equality_condition text smaller valid percent clock);
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -97,12 +98,37 @@ $node->safe_psql($db, qq(
 		END LOOP;
 		DEALLOCATE one;
 	END \$\$;
+	-- Where a lead falls for a rule with percent, as the README says: FNV-1a over the
+	-- text, then MurmurHash3's end.
+	CREATE FUNCTION draw(t text) RETURNS float8 LANGUAGE plpgsql IMMUTABLE AS \$\$
+	DECLARE
+		two64 CONSTANT numeric := 18446744073709551616;
+		two33 CONSTANT numeric := 8589934592;
+		h numeric := 14695981039346656037;
+		c bytea := convert_to(t, 'UTF8');
+		low integer;
+	BEGIN
+		FOR i IN 0 .. length(c) - 1 LOOP
+			low := mod(h, 256);
+			h := mod((h - low + (low # get_byte(c, i))) * 1099511628211, two64);
+		END LOOP;
+		FOR i IN 1 .. 3 LOOP
+			-- h ^ (h >> 33) changes the lower 33 bits alone
+			h := div(h, two33) * two33 + (mod(h, two33)::bigint # div(h, two33)::bigint);
+			h := CASE i WHEN 1 THEN mod(h * 18397679294719823053, two64) WHEN 2 THEN mod(h * 14181476777654086739, two64) ELSE h END;
+		END LOOP;
+		RETURN div(h, 2048) * 100 / 9007199254740992;
+	END \$\$;
 	-- The rule of each of these leads, none where none is true.
 	CREATE FUNCTION truth(tab text, low bigint, high bigint) RETURNS TABLE (id bigint, rule text) LANGUAGE sql AS \$\$
 		WITH ordered AS MATERIALIZED (
-			SELECT array_agg(name ORDER BY priority, condition IS NULL, name COLLATE "C") AS name,
-				array_agg(coalesce(condition, 'true') ORDER BY priority, condition IS NULL, name COLLATE "C") AS condition
-			FROM leadroute.rule WHERE enabled AND (routed_table IS NULL OR routed_table = tab))
+			SELECT array_agg(r.name ORDER BY priority, condition IS NULL, r.name COLLATE "C") AS name,
+				array_agg(CASE percent WHEN 100 THEN coalesce(condition, 'true')
+					ELSE format(E'(%s\\n)::boolean AND draw(%L || id) < %s', coalesce(condition, 'true'), concat(t.id, ' ', r.id, ' '), percent) END
+					ORDER BY priority, condition IS NULL, r.name COLLATE "C") AS condition
+			FROM leadroute.rule r JOIN leadroute.router t ON t.name = r.router
+			WHERE r.enabled AND (routed_table IS NULL OR routed_table = tab)
+				AND (valid IS NULL OR valid @> coalesce(nullif(current_setting('leadroute.test_clock'), '')::timestamptz, clock_timestamp())))
 		SELECT lead, (SELECT name[min(place)] FROM ordered)
 		FROM ordered, first_true(tab, condition, 1, cardinality(condition), low, high)
 		WHERE condition IS NOT NULL AND place IS NOT NULL GROUP BY lead;
@@ -134,21 +160,22 @@ $node->safe_psql($db, qq(
 		LEFT JOIN truth(tab, low, high) e USING (id) WHERE x.rule IS DISTINCT FROM e.rule;
 	\$\$;
 	-- Saves rules.  Those that are refused, although SQL takes the condition.
-	CREATE FUNCTION save(names text[], priorities integer[], enableds boolean[], tables text[], conditions text[]) RETURNS SETOF text LANGUAGE plpgsql AS \$\$
+	CREATE FUNCTION save(names text[], priorities integer[], enableds boolean[], tables text[], conditions text[], valids text[], percents numeric[])
+	RETURNS SETOF text LANGUAGE plpgsql AS \$\$
 	DECLARE
 		i integer;
 		message text;
 		tab text;
 	BEGIN
-		INSERT INTO leadroute.rule AS r (name, priority, enabled, routed_table, condition)
-			SELECT * FROM unnest(names, priorities, enableds, tables, conditions)
+		INSERT INTO leadroute.rule AS r (name, priority, enabled, routed_table, condition, valid, percent)
+			SELECT n, p, e, t, c, v::tstzrange, q FROM unnest(names, priorities, enableds, tables, conditions, valids, percents) u (n, p, e, t, c, v, q)
 			ON CONFLICT (router, name) DO UPDATE SET priority = EXCLUDED.priority, enabled = EXCLUDED.enabled,
-				routed_table = EXCLUDED.routed_table, condition = EXCLUDED.condition;
+				routed_table = EXCLUDED.routed_table, condition = EXCLUDED.condition, valid = EXCLUDED.valid, percent = EXCLUDED.percent;
 	EXCEPTION WHEN OTHERS THEN
 		IF cardinality(names) > 1 THEN
 			i := cardinality(names) / 2;
-			RETURN QUERY SELECT * FROM save(names[:i], priorities[:i], enableds[:i], tables[:i], conditions[:i]);
-			RETURN QUERY SELECT * FROM save(names[i + 1:], priorities[i + 1:], enableds[i + 1:], tables[i + 1:], conditions[i + 1:]);
+			RETURN QUERY SELECT * FROM save(names[:i], priorities[:i], enableds[:i], tables[:i], conditions[:i], valids[:i], percents[:i]);
+			RETURN QUERY SELECT * FROM save(names[i + 1:], priorities[i + 1:], enableds[i + 1:], tables[i + 1:], conditions[i + 1:], valids[i + 1:], percents[i + 1:]);
 			RETURN;
 		END IF;
 		message := sqlerrm;
@@ -202,15 +229,20 @@ sub new_name
 sub make_rule
 {
 	my ($style, $n) = @_;
+	my $scope = chance(0.15);
+	my $for_all = chance(0.05) && $style ne 'equal';
 	my $tree = $style eq 'equal' ? equality_condition($n, @names)
 	  : $style eq 'indexable' ? indexable_condition($kind, @names)
 	  : condition(pick(0, 0, 1, 1, 2, 3), @names);
 
 	return {
-		priority => $style eq 'equal' ? pick(10, 20) : pick(1, 1, 2, 3, 100, 100, -5),
+		# what takes all mostly comes late, between others of its priority
+		priority => $style eq 'equal' ? pick(10, 20) : $for_all ? pick(3, 100, 100, 100, 100) : pick(1, 1, 2, 3, 100, 100, -5),
 		enabled => chance(0.93),
 		table => chance(0.8) ? undef : pick('lead', 'part_lead'),
-		tree => chance(0.03) && $style ne 'equal' ? undef : $tree
+		valid => $scope && chance(0.6) ? valid() : undef,
+		percent => $scope && chance(0.6) ? percent() : 100,
+		tree => $for_all ? undef : $tree
 	};
 }
 
@@ -220,12 +252,14 @@ sub save_sql
 	my (%new) = @_;
 	my @name = sort keys %new;
 
-	return sprintf 'SELECT * FROM save(%s, ARRAY[%s]::integer[], ARRAY[%s]::boolean[], %s, %s)',
+	return sprintf 'SELECT * FROM save(%s, ARRAY[%s]::integer[], ARRAY[%s]::boolean[], %s, %s, %s, ARRAY[%s]::numeric[])',
 	  text_array(@name),
 	  join(',', map { $new{$_}{priority} } @name),
 	  join(',', map { $new{$_}{enabled} ? 'true' : 'false' } @name),
 	  text_array(map { $new{$_}{table} } @name),
-	  text_array(map { $new{$_}{tree} && text($new{$_}{tree}) } @name);
+	  text_array(map { $new{$_}{tree} && text($new{$_}{tree}) } @name),
+	  text_array(map { $new{$_}{valid} } @name),
+	  join(',', map { $new{$_}{percent} } @name);
 }
 
 sub save_rules
@@ -274,6 +308,9 @@ sub change_rules
 			'UPDATE leadroute.rule SET condition = NULL, routed_table = \'lead\' WHERE %s',
 			'UPDATE leadroute.rule SET name = name || \'x' . $next_rule++ . '\' WHERE %s',
 			'UPDATE leadroute.rule SET routed_table = NULL WHERE %s',
+			'UPDATE leadroute.rule SET valid = ' . literal(valid()) . ' WHERE %s',
+			'UPDATE leadroute.rule SET percent = ' . percent() . ' WHERE %s',
+			'UPDATE leadroute.rule SET percent = 100, valid = NULL WHERE %s',
 			'DELETE FROM leadroute.rule WHERE %1$s; SELECT \'\' FROM leadroute.rule WHERE false'), $some);
 	return 1;
 }
@@ -328,7 +365,8 @@ sub check
 
 	my ($low, $high, $stage) = stage_sql(@lead);
 	my $insert = insert_sql($table, $low, $high);
-	my @wrong = split /\n/, run($session, "$begin;\n$stage;\n$insert;\nSELECT * FROM compare('$table', $low, $high);\n$end");
+	my $clock = clock();
+	my @wrong = split /\n/, run($session, "$begin;\nSET LOCAL leadroute.test_clock = '$clock';\n$stage;\n$insert;\nSELECT * FROM compare('$table', $low, $high);\n$end");
 	my ($matched, $raised) = map { /^# (\d+) (\d+)/ } @wrong;
 	@wrong = grep { !/^#/ } @wrong;
 	$count{explained} += 4 if $insert =~ /compare_explain/;
@@ -336,7 +374,8 @@ sub check
 	$count{matched} += $matched;
 	$count{raised} += $raised;
 	return 1 if !@wrong;
-	report($session, $table, $lead[ (split /\|/, $wrong[0])[0] - $low ], @wrong);
+	my $id = (split /\|/, $wrong[0])[0];
+	report($session, { table => $table, clock => $clock, id => $id, lead => $lead[ $id - $low ] }, @wrong);
 	return 0;
 }
 
@@ -368,31 +407,35 @@ sub visible_rules
 	my %visible;
 
 	for my $line (split /\n/, run($session,
-			q(SELECT concat_ws('|', encode(convert_to(name, 'UTF8'), 'hex'), priority, enabled, coalesce(routed_table, '-'),
+			q(SELECT concat_ws('|', encode(convert_to(name, 'UTF8'), 'hex'), priority, enabled, coalesce(routed_table, '-'), coalesce(valid::text, '-'), percent,
 				translate(encode(convert_to(condition, 'UTF8'), 'base64'), E'\n', '')) FROM leadroute.rule WHERE enabled)))
 	{
-		my ($name, $priority, $enabled, $table, $base64) = split /\|/, $line;
+		my ($name, $priority, $enabled, $table, $valid, $percent, $base64) = split /\|/, $line;
 		my $condition = defined $base64 ? unpack('u', join '', map { chr(32 + length($_) * 3 / 4) . "$_\n" }
 			  map { tr|A-Za-z0-9+/=| -_`|r } unpack('(A60)*', $base64)) : undef;
 
 		$condition =~ s/\0+$// if defined $condition;
 		$visible{ pack('H*', $name) } = {
 			priority => $priority, enabled => 1, table => $table eq '-' ? undef : $table,
+			valid => $valid eq '-' ? undef : $valid, percent => $percent,
 			tree => defined $condition ? $tree{$condition} // { kind => 'leaf', text => $condition } : undef };
 	}
 	return %visible;
 }
 
-# The SQL of a case: these rules alone, this lead.
+# The SQL of a case: these rules alone, under the ids they have (a percentage draws
+# by them), this lead, at its time.
 sub case_sql
 {
-	my ($table, $lead, %some) = @_;
+	my ($case, %some) = @_;
+	my $lead = $case->{lead};
 	my @name = grep { !$COLUMN{$_}{generated} } sort keys %$lead;
+	my $row = '(' . join(', ', 'id', @name) . ') VALUES (' . join(', ', $case->{id}, @{$lead}{@name}) . ')';
 
-	return ("DELETE FROM leadroute.rule;\n" . save_sql(%some),
-		"INSERT INTO stage_lead (" . join(', ', 'id', @name) . ') VALUES (' . join(', ', 0, @{$lead}{@name}) . ");\n"
-		  . "INSERT INTO $table (" . join(', ', 'id', @name) . ') VALUES (' . join(', ', 0, @{$lead}{@name}) . ')',
-		"SELECT * FROM compare('$table', 0, 0)");
+	return (sprintf("SET leadroute.test_clock = '%s';\nDELETE FROM leadroute.rule WHERE name <> ALL (%s);\n%s",
+			$case->{clock}, text_array(sort keys %some), save_sql(%some)),
+		"INSERT INTO stage_lead $row;\nINSERT INTO $case->{table} $row",
+		"SELECT * FROM compare('$case->{table}', $case->{id}, $case->{id})");
 }
 
 # Whether a case fails by itself, without what has gone before.
@@ -409,25 +452,50 @@ sub fails
 	return @line > 1;
 }
 
+# Cases with one thing less of a rule, or of the lead.
+sub smaller_cases
+{
+	my ($case, %some) = @_;
+	my @less;
+
+	for my $name (sort keys %some)
+	{
+		my $rule = $some{$name};
+
+		push @less, [ $case, %some, $name => { %$rule, valid => undef } ] if defined $rule->{valid};
+		push @less, [ $case, %some, $name => { %$rule, percent => 100 } ] if $rule->{percent} < 100;
+		push @less, map { [ $case, %some, $name => { %$rule, tree => $_ } ] } smaller($rule->{tree}) if $rule->{tree};
+	}
+	for my $column (sort keys %{ $case->{lead} })
+	{
+		my %lead = %{ $case->{lead} };
+
+		next if $lead{$column} eq 'NULL';
+		delete $lead{$column};
+		push @less, [ { %$case, lead => \%lead }, %some ] if %lead;
+	}
+	return @less;
+}
+
 # Prints the wrong answers and the smallest case that still gives one.
 sub report
 {
-	my ($session, $table, $lead, @wrong) = @_;
+	my ($session, $case, @wrong) = @_;
 	my (undef, $expected, $got) = split /\|/, $wrong[0];
 	my $left = 300;
 	my %some;
 
 	%some = visible_rules($session);
-	fail_case(@wrong . " leads of $table have another rule than SQL finds; id|expected|found:",
+	fail_case(@wrong . " leads of $case->{table} have another rule than SQL finds; id|expected|found:",
 		join "\n", @wrong[ 0 .. ($#wrong < 9 ? $#wrong : 9) ]);
 	run($_, 'ROLLBACK') for sort keys %session;
-	if (!fails($session, case_sql($table, $lead, %some)))
+	if (!fails($session, case_sql($case, %some)))
 	{
 		diag('It does not fail with the same rules alone: what went before matters.');
 		return;
 	}
 	my %pair = map { $_ => $some{$_} } grep { index("$expected$got", $_) >= 0 } keys %some;
-	%some = %pair if %pair && fails($session, case_sql($table, $lead, %pair));
+	%some = %pair if %pair && fails($session, case_sql($case, %pair));
   AGAIN:
 	while ($left > 0)
 	{
@@ -440,33 +508,20 @@ sub report
 			{
 				my %less = %some;
 				delete @less{@out};
-				next if !%less || $left-- < 0 || !fails($session, case_sql($table, $lead, %less));
+				next if !%less || $left-- < 0 || !fails($session, case_sql($case, %less));
 				%some = %less;
 				next AGAIN;
 			}
 		}
-		for my $name (sort keys %some)
+		for my $smaller (smaller_cases($case, %some))
 		{
-			for my $tree ($some{$name}{tree} ? smaller($some{$name}{tree}) : ())
-			{
-				my %less = (%some, $name => { %{ $some{$name} }, tree => $tree });
-				next if $left-- < 0 || !fails($session, case_sql($table, $lead, %less));
-				%some = %less;
-				next AGAIN;
-			}
-		}
-		for my $column (sort keys %$lead)
-		{
-			my %less = %$lead;
-			next if $lead->{$column} eq 'NULL';
-			delete $less{$column};
-			next if $left-- < 0 || !%less || !fails($session, case_sql($table, \%less, %some));
-			$lead = \%less;
+			next if $left-- < 0 || !fails($session, case_sql(@$smaller));
+			($case, %some) = @$smaller;
 			next AGAIN;
 		}
 		last;
 	}
-	diag("The smallest case:\n" . join ";\n", map { substr($_, 0, 3000) } case_sql($table, $lead, %some));
+	diag("The smallest case:\n" . join ";\n", map { substr($_, 0, 3000) } case_sql($case, %some));
 	return;
 }
 
@@ -483,7 +538,11 @@ sub step
 	{
 		my ($who, $asks) = chance(0.5) ? ('main', 'main') : ('other', 'main');
 
-		return change_rules($who) && check($asks, 0, $n);
+		return 0 if !change_rules($who) || !check($asks, 0, $n);
+		return 1 if chance(0.6);
+		# what is no rule makes a new version of the router too
+		run($who, 'UPDATE leadroute.member SET joined_at = now() WHERE name = \'anna\'');
+		return check($asks, 0, $n);
 	}
 	# its own changes, some of them rolled back, and then all or nothing
 	if ($form < 8)
@@ -561,7 +620,7 @@ sub play
 	@names = focus();
 	@names = (pick(qw(t tn i4 i8 vc ch nu)), @names) if $style eq 'equal';
 	# many rules that an index keeps side by side
-	$kind = $style eq 'indexable' && chance(0.5) ? pick(@KIND, 'between', 'prefix') : undef;
+	$kind = $style eq 'indexable' && chance(0.5) ? pick(@KIND) : undef;
 	($n, @names) = (whole(20, 80), pick(columns_of($kind)), chance(0.4) ? pick(columns_of($kind)) : ()) if $kind;
 	@names = grep { !$seen{$_}++ } @names;
 	run('main', 'DELETE FROM leadroute.rule');

@@ -6,6 +6,8 @@
 #	my $tree = condition($depth, @names);	a condition as a tree
 #	print text($tree);						... and as SQL
 #	for my $smaller (smaller($tree)) ...	trees with something left out
+#	valid(), percent(), clock()				when a rule is in force, what it takes of
+#											the leads; the time ('': the real one)
 #
 # Everything comes from rand(), so the same srand() gives the same.  Values come
 # from short lists, so that conditions hit: NULLs, extremes, numbers that differ
@@ -22,7 +24,7 @@ use Exporter 'import';
 
 our @EXPORT_OK = qw(%COLUMN column_list pick chance whole literal focus lead
   condition @KIND columns_of
-  indexable_condition equality_condition text smaller);
+  indexable_condition equality_condition text smaller valid percent clock);
 
 # Texts; bytes of UTF-8.
 my @text = (
@@ -32,7 +34,8 @@ my @text = (
 	"a\xcc\x88b", "\xc3\x84b", "\xc3\x9f", 'ss', 'SS', "\xc3\xa9", "e\xcc\x81",
 	'e', 'z', 'Z', '10', '9', '010', '1', 'true', '2020-01-01', '%', '_', '\\',
 	"ab\xf4\x8f\xbf\xbf", "\xf0\x9f\x98\x80", "\xc4\xb0", "\xc4\xb1", 'x' x 300,
-	'aa', 'aaa', 'y', "\x7f");
+	'aa', 'aaa', 'y', "\x7f", 'abcd', 'abcde', 'abcdef', 'abcxef', 'abdef',
+	"abc\xc3\xa4f", 'ABCDEF', 'b' x 40);
 my @short = grep { length($_) <= 4 } @text;
 my @pattern = (
 	'', '%', '_', 'a%', 'ab%', 'Ab%', 'ab_', 'a_b', 'a\\_b', 'a\\_b%', 'a\\%b',
@@ -438,16 +441,17 @@ sub prefix_term
 	my ($name, $c) = @_;
 	my $value = pick(@{ $c->{pool} });
 	my @char = $value =~ /[\x00-\x7f]|[\xc0-\xff][\x80-\xbf]+/g;
-	my $prefix = join '', @char[ 0 .. int(rand(@char + 1)) - 1 ];
+	my $prefix = join '', @char[ 0 .. (chance(0.05) ? -1 : chance(0.4) ? $#char : int(rand(@char))) ];
 
 	return leaf("starts_with($name, " . literal($prefix) . ')') if chance(0.2);
 	$prefix =~ s/([%_\\])/\\$1/g;
 	return leaf("$name LIKE " . literal($prefix . pick('%', '%', '%', '%%', '_%', '%b', '_', '')));
 }
 
-our @KIND = qw(comparison list between prefix null bool);
+our @KIND = qw(comparison list between between prefix prefix prefix null bool);
 
-# Columns of which a round of one kind of terms may be made.
+# Columns of which a round of one kind of terms may be made (prefix: that an index
+# can answer).
 sub columns_of
 {
 	my ($kind) = @_;
@@ -455,7 +459,7 @@ sub columns_of
 	return grep {
 		my $c = $COLUMN{$_};
 		$c->{class} ne 'odd' && !$c->{generated}
-		  && ($kind ne 'prefix' || $c->{class} eq 'text') && ($kind ne 'bool' || $c->{class} eq 'bool')
+		  && ($kind ne 'prefix' || $_ =~ /^(t|tc|tl|vc|dt)$/) && ($kind ne 'bool' || $c->{class} eq 'bool')
 	} sort keys %COLUMN;
 }
 
@@ -512,6 +516,28 @@ sub equality_condition
 	return $equal if !@others || chance(0.4);
 	return { kind => 'and', child => [ $equal, indexable_term(undef, @others) ] };
 }
+
+# ---------- when and how many ----------
+
+# Times that differ by the least there is.
+my @time = map { "2030-01-0$_+00" } '1 00:00', '1 00:00:00.000001', '1 23:59:59.999999', '2 00:00', '3 12:00';
+
+sub clock { return pick('', @time) }
+
+# A range with at least a moment in it: an empty one is refused.
+sub valid
+{
+	my @i = sort { $a <=> $b } whole(0, $#time), whole(0, $#time);
+	my ($low, $high) = @time[@i];
+
+	return "[$low,$high]" if $i[0] == $i[1];
+	$low = pick('', '', '-infinity', 'infinity') if chance(0.3);
+	$high = pick('', 'infinity') if $low eq 'infinity' || chance(0.3);
+	return "[$low,$high]" if $low eq 'infinity';
+	return pick('[', '(') . "$low,$high" . pick(')', ']');
+}
+
+sub percent { return pick(0, 0.5, 5, 30, 50, 50, 73.25, 99.9) }
 
 # ---------- trees ----------
 
