@@ -1,6 +1,7 @@
 /*
  * verify.c
- *	  Do lead tables, journal and shared memory agree?
+ *	  Do lead tables, journal and shared memory agree?  And what to do about
+ *	  leads that are in the journal alone.
  */
 #include "postgres.h"
 
@@ -27,6 +28,7 @@
 #include "scan.h"
 
 PG_FUNCTION_INFO_V1(lr_verify);
+PG_FUNCTION_INFO_V1(lr_release_missing);
 
 static void
 disagree(ReturnSetInfo *rsinfo, const char *what, const char *router,
@@ -269,11 +271,17 @@ owning_member(LrTable *table, const LrFacts *facts)
 	return m;
 }
 
-/* A lead and its current row, either of which may be missing. */
+/*
+ * Gets a lead and its current row, either of which may be missing, in a context
+ * that is reset afterwards.
+ */
+typedef void (*PairFn) (LrTable *table, const Side *lead, const Side *journal,
+						void *arg);
+
 static void
-verify_lead(LrTable *table, const Side *lead, const Side *journal,
-			ReturnSetInfo *rsinfo)
+verify_lead(LrTable *table, const Side *lead, const Side *journal, void *arg)
 {
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) arg;
 	char	   *subject = psprintf("%s %s", table->name,
 								   lead != NULL ? lead->key : journal->key);
 	LrFacts		facts;
@@ -308,15 +316,43 @@ verify_lead(LrTable *table, const Side *lead, const Side *journal,
 			 facts.owner);
 }
 
+/* Settings under which keys as SQL writes them are canonical; to be ended. */
+static int
+canonical_settings(void)
+{
+	static const struct
+	{
+		const char *name;
+		const char *value;
+	}			canonical[] = {
+		/* see lr_canonical_output */
+		{"DateStyle", "ISO, YMD"},
+		{"TimeZone", "UTC"},
+		{"IntervalStyle", "postgres"},
+		{"extra_float_digits", "1"},
+		{"bytea_output", "hex"},
+	};
+	int			nest = NewGUCNestLevel();
+	int			i;
+
+	for (i = 0; i < (int) lengthof(canonical); i++)
+		(void) set_config_option(canonical[i].name, canonical[i].value,
+								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
+	return nest;
+}
+
 static void
-verify_table(LrTable *table, ReturnSetInfo *rsinfo)
+compare_leads(LrTable *table, PairFn pair, void *arg)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "leadroute verify",
 												  ALLOCSET_DEFAULT_SIZES);
+	int			nest = canonical_settings();
 	Side		lead;
 	Side		journal;
 
+	PushActiveSnapshot(GetLatestSnapshot());
 	open_side(&lead, table,
 			  psprintf("SELECT (%s) COLLATE \"C\", lr_lead FROM %s AS lr_lead ORDER BY 1",
 					   key_sql(table), lr_lead_relation(table)));
@@ -335,8 +371,8 @@ verify_table(LrTable *table, ReturnSetInfo *rsinfo)
 		int			order = lead.key == NULL ? 1 : journal.key == NULL ? -1 :
 			strcmp(lead.key, journal.key);
 
-		verify_lead(table, order <= 0 ? &lead : NULL,
-					order >= 0 ? &journal : NULL, rsinfo);
+		pair(table, order <= 0 ? &lead : NULL, order >= 0 ? &journal : NULL,
+			 arg);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 		if (order <= 0)
@@ -352,6 +388,8 @@ verify_table(LrTable *table, ReturnSetInfo *rsinfo)
 	}
 	SPI_cursor_close(lead.portal);
 	SPI_cursor_close(journal.portal);
+	PopActiveSnapshot();
+	AtEOXact_GUC(false, nest);
 	MemoryContextDelete(context);
 }
 
@@ -377,19 +415,7 @@ verify_tables(ReturnSetInfo *rsinfo)
 	LrScan		scan;
 	List	   *names = NIL;
 	ListCell   *lc;
-	int			nest = NewGUCNestLevel();
 
-	/* canonical keys, see lr_canonical_output */
-	(void) set_config_option("DateStyle", "ISO, YMD", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("TimeZone", "UTC", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("IntervalStyle", "postgres", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("extra_float_digits", "1", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("bytea_output", "hex", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
 	lr_scan_begin(&scan, "routed_table", NULL, NULL, NULL);
 	while (lr_scan_next(&scan))
 		names = lappend(names, lr_scan_text(&scan, "name"));
@@ -416,14 +442,9 @@ verify_tables(ReturnSetInfo *rsinfo)
 			disagree(rsinfo, "foreign partition", table->router, table->name,
 					 NULL, foreign);
 		else
-		{
-			PushActiveSnapshot(GetLatestSnapshot());
-			verify_table(table, rsinfo);
-			PopActiveSnapshot();
-		}
+			compare_leads(table, verify_lead, rsinfo);
 		lr_table_unpin(table);
 	}
-	AtEOXact_GUC(false, nest);
 }
 
 /* No transaction but our own holds anything; *last_id: the last id given out. */
@@ -499,4 +520,75 @@ lr_verify(PG_FUNCTION_ARGS)
 	SPI_finish();
 	lr_resign(&rights);
 	return (Datum) 0;
+}
+
+/* ---------- leads that are gone ---------- */
+
+/* Keys that are in the journal and not in the table. */
+typedef struct Missing
+{
+	List	   *keys;
+	MemoryContext context;
+} Missing;
+
+static void
+note_missing(LrTable *table, const Side *lead, const Side *journal, void *arg)
+{
+	Missing    *missing = (Missing *) arg;
+	MemoryContext old;
+
+	if (lead != NULL)
+		return;
+	old = MemoryContextSwitchTo(missing->context);
+	missing->keys = lappend(missing->keys, pstrdup(journal->key));
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * The table is locked against writers, so nobody else has anything to do with
+ * these keys.
+ */
+Datum
+lr_release_missing(PG_FUNCTION_ARGS)
+{
+	LrTable    *table;
+	Missing		missing = {NIL, CurrentMemoryContext};
+	LrRights	rights;
+	ListCell   *lc;
+	char	   *foreign;
+	int64		released = 0;
+	int			nest;
+
+	lr_require_preload();
+	table = lr_table_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+						  ShareRowExclusiveLock);
+	if ((foreign = foreign_partition(table)) != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("partition \"%s\" of table \"%s\" is a foreign table",
+						foreign, table->name),
+				 errdetail("Its leads are stored and changed somewhere else.")));
+	lr_journal_flush();
+	CommandCounterIncrement();
+	nest = NewGUCNestLevel();
+	/* a lead that a policy hides is not gone: an error instead */
+	(void) set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	lr_become_owner(&rights);
+	SPI_connect();
+	compare_leads(table, note_missing, &missing);
+	SPI_finish();
+	lr_resign(&rights);
+	AtEOXact_GUC(false, nest);
+	foreach(lc, missing.keys)
+	{
+		LrCurrent	current;
+
+		CHECK_FOR_INTERRUPTS();
+		released += lr_outcome_end(table, (char *) lfirst(lc), &current,
+								   LR_EVENT_DELETED);
+	}
+	lr_journal_flush();
+	lr_table_unpin(table);
+	PG_RETURN_INT64(released);
 }

@@ -74,6 +74,7 @@ INSERT INTO expected VALUES
 	('pause(member text, until timestamp with time zone DEFAULT ''infinity''::timestamp with time zone, reason text DEFAULT NULL::text, team text DEFAULT NULL::text)', 'void', 'plpgsql volatile'),
 	('prune_config(router text, config jsonb, must boolean)', 'boolean', 'plpgsql volatile'),
 	('rebuild()', 'bigint', 'c volatile'),
+	('release_missing(lead_table text)', 'bigint', 'c volatile strict'),
 	('release_table(lead_table text)', 'bigint', 'c volatile'),
 	('require_preload()', 'void', 'c volatile PUBLIC'),
 	('resume(member text, team text DEFAULT NULL::text)', 'void', 'plpgsql volatile'),
