@@ -49,86 +49,63 @@ lr_row_columns(TupleDesc desc, int n, LrColumn *columns)
 	}
 }
 
-/* Bytes of a varlena as it is stored; *shortened: with a short header. */
-static inline Size
-stored_size(const LrColumn *column, Datum value, bool *shortened)
-{
-	Pointer		p = DatumGetPointer(value);
-
-	Assert(!VARATT_IS_EXTERNAL(p) && !VARATT_IS_COMPRESSED(p));
-	*shortened = VARATT_IS_1B(p) ||
-		(column->may_be_short && VARATT_CAN_MAKE_SHORT(p));
-	if (!*shortened)
-		return VARSIZE(p);
-	return VARATT_IS_1B(p) ? VARSIZE_1B(p) : VARATT_CONVERTED_SHORT_SIZE(p);
-}
-
-/* Where data of these columns ends, if it begins at an aligned place. */
+/* More than the row takes: the columns' widths and room to align each. */
 static Size
-data_size(const LrColumn *columns, int n, Datum *values, const bool *nulls)
+enough(const LrColumn *columns, int n, Datum *values, const bool *nulls)
 {
-	Size		size = 0;
+	Size		size = n * 2 * sizeof(Datum);
 	int			i;
 
 	for (i = 0; i < n; i++)
-	{
-		bool		shortened;
-		Size		bytes;
-
-		if (nulls[i])
-			continue;
-		if (columns[i].length > 0)
-		{
-			size = TYPEALIGN(columns[i].align, size) + columns[i].length;
-			continue;
-		}
-		bytes = stored_size(&columns[i], values[i], &shortened);
-		if (!shortened)
-			size = TYPEALIGN(columns[i].align, size);
-		size += bytes;
-	}
+		if (columns[i].length < 0 && !nulls[i])
+			size += VARSIZE_ANY(DatumGetPointer(values[i]));
 	return size;
 }
 
 static inline char *
-put_by_value(char *at, int length, Datum value)
+put_by_value(char *at, const LrColumn *column, Datum value)
 {
-	switch (length)
+	at = (char *) TYPEALIGN(column->align, at);
+	switch (column->length)
 	{
-		case 1:
-			*at = DatumGetChar(value);
-			break;
-		case 2:
-			*(int16 *) at = DatumGetInt16(value);
-			break;
+		case 8:
+			*(Datum *) at = value;
+			return at + 8;
 		case 4:
 			*(int32 *) at = DatumGetInt32(value);
-			break;
+			return at + 4;
+		case 2:
+			*(int16 *) at = DatumGetInt16(value);
+			return at + 2;
 		default:
-			*(Datum *) at = value;
-			break;
+			*at = DatumGetChar(value);
+			return at + 1;
 	}
-	return at + length;
 }
 
 static inline char *
 put_varlena(char *at, const LrColumn *column, Datum value)
 {
 	Pointer		p = DatumGetPointer(value);
-	bool		shortened;
-	Size		bytes = stored_size(column, value, &shortened);
+	Size		bytes;
 
-	if (!shortened)
+	Assert(!VARATT_IS_EXTERNAL(p) && !VARATT_IS_COMPRESSED(p));
+	if (VARATT_IS_1B(p))
 	{
-		at = (char *) TYPEALIGN(column->align, at);
+		bytes = VARSIZE_1B(p);
 		memcpy(at, p, bytes);
 	}
-	else if (VARATT_IS_1B(p))
-		memcpy(at, p, bytes);
-	else
+	else if (column->may_be_short && VARATT_CAN_MAKE_SHORT(p))
 	{
+		bytes = VARATT_CONVERTED_SHORT_SIZE(p);
 		SET_VARSIZE_SHORT(at, bytes);
 		memcpy(at + 1, VARDATA(p), bytes - 1);
+	}
+	else
+	{
+		at = (char *) TYPEALIGN(column->align, at);
+		bytes = VARSIZE(p);
+		memcpy(at, p, bytes);
 	}
 	return at + bytes;
 }
@@ -141,7 +118,6 @@ lr_row_form(const LrColumn *columns, int n, Datum *values, const bool *nulls)
 	bool		has_null = false;
 	bool		has_varlena = false;
 	Size		head = SizeofHeapTupleHeader;
-	Size		length;
 	char	   *at;
 	int			i;
 
@@ -152,21 +128,11 @@ lr_row_form(const LrColumn *columns, int n, Datum *values, const bool *nulls)
 	if (has_null)
 		head += BITMAPLEN(n);
 	head = MAXALIGN(head);
-	length = head + data_size(columns, n, values, nulls);
 
-	/* zeroed: gaps between columns and the bitmap */
-	row = (HeapTuple) palloc0(HEAPTUPLESIZE + length);
-	row->t_data = header = (HeapTupleHeader) ((char *) row + HEAPTUPLESIZE);
-	row->t_len = length;
-	ItemPointerSetInvalid(&row->t_self);
-	row->t_tableOid = InvalidOid;
-	HeapTupleHeaderSetDatumLength(header, length);
-	HeapTupleHeaderSetTypeId(header, RECORDOID);
-	HeapTupleHeaderSetTypMod(header, -1);
-	ItemPointerSetInvalid(&header->t_ctid);
-	HeapTupleHeaderSetNatts(header, n);
-	header->t_hoff = head;
-
+	/* zeroed: the bitmap and the gaps between columns */
+	row = (HeapTuple) palloc0(HEAPTUPLESIZE + head +
+							  enough(columns, n, values, nulls));
+	header = (HeapTupleHeader) ((char *) row + HEAPTUPLESIZE);
 	at = (char *) header + head;
 	for (i = 0; i < n; i++)
 	{
@@ -175,16 +141,25 @@ lr_row_form(const LrColumn *columns, int n, Datum *values, const bool *nulls)
 		if (has_null)
 			header->t_bits[i >> 3] |= 1 << (i & 7);
 		if (columns[i].length > 0)
-			at = put_by_value((char *) TYPEALIGN(columns[i].align, at),
-							  columns[i].length, values[i]);
+			at = put_by_value(at, &columns[i], values[i]);
 		else
 		{
 			at = put_varlena(at, &columns[i], values[i]);
 			has_varlena = true;
 		}
 	}
+
+	row->t_data = header;
+	row->t_len = at - (char *) header;
+	ItemPointerSetInvalid(&row->t_self);
+	row->t_tableOid = InvalidOid;
+	HeapTupleHeaderSetDatumLength(header, row->t_len);
+	HeapTupleHeaderSetTypeId(header, RECORDOID);
+	HeapTupleHeaderSetTypMod(header, -1);
+	ItemPointerSetInvalid(&header->t_ctid);
+	HeapTupleHeaderSetNatts(header, n);
 	header->t_infomask = (has_null ? HEAP_HASNULL : 0) |
 		(has_varlena ? HEAP_HASVARWIDTH : 0);
-	Assert(at == (char *) header + length);
+	header->t_hoff = head;
 	return row;
 }
