@@ -22,6 +22,8 @@
 
 #include "access/brin.h"
 #include "access/brin_page.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
 #include "storage/bufmgr.h"
 #include "storage/predicate.h"
 
