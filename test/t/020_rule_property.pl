@@ -157,7 +157,13 @@ $node->safe_psql($db, qq(
 		SELECT concat_ws('|', x.id, coalesce(quote_literal(e.rule), 'none'), coalesce(quote_literal(x.rule), 'explained as none'))
 		FROM (SELECT l.id, (SELECT tried->>'rule' FROM leadroute.explain(tab, l.id::text, 'json') said, jsonb_array_elements(said::jsonb->'rules') tried
 				WHERE tried->>'result' = 'matches') AS rule FROM stage_lead l WHERE l.id BETWEEN low AND high) x
-		LEFT JOIN truth(tab, low, high) e USING (id) WHERE x.rule IS DISTINCT FROM e.rule;
+		LEFT JOIN truth(tab, low, high) e USING (id) WHERE x.rule IS DISTINCT FROM e.rule
+		UNION ALL
+		-- what is not true has a part that is not
+		SELECT concat_ws('|', l.id, 'a part of ' || quote_literal(tried->>'rule') || ' that is not true', 'explained as none')
+		FROM stage_lead l, leadroute.explain(tab, l.id::text, 'json', rules => 1000) said, jsonb_array_elements(said::jsonb->'rules') tried
+		WHERE l.id BETWEEN low AND high AND tried->>'result' IN ('no match', 'ruled out by the index')
+			AND NOT jsonb_path_exists(tried, '\$.parts[*].is ? (@ == "false" || @ == "null" || @ == "error")');
 	\$\$;
 	-- Saves rules.  Those that are refused, although SQL takes the condition.
 	CREATE FUNCTION save(names text[], priorities integer[], enableds boolean[], tables text[], conditions text[], valids text[], percents numeric[])
