@@ -52,6 +52,15 @@ SELECT leadroute.explain_lead('lead', '{"id": 7, "mail": "hans@x.de"}');
 \echo '== without its key; the first rules only'
 SELECT leadroute.explain_lead('lead', '{"mail": "hans@x.de", "open": false}', rules => 3, members => 1);
 SELECT leadroute.explain_lead('lead', '{"mail": "hans@x.de"}', rule => 'some');
+BEGIN;
+UPDATE leadroute.rule SET percent = 99.999 WHERE name = 'some';
+SELECT leadroute.explain_lead('lead', '{"mail": "hans@x.de"}', rule => 'some');
+SELECT leadroute.explain_lead('lead', '{"mail": "hans@x.de", "id": 7}', rule => 'some');
+DELETE FROM leadroute.rule;
+INSERT INTO leadroute.rule (name, method) VALUES ('by chance', 'random');
+SELECT leadroute.explain_lead('lead', '{"id": 7}');
+SELECT regexp_replace(e, 'assigned to ".*"', 'assigned to somebody') FROM leadroute.explain_lead('lead', '{}') e WHERE e ~ 'Result';
+ROLLBACK;
 \echo '== one rule: each part; one that comes later, that is disabled, for another table'
 SELECT leadroute.explain_lead('lead', '{"id": 7, "mail": "info@x.de", "country": "AT"}', rule => 'prefix');
 SELECT leadroute.explain_lead('lead', '{"id": 7, "n": 17}', rule => 'later');
