@@ -239,16 +239,39 @@ count_argument(FunctionCallInfo fcinfo, int arg, const char *name)
 	return n;
 }
 
+/* The lead's row, and what the caller may see of it; acts as the owner now. */
+static void
+fetch_lead(LrExplain *x, FunctionCallInfo fcinfo, LrRights *rights)
+{
+	Oid			caller = GetUserId();
+	char	   *key;
+
+	if (x->is_new)
+	{
+		lr_lead_become(x->table, true, rights);
+		x->row = lr_new_lead(x->table, PG_GETARG_JSONB_P(1), caller,
+							 &x->not_computed);
+		return;
+	}
+	key = lr_key_argument(fcinfo, 1);
+	require_visible(x->table, key);
+	x->visible = visible_columns(x->table);
+	lr_lead_become(x->table, true, rights);
+	x->row = lr_lead_fetch(x->table, key, false);
+	if (x->row == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("lead table \"%s\" has no lead %s", x->table->name, key)));
+}
+
 /* lead_table, the lead, format, rules, rule, members, timings. */
 static Datum
 explain(FunctionCallInfo fcinfo, bool is_new)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	Oid			caller = GetUserId();
 	LrExplain	x;
 	LrOutput	out;
 	LrRights	rights;
-	char	   *key = NULL;
 	int			i;
 
 	lr_require_preload();
@@ -270,29 +293,23 @@ explain(FunctionCallInfo fcinfo, bool is_new)
 	lr_output_begin(&out, rsinfo, is_json(text_to_cstring(PG_GETARG_TEXT_PP(2))));
 	x.table = lr_table_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)),
 							AccessShareLock);
-	if (!is_new)
-		key = lr_key_argument(fcinfo, 1);
-	SPI_connect();
-	if (!is_new)
+	PG_TRY();
 	{
-		require_visible(x.table, key);
-		x.visible = visible_columns(x.table);
+		SPI_connect();
+		fetch_lead(&x, fcinfo, &rights);
+		lr_settle_prepared(lr_database());
+		decide(&x);
+		write_all(&out, &x);
+		SPI_finish();
+		lr_resign(&rights);
 	}
-	lr_lead_become(x.table, true, &rights);
-	lr_settle_prepared(lr_database());
-	x.row = is_new ?
-		lr_new_lead(x.table, PG_GETARG_JSONB_P(1), caller, &x.not_computed) :
-		lr_lead_fetch(x.table, key, false);
-	if (x.row == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("lead table \"%s\" has no lead %s", x.table->name, key)));
-	decide(&x);
-	write_all(&out, &x);
-	lr_binding_unpin(x.binding);
-	SPI_finish();
-	lr_resign(&rights);
-	lr_table_unpin(x.table);
+	PG_FINALLY();
+	{
+		if (x.binding != NULL)
+			lr_binding_unpin(x.binding);
+		lr_table_unpin(x.table);
+	}
+	PG_END_TRY();
 	return (Datum) 0;
 }
 

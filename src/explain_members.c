@@ -92,6 +92,23 @@ measure_words(char method, const LrCandidate *c)
 	}
 }
 
+/* The same for programs: what the measures of its members are. */
+static const char *
+measured(char method)
+{
+	switch (method)
+	{
+		case LR_METHOD_LEAST_LOADED:
+			return "load ratio";
+		case LR_METHOD_LONGEST_IDLE:
+			return "decisions since the last lead";
+		case LR_METHOD_RANDOM:
+			return "draw";
+		default:
+			return "credit";
+	}
+}
+
 static void
 put_member(LrOutput *out, const LrTrial *trial, int i)
 {
@@ -202,6 +219,7 @@ lr_explain_members(LrOutput *out, const LrExplain *x, const LrTrial *trial)
 				"every member", lr_method_word(trial->rule->method),
 				pick->candidates, team->n,
 				team->n == 1 ? "member" : "members");
+	lr_put_text(out, "measured", measured(trial->rule->method));
 	lr_put_int(out, "candidates", pick->candidates);
 	lr_open(out, "members", true);
 	for (i = 0; i < team->n; i++)

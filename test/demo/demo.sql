@@ -155,6 +155,12 @@ SELECT leadroute.why('leads', :lead);
 \echo
 \set ECHO queries
 SELECT leadroute.explain('leads', :lead);
+\set ECHO none
+\echo
+\echo '-- And for a lead that does not exist:'
+\echo
+\set ECHO queries
+SELECT leadroute.explain_lead('leads', '{"id": 99999, "country": "US", "employees": 2000}', timings => true);
 
 \set ECHO none
 \pset format aligned
