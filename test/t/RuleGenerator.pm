@@ -441,7 +441,7 @@ sub prefix_term
 	my ($name, $c) = @_;
 	my $value = pick(@{ $c->{pool} });
 	my @char = $value =~ /[\x00-\x7f]|[\xc0-\xff][\x80-\xbf]+/g;
-	my $prefix = join '', @char[ 0 .. (chance(0.05) ? -1 : chance(0.4) ? $#char : int(rand(@char))) ];
+	my $prefix = join '', @char[ 0 .. (!@char || chance(0.05) ? -1 : chance(0.4) ? $#char : int(rand(@char))) ];
 
 	return leaf("starts_with($name, " . literal($prefix) . ')') if chance(0.2);
 	$prefix =~ s/([%_\\])/\\$1/g;
