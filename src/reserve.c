@@ -53,8 +53,9 @@ typedef struct LoadHold
 	int			slot;
 	int64		load;			/* added to the shared counter */
 	int64		released;		/* to be added when we commit; <= 0, all levels together */
-	int64		turn_before;	/* last_turn before this level; -1: untouched */
+	int64		turn_before;	/* last_turn before, see note_turn; -1: untouched */
 	int64		turn_set;		/* last_turn as this level left it */
+	bool		turn_mixed;		/* others had turns between those of this level */
 } LoadHold;
 
 typedef struct Level
@@ -163,6 +164,7 @@ load_hold(Level *level, int slot)
 			hold->load = hold->released = 0;
 			hold->turn_before = -1;
 			hold->turn_set = 0;
+			hold->turn_mixed = false;
 			*bucket = level->nloads;
 			return hold;
 		}
@@ -301,6 +303,23 @@ apply_turn(const LrReservation *r, int sign)
 	hold->delta[r->chosen] -= sign * sum;
 }
 
+/*
+ * A level has moved last_turn from before to set.  If the level is given back,
+ * turns that others have had meanwhile must stay: so what was before is what
+ * was there when others had moved it last.  Who of them has taken a turn of ours
+ * for the one before his own, is not known; so last_turn is in doubt then.
+ */
+static void
+note_turn(LoadHold *hold, int64 before, int64 set, bool mixed)
+{
+	if (hold->turn_before >= 0 && before != hold->turn_set)
+		mixed = true;
+	if (hold->turn_before < 0 || before != hold->turn_set)
+		hold->turn_before = before;
+	hold->turn_set = set;
+	hold->turn_mixed |= mixed;
+}
+
 void
 lr_reserve_apply(const LrReservation *r, int sign)
 {
@@ -315,12 +334,14 @@ lr_reserve_apply(const LrReservation *r, int sign)
 		{
 			if (sign > 0)
 			{
-				if (hold->turn_before < 0)
-					hold->turn_before = r->last_turn;
-				hold->turn_set = slot->last_turn = r->id;
+				note_turn(hold, r->last_turn, r->id, false);
+				slot->last_turn = r->id;
 			}
 			else if (slot->last_turn == r->id)
 				hold->turn_set = slot->last_turn = r->last_turn;
+			else
+				/* others may have this one for the one before their own */
+				slot->turn_dirty = true;
 		}
 	}
 	if (r->turn)
@@ -443,6 +464,7 @@ return_level(Level *level)
 			slot->last_turn = load->turn_before;
 		else if (load->turn_before >= 0)
 			slot->turn_dirty = true;
+		slot->turn_dirty |= load->turn_mixed;
 	}
 	return freed;
 }
@@ -483,11 +505,7 @@ merge_level(Level *from, Level *to)
 		t->load += f->load;
 		t->released += f->released;
 		if (f->turn_before >= 0)
-		{
-			if (t->turn_before < 0)
-				t->turn_before = f->turn_before;
-			t->turn_set = f->turn_set;
-		}
+			note_turn(t, f->turn_before, f->turn_set, f->turn_mixed);
 	}
 }
 
@@ -571,6 +589,9 @@ commit_released(void)
 static bool
 enter_load(TransactionId xid, const LoadHold *hold)
 {
+	/* the entry does not say so; no checkpoint is beyond our ids till it ends */
+	if (hold->turn_mixed)
+		lr_member_slots[hold->slot].turn_dirty = true;
 	return (hold->load == 0 ||
 			lr_prepared_add(held_db, xid, LR_COUNTER_LOAD, hold->slot,
 						  hold->load, 0)) &&
