@@ -26,6 +26,7 @@
 #include "utils/snapmgr.h"
 
 #include "append.h"
+#include "board.h"
 #include "journal.h"
 #include "lead.h"
 #include "owner_rights.h"
@@ -170,6 +171,7 @@ clean_turns(LrDatabase *db, LrState *s)
 		{
 			slot->last_turn = last_turn;
 			slot->turn_dirty = false;
+			lr_member_touched(i);
 		}
 		LWLockRelease(db->lock);
 	}

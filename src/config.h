@@ -54,6 +54,11 @@ typedef struct LrTeam
 	int			rotation;		/* slot of the rotation */
 	int64	   *share;			/* of a lead for which all are candidates */
 	int64		share_sum;
+	int			grades;			/* of different weights, see board.h */
+	double	   *grade_weight;
+	uint8	   *grade;			/* of each member */
+	bool		graded;			/* not too many weights to tell apart */
+	bool		exact;			/* weights add up exactly in any order */
 	int64		version;		/* team_version.id; 0: not known yet */
 	uint64		version_epoch;	/* see lr_team_version */
 	/* scratch of a decision */
@@ -61,6 +66,9 @@ typedef struct LrTeam
 	int64	   *lead_share;
 	uint64		plain_seen;		/* state of the people, see method.c */
 	bool		plain;
+	struct LrRoll *roll;		/* see present.h; NULL: not needed yet */
+	uint64		board;			/* serial of the board that is for this team; 0: none */
+	uint64		other_board;	/* of one that is not */
 } LrTeam;
 
 typedef struct LrRouter

@@ -7,12 +7,14 @@
 #include "utils/array.h"
 #include "funcapi.h"
 
+#include "board.h"
 #include "lead.h"
 #include "recovery.h"
 #include "reserve.h"
 
 PG_FUNCTION_INFO_V1(lr_member_counter);
 PG_FUNCTION_INFO_V1(lr_seat_counter);
+PG_FUNCTION_INFO_V1(lr_board);
 PG_FUNCTION_INFO_V1(lr_share_of);
 
 /* Begins a result made of counters; returns the database they are of. */
@@ -64,13 +66,45 @@ lr_seat_counter(PG_FUNCTION_ARGS)
 		LrSeat		seat = lr_seats[i];
 		Datum		values[4];
 		bool		nulls[4] = {false};
+		int64		credit;
 
 		if (seat.db != lr_db_index(db))
 			continue;
+		LWLockAcquire(db->lock, LW_SHARED);
+		credit = lr_seat_credit(i);
+		LWLockRelease(db->lock);
 		values[0] = Int32GetDatum(seat.router);
 		values[1] = Int32GetDatum(seat.team);
 		values[2] = Int32GetDatum(seat.member);
-		values[3] = Float8GetDatum(LR_CREDIT_LEADS(seat.credit));
+		values[3] = Float8GetDatum(LR_CREDIT_LEADS(credit));
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+Datum
+lr_board(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	LrDatabase *db = begin_counters(fcinfo);
+	int			i;
+
+	for (i = 0; i < lr_shared->rotations_used; i++)
+	{
+		LrRotationSlot slot;
+		Datum		values[5];
+		bool		nulls[5] = {false};
+
+		LWLockAcquire(db->lock, LW_SHARED);
+		slot = lr_rotation_slots[i];
+		LWLockRelease(db->lock);
+		if (slot.db != lr_db_index(db) || slot.board.serial == 0)
+			continue;
+		values[0] = Int32GetDatum(slot.router);
+		values[1] = Int32GetDatum(slot.team);
+		values[2] = Int32GetDatum(slot.board.n);
+		values[3] = Int32GetDatum(slot.board.in);
+		values[4] = Int64GetDatum(slot.board.picks);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;

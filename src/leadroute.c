@@ -38,6 +38,8 @@ bool		lr_routing = true;
 char	   *lr_router_setting = NULL;
 char	   *lr_actor = NULL;
 int			lr_passed_over_limit = 16;
+int			lr_board_members = 32;
+bool		lr_check_picks = false;
 int			lr_max_databases = 16;
 int			lr_max_members = 20000;
 int			lr_max_teams = 2000;
@@ -161,6 +163,14 @@ define_user_settings(void)
 							"Most members a journal row names as passed over; the rest is counted.",
 							NULL, &lr_passed_over_limit, 16, 0, 1000,
 							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("leadroute.board_members",
+							"Members of a team from which on its order is kept in shared memory, instead of looking at each for every lead.",
+							NULL, &lr_board_members, 32, 2, INT_MAX,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("leadroute.check_picks",
+							 "Looks at each member of a big team too, and raises an error when somebody else would be chosen; for tests.",
+							 NULL, &lr_check_picks, false, PGC_SUSET,
+							 GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
 	DefineCustomStringVariable("leadroute.test_clock",
 							   "Time that decisions take for now, for tests; empty means real time.",
 							   NULL, &test_clock, "", PGC_SUSET,

@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/htup_details.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -14,6 +16,7 @@
 #include "utils/rangetypes.h"
 #include "utils/typcache.h"
 
+#include "board.h"
 #include "people.h"
 #include "scan.h"
 
@@ -210,7 +213,52 @@ compare_memberships(const void *a, const void *b)
 	return strcmp(x->member->name, y->member->name);
 }
 
+/* What LrTeam.grade can tell apart. */
+#define MAX_GRADES	255
+
+/*
+ * Whether sums of such weights, below this, are exact in any order: multiples of
+ * a millionth or so in binary, all of them and their sum within a double's 53
+ * bits.
+ */
+#define EXACT_UNIT	(1.0 / (1 << 20))
+#define EXACT_SUM	((double) (INT64CONST(1) << 32))
+
 static uint64 last_serial = 0;
+
+/* Sorts a team's members by weight. */
+static void
+make_grades(LrTeam *team)
+{
+	int			most = Max(8, Min(MAX_GRADES, team->n / LR_PLACES_PER_GRADE));
+	int			i;
+	int			g;
+
+	team->grade = (uint8 *) palloc0(team->n + 1);
+	team->grade_weight = (double *) palloc0(most * sizeof(double));
+	team->exact = team->total_weight < EXACT_SUM;
+	team->graded = true;
+	for (i = 0; i < team->n; i++)
+	{
+		double		units = team->weight[i] / EXACT_UNIT;
+
+		team->exact &= units < EXACT_SUM / EXACT_UNIT && units == floor(units);
+		for (g = 0; g < team->grades; g++)
+			if (team->grade_weight[g] == team->weight[i])
+				break;
+		if (g == most)
+		{
+			/* all in one, and round_robin does without */
+			team->graded = false;
+			team->grades = 1;
+			memset(team->grade, 0, team->n);
+			return;
+		}
+		if (g == team->grades)
+			team->grade_weight[team->grades++] = team->weight[i];
+		team->grade[i] = g;
+	}
+}
 
 /* Fills in a team from its n memberships, which are in order. */
 static void
@@ -233,6 +281,7 @@ fill_team(LrTeam *team, Membership *from, int n)
 		team->weight[i] = from[i].weight;
 		team->total_weight += from[i].weight;
 	}
+	make_grades(team);
 }
 
 /*
@@ -372,6 +421,7 @@ lr_team_alone(LrRouter *router, LrMember *m)
 	team->share = (int64 *) palloc0(sizeof(int64));
 	team->lead_share = (int64 *) palloc0(sizeof(int64));
 	team->why = (uint8 *) palloc0(1);
+	team->grade = (uint8 *) palloc0(1);
 	for (i = 0; i < everyone->n && team->n == 0; i++)
 		if (everyone->member[i] == m)
 		{

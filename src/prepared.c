@@ -7,6 +7,7 @@
 #include "access/transam.h"
 #include "storage/procarray.h"
 
+#include "board.h"
 #include "due.h"
 #include "late.h"
 #include "leadroute.h"
@@ -82,11 +83,12 @@ settle_counter(const LrPreparedCounter *p, bool committed)
 			break;
 		case LR_COUNTER_CREDIT:
 			if (!committed && p->slot != LR_NO_SLOT)
-				lr_seats[p->slot].credit -= p->amount;
-			break;
+				lr_seat_add(p->slot, -p->amount);
+			return;
 		default:
-			break;
+			return;
 	}
+	lr_member_touched(p->slot);
 }
 
 /* Makes the used part of the array as short as it can be. */

@@ -16,6 +16,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "board.h"
 #include "compat.h"
 #include "journal.h"
 #include "late.h"
@@ -210,6 +211,7 @@ apply_state(LrDatabase *db, LrState *s)
 		lr_member_slots[slot].load += m->load;
 		lr_member_slots[slot].last_turn = Max(lr_member_slots[slot].last_turn,
 											  m->last_turn);
+		lr_member_touched(slot);
 		LWLockRelease(db->lock);
 	}
 	hash_seq_init(&seq, s->seats);
@@ -221,7 +223,7 @@ apply_state(LrDatabase *db, LrState *s)
 		if (slot == LR_NO_SLOT)
 			continue;
 		LWLockAcquire(db->lock, LW_EXCLUSIVE);
-		lr_seats[slot].credit += seat->credit;
+		lr_seat_add(slot, seat->credit);
 		LWLockRelease(db->lock);
 	}
 }

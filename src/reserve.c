@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 
 #include "acting.h"
+#include "board.h"
 #include "compat.h"
 #include "changes.h"
 #include "due.h"
@@ -36,6 +37,8 @@ typedef struct Composition
 	int		   *seat;
 	int64	   *share;
 	int64		share_sum;
+	int			grades;
+	uint8	   *grade;			/* of each seat, as LrTeam.grade */
 } Composition;
 
 /* What one level took from the credits of one composition. */
@@ -44,7 +47,8 @@ typedef struct TeamHold
 	struct TeamHold *next;
 	Composition *composition;
 	int64		whole;			/* leads for which all were candidates */
-	int64	   *delta;			/* beyond whole * share, by index */
+	int64	   *gained;			/* by grade */
+	int64	   *delta;			/* beyond both, by index; see amount_of */
 } TeamHold;
 
 /* What one level took from one member. */
@@ -181,16 +185,20 @@ composition_of(LrTeam *team)
 	for (c = compositions; c != NULL; c = c->next)
 		if (c->serial == team->serial)
 			return c;
-	c = MemoryContextAlloc(TopTransactionContext, sizeof(Composition));
+	/* its arrays behind it, the widest first */
+	c = MemoryContextAlloc(TopTransactionContext,
+						   MAXALIGN(sizeof(Composition)) +
+						   team->n * (sizeof(int64) + sizeof(int) + 1));
 	c->serial = team->serial;
 	c->n = team->n;
-	c->seat = MemoryContextAlloc(TopTransactionContext,
-								 (team->n + 1) * sizeof(int));
-	c->share = MemoryContextAlloc(TopTransactionContext,
-								  (team->n + 1) * sizeof(int64));
+	c->share = (int64 *) ((char *) c + MAXALIGN(sizeof(Composition)));
+	c->seat = (int *) (c->share + team->n);
+	c->grade = (uint8 *) (c->seat + team->n);
 	memcpy(c->seat, team->seat, team->n * sizeof(int));
 	memcpy(c->share, team->share, team->n * sizeof(int64));
 	c->share_sum = team->share_sum;
+	c->grades = team->grades;
+	memcpy(c->grade, team->grade, team->n);
 	c->next = compositions;
 	compositions = c;
 	return c;
@@ -245,10 +253,11 @@ lr_reserve_prepare(LrTeam *team)
 	{
 		Composition *c = composition_of(team);
 		TeamHold   *hold = MemoryContextAllocZero(TopTransactionContext,
-												  sizeof(TeamHold));
+												  MAXALIGN(sizeof(TeamHold)) +
+												  (c->grades + c->n) * sizeof(int64));
 
-		hold->delta = MemoryContextAllocZero(TopTransactionContext,
-											 (c->n + 1) * sizeof(int64));
+		hold->gained = (int64 *) ((char *) hold + MAXALIGN(sizeof(TeamHold)));
+		hold->delta = hold->gained + c->grades;
 		hold->composition = c;
 		hold->next = level->teams;
 		level->teams = hold;
@@ -257,11 +266,24 @@ lr_reserve_prepare(LrTeam *team)
 
 /* ---------- applying ---------- */
 
+/* board: one may stand for the seat's rotation. */
 static inline void
-add_credit(int seat, int64 amount)
+add_credit(bool board, int seat, int64 amount)
 {
-	if (seat != LR_NO_SLOT)
+	if (seat == LR_NO_SLOT)
+		return;
+	if (board)
+		lr_seat_add(seat, amount);
+	else
 		lr_seats[seat].credit += amount;
+}
+
+/* What a hold has given to a seat of its composition. */
+static inline int64
+amount_of(const TeamHold *hold, int i)
+{
+	return hold->delta[i] + hold->whole * hold->composition->share[i] +
+		hold->gained[hold->composition->grade[i]];
 }
 
 static void
@@ -269,13 +291,20 @@ apply_turn(const LrReservation *r, int sign)
 {
 	LrTeam	   *team = r->team;
 	TeamHold   *hold = find_team_hold(top_level, team->serial);
+	bool		stands = lr_board_stands(team);
+	LrBoard    *board = stands && team->graded ? lr_board_of(team) : NULL;
 	int64		sum = 0;
 	int			i;
 
+	if (board != NULL && lr_board_is_set(board, r->candidates))
+	{
+		lr_board_turn(board, team, r->chosen, sign, hold->gained, hold->delta);
+		return;
+	}
 	if (r->candidates == NULL)
 	{
 		for (i = 0; i < team->n; i++)
-			add_credit(team->seat[i], sign * team->share[i]);
+			add_credit(stands, team->seat[i], sign * team->share[i]);
 		sum = team->share_sum;
 		hold->whole += sign;
 	}
@@ -293,13 +322,13 @@ apply_turn(const LrReservation *r, int sign)
 			{
 				int64		share = (int64) (team->weight[i] * factor);
 
-				add_credit(team->seat[i], sign * share);
+				add_credit(stands, team->seat[i], sign * share);
 				hold->delta[i] += sign * share;
 				sum += share;
 			}
 	}
 	/* the chosen one pays what all received, so the sum stays 0 */
-	add_credit(team->seat[r->chosen], -sign * sum);
+	add_credit(stands, team->seat[r->chosen], -sign * sum);
 	hold->delta[r->chosen] -= sign * sum;
 }
 
@@ -343,6 +372,7 @@ lr_reserve_apply(const LrReservation *r, int sign)
 				/* others may have this one for the one before their own */
 				slot->turn_dirty = true;
 		}
+		lr_member_touched(r->member_slot);
 	}
 	if (r->turn)
 		apply_turn(r, sign);
@@ -390,6 +420,12 @@ lr_reserve_released(int member_slot)
 			released += hold->released;
 	}
 	return released;
+}
+
+bool
+lr_reserve_releases(void)
+{
+	return any_released;
 }
 
 void
@@ -450,9 +486,7 @@ return_level(Level *level)
 
 	for (hold = level->teams; hold != NULL; hold = hold->next)
 		for (i = 0; i < hold->composition->n; i++)
-			add_credit(hold->composition->seat[i],
-					   -(hold->delta[i] +
-						 hold->whole * hold->composition->share[i]));
+			add_credit(true, hold->composition->seat[i], -amount_of(hold, i));
 	for (i = 0; i < level->nloads; i++)
 	{
 		LoadHold   *load = &level->loads[i];
@@ -465,6 +499,7 @@ return_level(Level *level)
 		else if (load->turn_before >= 0)
 			slot->turn_dirty = true;
 		slot->turn_dirty |= load->turn_mixed;
+		lr_member_touched(load->slot);
 	}
 	return freed;
 }
@@ -485,9 +520,10 @@ merge_level(Level *from, Level *to)
 		if (same != NULL)
 		{
 			same->whole += hold->whole;
+			for (i = 0; i < hold->composition->grades; i++)
+				same->gained[i] += hold->gained[i];
 			for (i = 0; i < hold->composition->n; i++)
 				same->delta[i] += hold->delta[i];
-			pfree(hold->delta);
 			pfree(hold);
 		}
 		else
@@ -517,7 +553,6 @@ free_level(Level *level)
 		TeamHold   *hold = level->teams;
 
 		level->teams = hold->next;
-		pfree(hold->delta);
 		pfree(hold);
 	}
 	pfree(level->loads);
@@ -578,8 +613,12 @@ commit_released(void)
 		return;
 	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
 	for (i = 0; i < top_level->nloads; i++)
-		lr_member_slots[top_level->loads[i].slot].load +=
-			top_level->loads[i].released;
+	{
+		int			slot = top_level->loads[i].slot;
+
+		lr_member_slots[slot].load += top_level->loads[i].released;
+		lr_member_touched(slot);
+	}
 	LWLockRelease(held_db->lock);
 }
 
@@ -619,8 +658,7 @@ enter_holds(TransactionId xid)
 	for (hold = level ? level->teams : NULL; ok && hold != NULL; hold = hold->next)
 		for (i = 0; ok && i < hold->composition->n; i++)
 		{
-			int64		amount = hold->delta[i] +
-				hold->whole * hold->composition->share[i];
+			int64		amount = amount_of(hold, i);
 
 			if (amount != 0 && hold->composition->seat[i] != LR_NO_SLOT)
 				ok = lr_prepared_add(held_db, xid, LR_COUNTER_CREDIT,

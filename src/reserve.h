@@ -62,6 +62,9 @@ extern void lr_reserve_load(int member_slot, int load);
 /* What this transaction will give back of a member's load; not above 0. */
 extern int64 lr_reserve_released(int member_slot);
 
+/* Whether it will give back any load. */
+extern bool lr_reserve_releases(void);
+
 /*
  * This transaction writes the journal by SQL: the counters are loaded again
  * after its commit.

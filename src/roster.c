@@ -19,6 +19,7 @@
 #include "utils/hsearch.h"
 #include "utils/syscache.h"
 
+#include "board.h"
 #include "compat.h"
 #include "config.h"
 #include "due.h"
@@ -74,6 +75,7 @@ shared_size(void)
 	size = add_size(size, mul_size(MaxBackends, sizeof(LrBackend)));
 	size = add_size(size, mul_size(lr_max_prepared_counters,
 								   sizeof(LrPreparedCounter)));
+	size = add_size(size, lr_board_memory());
 	return add_size(size, 6 * MAXIMUM_ALIGNOF);
 }
 
@@ -94,9 +96,8 @@ roster_request(void)
 	RequestNamedLWLockTranche("leadroute", 1 + lr_max_databases);
 }
 
-/* Carves n elements of one size off the block. */
-static void *
-carve(char **at, Size n, Size element)
+void *
+lr_carve(char **at, Size n, Size element)
 {
 	void	   *result = (void *) MAXALIGN(*at);
 
@@ -134,12 +135,13 @@ roster_startup(void)
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	lr_shared = ShmemInitStruct("leadroute", shared_size(), &found);
 	at = (char *) &lr_shared->database[lr_max_databases];
-	lr_member_slots = carve(&at, lr_max_members, sizeof(LrMemberSlot));
-	lr_seats = carve(&at, lr_max_seats, sizeof(LrSeat));
-	lr_rotation_slots = carve(&at, lr_max_teams, sizeof(LrRotationSlot));
-	lr_backends = carve(&at, MaxBackends, sizeof(LrBackend));
-	lr_prepared = carve(&at, lr_max_prepared_counters,
+	lr_member_slots = lr_carve(&at, lr_max_members, sizeof(LrMemberSlot));
+	lr_seats = lr_carve(&at, lr_max_seats, sizeof(LrSeat));
+	lr_rotation_slots = lr_carve(&at, lr_max_teams, sizeof(LrRotationSlot));
+	lr_backends = lr_carve(&at, MaxBackends, sizeof(LrBackend));
+	lr_prepared = lr_carve(&at, lr_max_prepared_counters,
 						sizeof(LrPreparedCounter));
+	lr_board_carve(&at);
 	if (!found)
 	{
 		memset(lr_shared, 0, shared_size());
@@ -170,6 +172,7 @@ free_slots(int db)
 	SlotEntry  *entry;
 	int			i;
 
+	lr_board_free(db);
 	hash_seq_init(&seq, slot_hash);
 	while ((entry = hash_seq_search(&seq)) != NULL)
 		if (entry->key.db == db)
@@ -519,6 +522,7 @@ make_slot(const SlotKey *key)
 				m->member = key->member;
 				m->load = 0;
 				m->last_turn = 0;
+				m->place = LR_NO_SLOT;
 				m->turn_dirty = false;
 				m->db = key->db;
 			}
@@ -533,6 +537,7 @@ make_slot(const SlotKey *key)
 				s->team = key->team;
 				s->member = key->member;
 				s->credit = 0;
+				s->place = LR_NO_SLOT;
 				s->db = key->db;
 			}
 			break;
@@ -667,6 +672,7 @@ lr_clear_counters(LrDatabase *db)
 	int			index = lr_db_index(db);
 	int			i;
 
+	lr_board_clear(index);
 	for (i = 0; i < lr_shared->members_used; i++)
 		if (lr_member_slots[i].db == index)
 		{

@@ -99,6 +99,7 @@ typedef struct LrMemberSlot
 	int32		member;			/* member.id */
 	int64		load;			/* open load, reservations included */
 	int64		last_turn;		/* id of the last lead received; 0: none */
+	int			place;			/* first on a board, see board.h; LR_NO_SLOT: none */
 
 	/*
 	 * Transactions that had interleaved here were rolled back, so last_turn
@@ -114,8 +115,39 @@ typedef struct LrSeat
 	int32		router;
 	int32		team;			/* 0: every member of the router */
 	int32		member;
-	int64		credit;			/* exact share minus received */
+	int			place;			/* on a board, see board.h; LR_NO_SLOT: none */
+	int64		credit;			/* exact share minus received; see lr_seat_credit */
 } LrSeat;
+
+/* What the trees of a board are ordered by. */
+typedef enum LrTree
+{
+	LR_BY_CREDIT,
+	LR_BY_LOAD,
+	LR_BY_IDLE
+} LrTree;
+
+#define LR_TREES	3
+
+/* A rotation's board, see board.h. */
+typedef struct LrBoard
+{
+	uint64		serial;			/* of this putting up; 0: it does not stand */
+	int			first;			/* range of places, if room > 0 */
+	int			room;
+	int			missed;			/* picks without it since the last one with it */
+	int			n;				/* places taken, one for each member */
+	int			grades;
+	int			in;
+	int			unlimited;		/* of those in: without a capacity above 0 */
+	int64		picks;			/* since it was put up */
+	bool		by_capacity;	/* how the tree by load divides */
+	bool		kept[LR_TREES]; /* the tree is right */
+	bool		weight_known;
+	bool		set_known;
+	double		weight;			/* of those in, if not all */
+	uint64		set;			/* hash of those in, if not all */
+} LrBoard;
 
 /* What a rotation remembers beside its seats. */
 typedef struct LrRotationSlot
@@ -124,6 +156,7 @@ typedef struct LrRotationSlot
 	int32		router;
 	int32		team;
 	uint64		last_set;		/* hash of the last candidates; 0: none */
+	LrBoard		board;
 } LrRotationSlot;
 
 /*
@@ -173,6 +206,7 @@ typedef struct LrShared
 	Oid			looked[LR_LOOKED];	/* where a worker has had its first look */
 	int			waiting;		/* databases that no process was found for */
 	uint64		generation;		/* last one given to a database slot */
+	uint64		board_serial;	/* last one given to a board */
 	int			members_used;	/* high-water marks of the arrays */
 	int			seats_used;
 	int			rotations_used;
@@ -186,6 +220,9 @@ extern LrSeat *lr_seats;
 extern LrRotationSlot *lr_rotation_slots;
 extern LrBackend *lr_backends;
 extern LrPreparedCounter *lr_prepared;
+
+/* Carves n elements of one size off a block of memory. */
+extern void *lr_carve(char **at, Size n, Size element);
 
 /* Registers the request for shared memory; only while preloading. */
 extern void lr_roster_request(void);

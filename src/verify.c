@@ -18,6 +18,7 @@
 
 #include "compat.h"
 #include "binding.h"
+#include "board.h"
 #include "guard.h"
 #include "journal.h"
 #include "lead.h"
@@ -93,7 +94,10 @@ verify_counters(LrDatabase *db, LrState *s, ReturnSetInfo *rsinfo)
 
 		if (lr_seats[i].db != index)
 			continue;
+		LWLockAcquire(db->lock, LW_SHARED);
 		seat = lr_seats[i];
+		seat.credit = lr_seat_credit(i);
+		LWLockRelease(db->lock);
 		state = lr_state_seat(s, seat.router, seat.team, seat.member);
 		if (seat.credit != state->credit)
 			disagree(rsinfo, "credit", psprintf("router id %d", seat.router),

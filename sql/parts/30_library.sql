@@ -101,6 +101,10 @@ CREATE FUNCTION leadroute.seat_counter(OUT router integer, OUT team integer, OUT
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_seat_counter';
 COMMENT ON FUNCTION leadroute.seat_counter() IS 'Credit of each seat of each rotation in shared memory, in leads: exact share minus received. team 0: every member of the router.';
 
+CREATE FUNCTION leadroute.board(OUT router integer, OUT team integer, OUT members integer, OUT candidates integer, OUT picks bigint) RETURNS SETOF record
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_board';
+COMMENT ON FUNCTION leadroute.board() IS 'Big teams (leadroute.board_members) whose order is kept in shared memory, so that a lead costs no look at each member. router, team: ids; team 0: every member of the router. candidates: members that could take the last lead. picks: leads decided by it since it was put up; that happens again when members, weights or capacities change.';
+
 CREATE FUNCTION leadroute.rule_index(OUT database text, OUT router integer, OUT routed_table integer, OUT version bigint, OUT rules integer, OUT bytes bigint, OUT readers integer, OUT is_current boolean) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_rule_index';
 COMMENT ON FUNCTION leadroute.rule_index() IS 'Images of rules that the sessions of the whole server share. database: NULL when it was dropped. router, routed_table: ids in that database. version: of the configuration it shows; sessions add later changes by themselves. bytes: memory it takes. readers: sessions that have it mapped. is_current: false = a newer one has replaced it, or it was given up; it is freed with its last reader.';

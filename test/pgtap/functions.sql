@@ -83,6 +83,7 @@ INSERT INTO expected VALUES
 	('row_stored()', 'boolean', 'c volatile PUBLIC'),
 	('rule_at(router text, rule text, version integer)', 'jsonb', 'sql stable security definer'),
 	('same_key(relation regclass, key_columns text[])', 'text', 'sql stable'),
+	('board(OUT router integer, OUT team integer, OUT members integer, OUT candidates integer, OUT picks bigint)', 'SETOF record', 'c volatile'),
 	('rule_index(OUT database text, OUT router integer, OUT routed_table integer, OUT version bigint, OUT rules integer, OUT bytes bigint, OUT readers integer, OUT is_current boolean)', 'SETOF record', 'c volatile'),
 	('seat_counter(OUT router integer, OUT team integer, OUT member integer, OUT credit double precision)', 'SETOF record', 'c volatile'),
 	('share_of(candidates bytea, member_index integer, weight double precision[])', 'double precision', 'c immutable parallel safe PUBLIC'),

@@ -117,7 +117,7 @@ SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 't
 	'admin: writes all configuration');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_admin'$$,
 	ARRAY['why', 'key_text', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'check_condition', 'rule_at', 'lint', 'territory',
-		'config_table', 'export_config', 'pause', 'resume', 'absence_of', 'explain', 'explain_lead', 'route', 'assign', 'rule_index', 'attach', 'attach_under', 'finish_attach', 'only_renamed', 'check_relation', 'key_of',
+		'config_table', 'export_config', 'pause', 'resume', 'absence_of', 'explain', 'explain_lead', 'route', 'assign', 'board', 'rule_index', 'attach', 'attach_under', 'finish_attach', 'only_renamed', 'check_relation', 'key_of',
 		'check_owner_column', 'owner_text', 'detach', 'lead_trigger', 'adopt', 'adopted', 'release_table', 'release_missing', 'verify', 'rebuild', 'checkpoint_now',
 		'await_editors', 'import_config', 'import_config_under', 'import_rows', 'import_routed_table', 'prune_config', 'check_document_rows',
 		'document_error', 'document_place', 'same_key', 'keyed_rows', 'take_over'],

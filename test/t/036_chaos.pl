@@ -1,7 +1,9 @@
 # Whatever several sessions do at once to two routers that share a server, and
 # however statements and transactions end (rollbacks, savepoints, cancelled
 # statements, ended backends, prepared transactions that others end, crashes):
-# then journal, lead tables and counters agree, and the worker comes to rest.
+# then journal, lead tables and counters agree, and the worker comes to rest.  All
+# teams have boards, one of them is big, and each pick is compared with one by
+# looking.
 #
 # LR_SOAK=seconds makes it a long run, LR_SEED=n repeats the choices of a run.
 #
@@ -26,7 +28,7 @@ note("LR_SEED=$seed");
 
 my $node = new_node('main', 'max_connections = 40', 'max_prepared_transactions = 40',
 	'deadlock_timeout = 20ms', 'leadroute.checkpoint_interval = 1', 'leadroute.held_retry_interval = 1',
-	'leadroute.checkpoint_rows = 200');
+	'leadroute.checkpoint_rows = 200', 'leadroute.board_members = 2', 'leadroute.check_picks = on');
 
 $node->safe_psql('postgres', $_) for (
 	'CREATE EXTENSION leadroute',
@@ -43,7 +45,14 @@ $node->safe_psql('postgres', $_) for (
 	INSERT INTO leadroute.team_member (router, team, member, weight)
 		SELECT t.router, t.name, 'm' || g, g FROM leadroute.team t, generate_series(1, 8) g
 		WHERE t.name = 'a' OR g > 3;
+	INSERT INTO leadroute.member (router, name, capacity)
+		SELECT 'sales', 'c' || g, CASE WHEN g % 4 = 0 THEN 10 END FROM generate_series(1, 80) g;
+	INSERT INTO leadroute.team (router, name) VALUES ('sales', 'big');
+	INSERT INTO leadroute.team_member (router, team, member, weight)
+		SELECT 'sales', 'big', 'c' || g, 1 + g % 3 * 0.5 FROM generate_series(1, 80) g;
 	INSERT INTO leadroute.rule (router, name, priority, condition, team, method) VALUES
+		('sales', 'big turns', 5, 'n = 3', 'big', 'round_robin'), ('sales', 'big idle', 6, 'n = 4', 'big', 'longest_idle'),
+		('sales', 'big loads', 7, 'n = 6', 'big', 'least_loaded'),
 		('sales', 'weighted', 10, 'n < 5', 'a', 'round_robin'), ('sales', 'limited', 20, 'n < 9', 'b', 'least_loaded'),
 		('sales', 'everyone', 90, NULL, NULL, 'longest_idle'), ('desk', 'weighted', 10, 'n < 7', 'a', 'round_robin')));
 
@@ -83,6 +92,9 @@ sub change
 		"INSERT INTO leadroute.member (router, name) VALUES ('$router', '@{[any('', 'x')]}m$m') ON CONFLICT DO NOTHING;",
 		"INSERT INTO leadroute.rule (router, name, condition) VALUES ('$router', 'r$m', 'n = $m') ON CONFLICT DO NOTHING;",
 		"DELETE FROM leadroute.rule WHERE router = '$router' AND name = 'r$m';",
+		"UPDATE leadroute.member SET capacity = @{[any(3, 20, 'NULL')]} WHERE router = 'sales' AND name = 'c$m$m';",
+		("INSERT INTO leadroute.absence (router, member, during) VALUES ('sales', 'c$m', '[now,infinity)') ON CONFLICT DO NOTHING;") x 2,
+		("DELETE FROM leadroute.absence WHERE router = 'sales' AND member = 'c$m';") x 2,
 		"SELECT leadroute.checkpoint_now();",
 		"SELECT count(*) FROM leadroute.verify();",
 		"TRUNCATE $table;",

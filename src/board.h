@@ -1,0 +1,188 @@
+/*
+ * board.h
+ *	  The order of a big team's members, kept in shared memory, so that a pick
+ *	  need not look at each of them.
+ *
+ * Terms
+ *	  board		of one rotation: a place for each member of the composition it
+ *				was put up for, in the published order.
+ *	  in		a place is in while its member is a candidate, as the last pick
+ *				by the board has found.  Others are out.
+ *	  grade		the places of one weight.  A lead gives all of them that are in
+ *				the same share, so only the grade's sum of shares moves:
+ *				what a seat says plus what its grade has gained is the credit of
+ *				a place that is in.  Who is out does not follow: frozen.
+ *	  tree		of winners: who goes first by one method, found at its root.
+ *				Within a grade the order by credit changes with what a seat
+ *				says only, so round_robin has a tree for each grade and compares
+ *				their roots.
+ *
+ * Invariants, all under db->lock
+ * - serial is not 0 exactly while the board stands; it changes whenever the
+ *	 board is put up.  Who knows it has compared all places with its team:
+ *	 slots, seats, weights and capacities.
+ * - While it stands, LrSeat.place of each of its seats names its place, and its
+ *	 place is in the chain of its member (LrMemberSlot.place); both say
+ *	 LR_NO_SLOT otherwise.
+ * - A tree that is kept is right whatever changes: who changes load or last_turn
+ *	 of a member calls lr_member_touched, and credits change by lr_seat_add
+ *	 and lr_board_turn alone.
+ * - full says of each place that its member cannot take one more lead.
+ * - The board is a cache of the counters: taking it down loses nothing.
+ *
+ * Memory is of fixed size.  A board's range of places changes under
+ * shared->lock and db->lock; everything else here, also in callbacks, is
+ * arithmetic on it.
+ */
+#ifndef LR_BOARD_H
+#define LR_BOARD_H
+
+#include "config.h"
+#include "roster.h"
+
+/* One grade for so many places: with more weights there is little to gain. */
+#define LR_PLACES_PER_GRADE	8
+
+/* One member of a board. */
+typedef struct LrPlace
+{
+	int			slot;			/* of the member */
+	int			seat;
+	int			rotation;		/* slot of the rotation whose board this is */
+	int			next;			/* places of the same member in other boards */
+	int			prev;
+	int			grade;			/* in lr_grades */
+	int			rank;			/* among all, ordered by grade and place */
+	int32		capacity;
+	double		weight;
+} LrPlace;
+
+/* The places of one weight. */
+typedef struct LrGrade
+{
+	double		weight;
+	int64		gained;			/* by each place that is in */
+	int			start;			/* rank of its first place */
+	int			n;
+	int			in;				/* how many are in */
+} LrGrade;
+
+extern LrPlace *lr_places;
+extern LrGrade *lr_grades;
+extern uint8 *lr_places_in;		/* bitmaps over all places */
+extern uint8 *lr_places_full;
+
+/* Memory for the boards of all databases, and its place in the block. */
+extern Size lr_board_memory(void);
+extern void lr_board_carve(char **at);
+
+/* Takes down the boards of a database slot.  db->lock held, or nobody uses it. */
+extern void lr_board_clear(int db);
+
+/* Gives their room back, too.  shared->lock held exclusively. */
+extern void lr_board_free(int db);
+
+/*
+ * Whether the team's board stands, as far as can be told without the lock; puts
+ * it up after a number of picks without.  Takes the locks.
+ */
+extern bool lr_board_ready(LrDatabase *db, LrTeam *team);
+
+/* The following: db->lock held. */
+
+/* Whether any stands for the team's rotation: credits are beside the seats. */
+static inline bool
+lr_board_stands(const LrTeam *team)
+{
+	return team->rotation != LR_NO_SLOT &&
+		lr_rotation_slots[team->rotation].board.serial != 0;
+}
+
+/* The board that stands for this composition; NULL: none. */
+extern LrBoard *lr_board_of(const LrTeam *team);
+
+/* Makes those in who can (a bitmap) and are not full, and the others out. */
+extern void lr_board_sync(LrBoard *board, const uint8 *can);
+
+/* Sum of the weights of those in, added in the order of their places. */
+extern double lr_board_weight(LrBoard *board, const LrTeam *team);
+
+/* Hash of those in, the same as of any bitmap of candidates. */
+extern uint64 lr_board_set(LrBoard *board);
+
+/* The grade of that number. */
+static inline const LrGrade *
+lr_board_grade(const LrBoard *board, int grade)
+{
+	return &lr_grades[board->first / LR_PLACES_PER_GRADE + grade];
+}
+
+/* The bitmap of those in, by place. */
+static inline const uint8 *
+lr_board_in(const LrBoard *board)
+{
+	return lr_places_in + board->first / 8;
+}
+
+/* The first by load or by idle time of those in. */
+extern int	lr_board_first(LrBoard *board, LrTree tree);
+
+/* The first by credit of those in of a grade, which has some. */
+extern int	lr_board_first_of_grade(LrBoard *board, int grade);
+
+/* The first place from i on that is out; -1: none. */
+extern int	lr_board_next_out(const LrBoard *board, int i);
+
+/* A pick found no board, or one for another composition. */
+extern void lr_board_missed(const LrTeam *team);
+
+/*
+ * Gives sign times a lead's shares to those in, and takes their sum from the
+ * chosen one.  The caller's hold: what each grade has got is added to gained;
+ * what those who are out have not got, and the chosen one has paid, is taken
+ * from delta.
+ */
+extern void lr_board_turn(LrBoard *board, const LrTeam *team, int chosen,
+						  int sign, int64 *gained, int64 *delta);
+
+/* Whether these candidates (NULL: all) are those in. */
+extern bool lr_board_is_set(const LrBoard *board, const uint8 *candidates);
+
+/* What a place's seat says has changed. */
+extern void lr_board_seat(int place);
+
+/* Adds to a seat's credit. */
+static inline void
+lr_seat_add(int seat, int64 amount)
+{
+	LrSeat	   *s = &lr_seats[seat];
+
+	s->credit += amount;
+	if (s->place != LR_NO_SLOT)
+		lr_board_seat(s->place);
+}
+
+/* Its credit. */
+static inline int64
+lr_seat_credit(int seat)
+{
+	const LrSeat *s = &lr_seats[seat];
+	int			place = s->place;
+
+	if (place != LR_NO_SLOT &&
+		(lr_places_in[place / 8] & (1 << (place % 8))) != 0)
+		return s->credit + lr_grades[lr_places[place].grade].gained;
+	return s->credit;
+}
+
+/* Load or last_turn of a member have changed. */
+extern void lr_board_member(int slot);
+
+static inline void
+lr_member_touched(int slot)
+{
+	if (lr_member_slots[slot].place != LR_NO_SLOT)
+		lr_board_member(slot);
+}
+
+#endif							/* LR_BOARD_H */

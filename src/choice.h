@@ -1,0 +1,52 @@
+/*
+ * choice.h
+ *	  The methods: who of the candidates goes first.  For method.c.
+ */
+#ifndef LR_CHOICE_H
+#define LR_CHOICE_H
+
+#include "present.h"
+
+/* What the choice works with, allocated before the lock is taken. */
+typedef struct LrChoice
+{
+	const LrPickRequest *request;
+	LrTeam	   *team;
+	bool		plain;			/* nothing keeps any member from any lead */
+	bool		all;			/* every member is a candidate */
+	int			n;				/* candidates */
+	double		weight;			/* sum over candidates */
+	bool		same_set;		/* as at the rotation's last decision */
+	uint64		set;			/* hash of the candidates */
+	bool		capacities;		/* every candidate has one */
+	uint8	   *bitmap;
+	const int64 *share;			/* of the lead, by index; NULL: see share_of */
+	LrBoard    *board;			/* that tells who goes first; NULL: nobody does */
+	const LrRoll *roll;			/* of a team that may have one */
+	const int64 *until;			/* end of an absence, by index; NULL: none */
+	double		draw;
+} LrChoice;
+
+/* Open load of a member as this transaction may count it. */
+static inline int64
+lr_open_load(const LrMember *m)
+{
+	return lr_member_slots[m->slot].load + lr_reserve_released(m->slot);
+}
+
+/*
+ * Member a goes before b; strict, total and without regard to eligibility.
+ * db->lock is held, here and below.
+ */
+extern bool lr_goes_before(const LrChoice *work, int a, int b);
+
+/* The first candidate, -1: there is none; by looking at each member. */
+extern int	lr_choose(const LrChoice *work);
+
+/* The first of those in on the board, who are some; -1: it cannot tell. */
+extern int	lr_choose_on_board(const LrChoice *work);
+
+/* What the method compared; false: nothing to tell. */
+extern bool lr_measure(const LrChoice *work, int i, double *value);
+
+#endif							/* LR_CHOICE_H */

@@ -1,0 +1,37 @@
+/*
+ * present.h
+ *	  Who of a team can take a lead, as far as can be said without the counters:
+ *	  who is active and not away, and has counters.
+ */
+#ifndef LR_PRESENT_H
+#define LR_PRESENT_H
+
+#include "method.h"
+
+/*
+ * The answer for a big team, kept while it stays the same: for one state of the
+ * people, between two ends or beginnings of absences.
+ */
+typedef struct LrRoll
+{
+	uint64		people;			/* LrRouter.people_seen; 0: never called */
+	TimestampTz since;			/* the moments that it is good for */
+	TimestampTz until;			/* exclusive */
+	int			fits;			/* members that are not gone for good */
+	bool		limits;			/* somebody has a capacity */
+	uint8	   *can;			/* bitmap by index, in whole eight bytes */
+	uint8	   *why;			/* LrPassed of each member */
+	int64	   *away_until;		/* of who is away */
+} LrRoll;
+
+/*
+ * Fills in why (LR_CAN: nothing speaks against it) and the ends of absences, by
+ * index.  Returns how many members are not gone for good.
+ */
+extern int	lr_who_is_present(const LrPickRequest *request, uint8 *why,
+							  int64 *away_until);
+
+/* The roll of a team; calls it when it is not good any more. */
+extern const LrRoll *lr_roll_call(const LrPickRequest *request);
+
+#endif							/* LR_PRESENT_H */
