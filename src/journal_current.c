@@ -69,6 +69,19 @@ scan_pool(Relation rel, Datum routed_table, Datum lead_key, ScanKeyData key[2])
 							  SnapshotSelf, 2, key);
 }
 
+/* The highest id that a scan finds; ends it. */
+static int64
+latest_of(Relation rel, SysScanDesc sys, int column)
+{
+	int64		latest = 0;
+	HeapTuple	row;
+
+	while ((row = systable_getnext(sys)) != NULL)
+		latest = Max(latest, id_of(rel, row, column));
+	systable_endscan(sys);
+	return latest;
+}
+
 /* Removes the pool entry of a lead that this decision made, if there is one. */
 static void
 leave_pool(int32 routed_table, const char *lead_key, int64 id)
@@ -178,16 +191,10 @@ lr_current_conflict(Relation rel, HeapTuple row)
 												   desc, &isnull));
 	char	   *key = TextDatumGetCString(heap_getattr(row, J_LEAD_KEY + 1,
 													   desc, &isnull));
-	int64		latest = id_of(rel, row, J_ID);
 	ScanKeyData skey[2];
-	SysScanDesc sys;
-	HeapTuple	other;
 
-	sys = scan_current(rel, table, key, skey);
-	while ((other = systable_getnext(sys)) != NULL)
-		latest = Max(latest, id_of(rel, other, J_ID));
-	systable_endscan(sys);
-	end_others(rel, table, key, latest);
+	end_others(rel, table, key,
+			   latest_of(rel, scan_current(rel, table, key, skey), J_ID));
 }
 
 /* The same for a pool entry that such a lead has left behind. */
@@ -198,15 +205,12 @@ lr_pool_conflict(Relation rel, HeapTuple row)
 	bool		isnull;
 	Datum		table = heap_getattr(row, P_ROUTED_TABLE + 1, desc, &isnull);
 	Datum		lead_key = heap_getattr(row, P_LEAD_KEY + 1, desc, &isnull);
-	int64		latest = id_of(rel, row, P_ASSIGNMENT);
 	ScanKeyData key[2];
 	SysScanDesc sys;
 	HeapTuple	other;
+	int64		latest = latest_of(rel, scan_pool(rel, table, lead_key, key),
+								   P_ASSIGNMENT);
 
-	sys = scan_pool(rel, table, lead_key, key);
-	while ((other = systable_getnext(sys)) != NULL)
-		latest = Max(latest, id_of(rel, other, P_ASSIGNMENT));
-	systable_endscan(sys);
 	lr_rows_changeable();
 	sys = scan_pool(rel, table, lead_key, key);
 	while ((other = systable_getnext(sys)) != NULL)

@@ -12,11 +12,7 @@
 
 #include "settings.h"
 
-static const struct
-{
-	const char *name;
-	const char *value;
-}			pinned[] = {
+static const LrSetting pinned[] = {
 	{"DateStyle", "ISO, YMD"},
 	{"IntervalStyle", "postgres"},
 	{"TimeZone", "UTC"},
@@ -28,14 +24,20 @@ static const struct
 };
 
 void
-lr_settings_pin(void)
+lr_settings_set(const LrSetting *setting, int n)
 {
 	int			i;
 
-	for (i = 0; i < (int) lengthof(pinned); i++)
-		if (strcmp(GetConfigOption(pinned[i].name, false, false),
-				   pinned[i].value) != 0)
-			(void) set_config_option(pinned[i].name, pinned[i].value,
+	for (i = 0; i < n; i++)
+		if (strcmp(GetConfigOption(setting[i].name, false, false),
+				   setting[i].value) != 0)
+			(void) set_config_option(setting[i].name, setting[i].value,
 									 PGC_USERSET, PGC_S_SESSION,
 									 GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
+lr_settings_pin(void)
+{
+	lr_settings_set(pinned, lengthof(pinned));
 }

@@ -1,9 +1,19 @@
 /*
  * settings.h
- *	  Settings under which stored expressions are read.
+ *	  Settings under which stored expressions are read, and others that code
+ *	  of ours needs for a while.
  */
 #ifndef LR_SETTINGS_H
 #define LR_SETTINGS_H
+
+typedef struct LrSetting
+{
+	const char *name;
+	const char *value;
+} LrSetting;
+
+/* Sets these, for the rest of the current nest level of settings. */
+extern void lr_settings_set(const LrSetting *setting, int n);
 
 /*
  * Sets what decides how a constant is read to fixed values, so that the same

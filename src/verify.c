@@ -27,6 +27,7 @@
 #include "recovery.h"
 #include "reserve.h"
 #include "scan.h"
+#include "settings.h"
 
 PG_FUNCTION_INFO_V1(lr_verify);
 PG_FUNCTION_INFO_V1(lr_release_missing);
@@ -324,11 +325,7 @@ verify_lead(LrTable *table, const Side *lead, const Side *journal, void *arg)
 static int
 canonical_settings(void)
 {
-	static const struct
-	{
-		const char *name;
-		const char *value;
-	}			canonical[] = {
+	static const LrSetting canonical[] = {
 		/* see lr_canonical_output */
 		{"DateStyle", "ISO, YMD"},
 		{"TimeZone", "UTC"},
@@ -337,12 +334,8 @@ canonical_settings(void)
 		{"bytea_output", "hex"},
 	};
 	int			nest = NewGUCNestLevel();
-	int			i;
 
-	for (i = 0; i < (int) lengthof(canonical); i++)
-		(void) set_config_option(canonical[i].name, canonical[i].value,
-								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-								 true, 0, false);
+	lr_settings_set(canonical, lengthof(canonical));
 	return nest;
 }
 
