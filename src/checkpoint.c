@@ -14,7 +14,8 @@
  * has determined its cut; then it writes nothing.
  *
  * Lock order: the tables that a checkpoint is made from, then checkpoint; a
- * TRUNCATE of the journal takes them in that order, too.
+ * TRUNCATE of the journal takes them in that order, too, and rebuild().  Who has
+ * the lock on checkpoint waits for no other.
  */
 #include "postgres.h"
 
@@ -180,7 +181,7 @@ clean_turns(LrDatabase *db, LrState *s)
 /*
  * Summarises the ranges of a table's BRIN index that lie behind its end.  The
  * ranges at the end stay unsummarised, so that appending does not have to
- * update their summary with every row.
+ * update their summary with every row.  Another time if the table is locked.
  */
 static void
 summarize_behind(const char *table)
@@ -201,11 +202,14 @@ summarize_behind(const char *table)
 	if (blocks < 3 * PAGES_PER_RANGE ||
 		*from >= blocks - 3 * PAGES_PER_RANGE)
 		return;
+	if (!ConditionalLockRelationOid(lr_relid(table), ShareUpdateExclusiveLock))
+		return;
 	values[0] = Int64GetDatum(*from);
 	values[1] = Int64GetDatum((int64) blocks - 3 * PAGES_PER_RANGE);
 	if (SPI_execute_with_args(query, 2, types, values, NULL, false,
 							  0) != SPI_OK_SELECT)
 		elog(ERROR, "could not summarize leadroute.%s", table);
+	UnlockRelationOid(lr_relid(table), ShareUpdateExclusiveLock);
 	*from = (blocks - 2 * PAGES_PER_RANGE) / PAGES_PER_RANGE * PAGES_PER_RANGE;
 }
 
