@@ -123,6 +123,31 @@ INSERT INTO lead DEFAULT VALUES RETURNING id;
 UPDATE leadroute.router SET enabled = false;
 SELECT leadroute.explain_lead('lead', '{"id": 8}');
 ROLLBACK;
+\echo '== a partitioned table, a key of two columns, several routers'
+CREATE TYPE stage AS ENUM ('new', 'won');
+CREATE TABLE plead (org integer, id bigint GENERATED ALWAYS AS IDENTITY, country text, stage stage DEFAULT 'new', upper text GENERATED ALWAYS AS (upper(country)) STORED,
+	owner text, PRIMARY KEY (org, id)) PARTITION BY LIST (org);
+CREATE TABLE plead_1 (owner text, country text, org integer NOT NULL, id bigint NOT NULL, stage stage DEFAULT 'won', upper text GENERATED ALWAYS AS (upper(country)) STORED);
+ALTER TABLE plead ATTACH PARTITION plead_1 FOR VALUES IN (1);
+INSERT INTO leadroute.router (name) VALUES ('1');
+-- the other router's rules are not for it
+SET client_min_messages = error;
+SELECT leadroute.attach('plead', 'owner', router_expr => 'org');
+SET client_min_messages = warning;
+INSERT INTO leadroute.member (router, name) VALUES ('1', 'zoe');
+INSERT INTO leadroute.rule (router, name, condition) VALUES ('1', 'upper', $$upper = 'DE' AND stage = 'new'$$), ('1', 'won', $$stage = 'won' AND (plead).country > 'A'$$);
+INSERT INTO plead (org, country) VALUES (1, 'fr');
+SELECT leadroute.explain_lead('plead', '{"org": 1, "country": "de"}');
+SELECT leadroute.explain_lead('plead', (SELECT to_jsonb(p) FROM plead p)) EXCEPT SELECT 'New lead' || substr(e, 5) FROM leadroute.explain('plead', ROW(1, 1)) WITH ORDINALITY x (e, i) WHERE i = 1
+	EXCEPT SELECT leadroute.explain('plead', '(1,1)');
+SELECT leadroute.explain_lead('plead', '{"org": 7, "id": 1}');
+SELECT leadroute.explain_lead('plead', '{"org": 7}');
+DROP TABLE plead;
+SELECT leadroute.detach('plead');
+DELETE FROM leadroute.rule WHERE router = '1';
+DELETE FROM leadroute.member WHERE router = '1';
+DELETE FROM leadroute.router WHERE name = '1';
+DROP TYPE stage;
 \echo '== bad input'
 SELECT leadroute.explain_lead('nothing', '{}');
 SELECT leadroute.explain_lead('lead', '[]');
