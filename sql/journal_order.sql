@@ -55,3 +55,8 @@ ALTER INDEX leadroute.journal_order SET (autosummarize = on);
 INSERT INTO lead SELECT FROM generate_series(1, 200);
 SELECT found();
 SELECT * FROM leadroute.verify();
+
+DROP TABLE lead;
+DROP FUNCTION found;
+DROP EXTENSION leadroute;
+DROP SCHEMA leadroute;
