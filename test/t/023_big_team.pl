@@ -94,7 +94,6 @@ sub change
 	my $m = member();
 	my $team = any(@team);
 
-	$day += rand() < 0.5;
 	return any(
 		"UPDATE lead SET stage = 'closed' WHERE id IN @{[some_leads()]};",
 		"UPDATE lead SET stage = 'new' WHERE id IN @{[some_leads()]};",
@@ -108,8 +107,14 @@ sub change
 		"INSERT INTO leadroute.team_member (team, member) VALUES ('$team', '$m') ON CONFLICT DO NOTHING;",
 		("SELECT leadroute.pause('$m', leadroute_test.at(@{[$day + whole(1, 4)]}), team => @{[any('NULL', qq('$team'))]});") x 3,
 		"SELECT leadroute.resume('$m');",
-		("SELECT set_config('leadroute.test_clock', leadroute_test.at($day)::text, false);") x 3,
 		"SELECT leadroute.checkpoint_now();");
+}
+
+# Absences end as time goes by.
+sub clock
+{
+	$day++;
+	return "SELECT set_config('leadroute.test_clock', leadroute_test.at($day)::text, false);";
 }
 
 sub transaction
@@ -156,6 +161,7 @@ while (time < $end || $round < 2)
 	{
 		my $what = rand;
 
+		$sql .= clock() . "\n" if rand() < 0.2;
 		$sql .= ($what < 0.5 ? insert() : $what < 0.75 ? change() : transaction()) . "\n";
 	}
 	my ($rc, $out, $err) = $node->psql('postgres', $sql, on_error_stop => 0);
