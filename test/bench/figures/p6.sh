@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 #
 # P6: what a routed lead costs in a team of 1,000 and of 10,000 members, against
-# 10, for each method that pushes.
+# 10, for each method that pushes; beside it, while one of 100 members is away.
 
 p6_methods=(round_robin least_loaded longest_idle random)
 
@@ -33,6 +33,14 @@ figure_p6() {
 			done
 		done
 	done
+	for n in 1000 10000; do
+		lr_psql -d "p6_$n" -c "INSERT INTO leadroute.absence (member, during)
+			SELECT 'm' || i, tstzrange(now(), NULL) FROM generate_series(50, $n, 100) i" \
+			-c "UPDATE leadroute.rule SET method = 'round_robin'"
+		for ((round = 1; round <= BENCH_REPEATS; round++)); do
+			timed "p6.away.$n" "$round" "p6_$n" "$insert;" "$insert LIMIT 10000;"
+		done
+	done
 	for n in 10 1000 10000; do
 		check "p6_$n" leads routed
 		verify "p6_$n"
@@ -49,6 +57,8 @@ figure_p6() {
 		ratio_row P6 "$what, $method" '<= 2' "p6.$method.10000" "p6.$method.10"
 		what='…'
 	done
+	ratio_row '' '… 1,000 members of whom 10 are away, round_robin' '' p6.away.1000 p6.round_robin.10
+	ratio_row '' '… 10,000 members of whom 100 are away, round_robin' '' p6.away.10000 p6.round_robin.10
 	for method in "${p6_methods[@]}"; do
 		rate_row P6 "$leads leads to 10, 1,000, 10,000 members, $method" seconds "p6.$method.10" "p6.$method.1000" "p6.$method.10000"
 	done
