@@ -30,6 +30,8 @@ use Time::HiRes qw(time);
 
 my $seed = $ENV{LR_SEED} // int(rand(2**31));
 my $seconds = $ENV{LR_SECONDS} // 25;
+# a session's time is counted from its beginning
+$PostgreSQL::Test::Utils::timeout_default += $seconds;
 my $db = 'rules';
 my $node = new_node('main', 'leadroute.held_retry_interval = 1d');
 my %count = map { $_ => 0 } qw(leads matched raised rules refused changes explained);
