@@ -22,9 +22,9 @@
 #include "compat.h"
 #include "config.h"
 #include "territory.h"
+#include "transaction.h"
 #include "frame.h"
 #include "leadroute.h"
-#include "reserve.h"
 #include "roster.h"
 #include "rule_share.h"
 #include "refuse.h"
@@ -238,5 +238,5 @@ _PG_init(void)
 	lr_config_init();
 	lr_territory_init();
 	lr_acting_init();
-	lr_reserve_init();
+	lr_transaction_init();
 }

@@ -1,32 +1,24 @@
 /*
  * reserve.c
- *	  Reservations of this transaction; transaction callbacks.  See reserve.h.
+ *	  Reservations of this transaction.  See reserve.h.
  *
- * This file holds the transaction callbacks of the whole library, so that
- * their order is written in one place.
+ * What transaction.c calls when a level ends allocates nothing and raises no
+ * error, but for lr_reserve_prepare_sub and lr_reserve_pre_prepare, which come
+ * before the end.
  */
 #include "postgres.h"
 
 #include "access/transam.h"
 #include "access/xact.h"
-#include "evaluate.h"
-#include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
 
-#include "acting.h"
 #include "board.h"
 #include "compat.h"
-#include "changes.h"
 #include "due.h"
-#include "evaluate.h"
-#include "frame.h"
-#include "journal.h"
 #include "late.h"
-#include "move.h"
 #include "prepared.h"
 #include "reserve.h"
-#include "rule_share.h"
 
 /* Seats and shares of a composition, kept while a level refers to it. */
 typedef struct Composition
@@ -560,9 +552,24 @@ free_level(Level *level)
 	pfree(level);
 }
 
+/* The server has not prepared the transaction after all. */
 static void
-abort_level(int nest)
+drop_preparing(void)
 {
+	if (!TransactionIdIsValid(preparing))
+		return;
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
+	lr_prepared_drop(held_db, preparing);
+	LWLockRelease(held_db->lock);
+	LWLockRelease(lr_shared->lock);
+}
+
+void
+lr_reserve_abort(int nest)
+{
+	if (nest == 0)
+		drop_preparing();
 	while (top_level != NULL && top_level->nest >= nest)
 	{
 		Level	   *level = top_level;
@@ -576,9 +583,8 @@ abort_level(int nest)
 	}
 }
 
-/* Before a subtransaction commits: what its level needs in the one above. */
-static void
-prepare_merge(int nest)
+void
+lr_reserve_prepare_sub(int nest)
 {
 	if (top_level == NULL || top_level->nest != nest)
 		return;
@@ -586,8 +592,8 @@ prepare_merge(int nest)
 		grow_level(top_level->up, top_level->nloads);
 }
 
-static void
-commit_level(int nest)
+void
+lr_reserve_commit_sub(int nest)
 {
 	Level	   *level = top_level;
 
@@ -603,9 +609,8 @@ commit_level(int nest)
 		level->nest = nest - 1;
 }
 
-/* The transaction has committed: what it gives back is given back. */
-static void
-commit_released(void)
+void
+lr_reserve_commit(void)
 {
 	int			i;
 
@@ -667,8 +672,8 @@ enter_holds(TransactionId xid)
 	return ok;
 }
 
-static void
-pre_prepare(void)
+void
+lr_reserve_pre_prepare(void)
 {
 	TransactionId xid;
 	bool		ok;
@@ -694,11 +699,17 @@ pre_prepare(void)
 	preparing = xid;
 }
 
-/* ---------- callbacks ---------- */
+void
+lr_reserve_hand_over(void)
+{
+	if (TransactionIdIsValid(preparing))
+		lr_prepared_hand_over(held_db, preparing);
+}
 
-/* All of this transaction is settled: committed, prepared or given back. */
-static void
-end_transaction(bool committed)
+/* ---------- the end ---------- */
+
+void
+lr_reserve_end(bool committed)
 {
 	LrDatabase *db = held_db != NULL ? held_db :
 		journal_rewritten ? lr_database_pinned() : NULL;
@@ -728,107 +739,4 @@ end_transaction(bool committed)
 	compositions = NULL;
 	any_released = journal_rewritten = false;
 	preparing = InvalidTransactionId;
-}
-
-static void
-drop_preparing(void)
-{
-	if (!TransactionIdIsValid(preparing))
-		return;
-	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
-	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
-	lr_prepared_drop(held_db, preparing);
-	LWLockRelease(held_db->lock);
-	LWLockRelease(lr_shared->lock);
-}
-
-static void
-on_transaction(XactEvent event, void *arg)
-{
-	switch (event)
-	{
-		case XACT_EVENT_PRE_COMMIT:
-			lr_frames_finish();
-			lr_journal_flush();
-			break;
-		case XACT_EVENT_PRE_PREPARE:
-			lr_frames_finish();
-			lr_journal_flush();
-			pre_prepare();
-			break;
-		case XACT_EVENT_COMMIT:
-		case XACT_EVENT_PREPARE:
-			if (event == XACT_EVENT_COMMIT)
-				commit_released();
-			else
-			{
-				if (TransactionIdIsValid(preparing))
-					lr_prepared_hand_over(held_db, preparing);
-				lr_late_end();	/* its entry knows */
-				lr_team_version_abort();	/* it may be rolled back yet */
-			}
-			lr_frames_abort(0);
-			lr_journal_abort(0);
-			lr_acting_abort(0);
-			lr_changes_end();
-			lr_moves_abort(0);
-			end_transaction(true);
-			break;
-		case XACT_EVENT_ABORT:
-			lr_frames_abort(0);
-			lr_journal_abort(0);
-			lr_acting_abort(0);
-			lr_changes_end();
-			lr_moves_abort(0);
-			lr_evaluating_abort(0);
-			lr_share_abort(0);
-			lr_team_version_abort();
-			drop_preparing();
-			abort_level(0);
-			end_transaction(false);
-			break;
-		default:
-			break;
-	}
-}
-
-static void
-on_subtransaction(SubXactEvent event, SubTransactionId mine,
-				  SubTransactionId parent, void *arg)
-{
-	int			nest = GetCurrentTransactionNestLevel();
-
-	switch (event)
-	{
-		case SUBXACT_EVENT_PRE_COMMIT_SUB:
-			prepare_merge(nest);
-			lr_journal_prepare_sub(nest);
-			break;
-		case SUBXACT_EVENT_COMMIT_SUB:
-			lr_journal_commit_sub(nest);
-			lr_changes_commit_sub(nest);
-			commit_level(nest);
-			break;
-		case SUBXACT_EVENT_ABORT_SUB:
-			lr_frames_abort(nest);
-			lr_journal_abort(nest);
-			lr_acting_abort(nest);
-			lr_changes_abort_sub(nest);
-			lr_moves_abort(nest);
-			lr_evaluating_abort(nest);
-			lr_share_abort(nest);
-			lr_team_version_abort();
-			abort_level(nest);
-			break;
-		default:
-			break;
-	}
-}
-
-void
-lr_reserve_init(void)
-{
-	RegisterXactCallback(on_transaction, NULL);
-	RegisterSubXactCallback(on_subtransaction, NULL);
-	lr_due_init();
 }

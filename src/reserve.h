@@ -38,8 +38,6 @@ typedef struct LrReservation
 	uint8	   *candidates;		/* bitmap; NULL: all of the team */
 } LrReservation;
 
-extern void lr_reserve_init(void);
-
 /*
  * Makes room for one more reservation; may allocate.  To be called before
  * db->lock is taken, with the team whose credits may move (or NULL).
@@ -73,5 +71,33 @@ extern void lr_journal_rewritten(void);
 
 /* A fresh id outside of a decision. */
 extern int64 lr_reserve_id(void);
+
+/*
+ * The ends of levels and of the transaction, for transaction.c alone.
+ */
+
+/* Before a subtransaction commits: room in the level above for what it holds. */
+extern void lr_reserve_prepare_sub(int nest);
+
+/* It has committed: what it holds is the level's above. */
+extern void lr_reserve_commit_sub(int nest);
+
+/* Levels >= nest are rolled back, 0: the transaction; what they hold goes back. */
+extern void lr_reserve_abort(int nest);
+
+/* The transaction has committed: what it gives back is given back. */
+extern void lr_reserve_commit(void);
+
+/*
+ * Before PREPARE TRANSACTION: copies the holds where they outlive the session.
+ * An error if there is no room.
+ */
+extern void lr_reserve_pre_prepare(void);
+
+/* It is prepared: the copies are its own from now on. */
+extern void lr_reserve_hand_over(void);
+
+/* All is settled: committed, prepared or given back. */
+extern void lr_reserve_end(bool committed);
 
 #endif							/* LR_RESERVE_H */
