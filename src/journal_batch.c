@@ -151,7 +151,8 @@ current_batch(void)
 
 /*
  * A batch that was full will be full again: from then on its context keeps one
- * block that holds it all, instead of asking the system for memory each time.
+ * block that holds it all, row behind row, instead of asking the system for
+ * memory each time.
  */
 static void
 reset_batch(Batch *batch, bool was_full)
@@ -161,9 +162,9 @@ reset_batch(Batch *batch, bool was_full)
 	if (was_full && !batch->large)
 	{
 		MemoryContextDelete(batch->context);
-		batch->context = AllocSetContextCreate(TopTransactionContext,
-											   "leadroute batch", 0,
-											   LARGE_BATCH, LARGE_BATCH);
+		batch->context = GenerationContextCreate(TopTransactionContext,
+												 "leadroute batch", 0,
+												 LARGE_BATCH, LARGE_BATCH);
 		batch->large = true;
 	}
 	else

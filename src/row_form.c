@@ -110,30 +110,16 @@ put_varlena(char *at, const LrColumn *column, Datum value)
 	return at + bytes;
 }
 
-HeapTuple
-lr_row_form(const LrColumn *columns, int n, Datum *values, const bool *nulls)
+/* Puts header and data where there is room for them; returns the end. */
+static char *
+put_row(HeapTupleHeader header, const LrColumn *columns, int n, Datum *values,
+		const bool *nulls, bool has_null)
 {
-	HeapTuple	row;
-	HeapTupleHeader header;
-	bool		has_null = false;
+	Size		head = SizeofHeapTupleHeader + (has_null ? BITMAPLEN(n) : 0);
+	char	   *at = (char *) header + MAXALIGN(head);
 	bool		has_varlena = false;
-	Size		head = SizeofHeapTupleHeader;
-	char	   *at;
 	int			i;
 
-	while (n > 0 && nulls[n - 1])
-		n--;
-	for (i = 0; i < n; i++)
-		has_null |= nulls[i];
-	if (has_null)
-		head += BITMAPLEN(n);
-	head = MAXALIGN(head);
-
-	/* zeroed: the bitmap and the gaps between columns */
-	row = (HeapTuple) palloc0(HEAPTUPLESIZE + head +
-							  enough(columns, n, values, nulls));
-	header = (HeapTupleHeader) ((char *) row + HEAPTUPLESIZE);
-	at = (char *) header + head;
 	for (i = 0; i < n; i++)
 	{
 		if (nulls[i])
@@ -148,18 +134,54 @@ lr_row_form(const LrColumn *columns, int n, Datum *values, const bool *nulls)
 			has_varlena = true;
 		}
 	}
-
-	row->t_data = header;
-	row->t_len = at - (char *) header;
-	ItemPointerSetInvalid(&row->t_self);
-	row->t_tableOid = InvalidOid;
-	HeapTupleHeaderSetDatumLength(header, row->t_len);
+	HeapTupleHeaderSetDatumLength(header, at - (char *) header);
 	HeapTupleHeaderSetTypeId(header, RECORDOID);
 	HeapTupleHeaderSetTypMod(header, -1);
 	ItemPointerSetInvalid(&header->t_ctid);
 	HeapTupleHeaderSetNatts(header, n);
 	header->t_infomask = (has_null ? HEAP_HASNULL : 0) |
 		(has_varlena ? HEAP_HASVARWIDTH : 0);
-	header->t_hoff = head;
+	header->t_hoff = MAXALIGN(head);
+	return at;
+}
+
+HeapTuple
+lr_row_form(const LrColumn *columns, int n, Datum *values, const bool *nulls)
+{
+	union
+	{
+		HeapTupleHeaderData header;
+		char		bytes[1024];
+		double		align;
+	}			small;
+	HeapTupleHeader header = &small.header;
+	HeapTuple	row;
+	bool		has_null = false;
+	Size		room;
+	Size		length;
+	int			i;
+
+	while (n > 0 && nulls[n - 1])
+		n--;
+	for (i = 0; i < n; i++)
+		has_null |= nulls[i];
+	room = MAXALIGN(SizeofHeapTupleHeader + BITMAPLEN(n)) +
+		enough(columns, n, values, nulls);
+	if (room > sizeof(small))
+		header = (HeapTupleHeader) palloc(room);
+	/* zeroed: the bitmap and the gaps between columns */
+	memset(header, 0, room);
+	length = put_row(header, columns, n, values, nulls, has_null) -
+		(char *) header;
+
+	/* rows that wait lie close together: no more than it takes */
+	row = (HeapTuple) palloc(HEAPTUPLESIZE + length);
+	row->t_len = length;
+	ItemPointerSetInvalid(&row->t_self);
+	row->t_tableOid = InvalidOid;
+	row->t_data = (HeapTupleHeader) ((char *) row + HEAPTUPLESIZE);
+	memcpy(row->t_data, header, length);
+	if (header != &small.header)
+		pfree(header);
 	return row;
 }
