@@ -184,7 +184,7 @@ insert_into_index(Relation rel, Oid indexoid, HeapTuple *rows, int n,
 
 /*
  * Slots to hand rows of a table to its access method in, kept for the session:
- * a thousand of them anew for each batch cost more than the rows.
+ * making them anew for each batch costs more than the rows.
  */
 typedef struct SlotPool
 {

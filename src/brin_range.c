@@ -10,9 +10,9 @@
  * - The map's pages are blocks 1, 2, … without gaps, and it only grows: what
  *	 was seen of its end holds for this file of the index.  A REINDEX makes
  *	 another file, which is what is remembered.
- * - A range that is being summarised has an entry, its placeholder, before the
- *	 summariser looks at the table.  So whoever has put a row into the table
- *	 and finds no entry knows that a summariser will see the row.
+ * - A summariser gives the range an entry, without values yet, before it looks
+ *	 at the table.  So whoever has put a row into the table and finds no entry
+ *	 knows that a summariser will see the row.
  * - A serializable transaction that has read through a BRIN index has locked
  *	 all of it; a row that is new to such a reader conflicts, see index_insert.
  * - What is asked is asked as brininsert would ask it, at the same moment;

@@ -115,13 +115,8 @@ lr_changes_abort_sub(int nest)
 static void
 await_editors(const char *router)
 {
-	LrScan		scan;
-	int32		id = 0;
+	int32		id = lr_router_id(router);
 
-	lr_scan_begin(&scan, "router", "router_pkey", "name", router);
-	if (lr_scan_next(&scan))
-		id = lr_scan_int(&scan, "id", 0);
-	lr_scan_end(&scan);
 	if (id != 0)
 		LockDatabaseObject(lr_relid("config_state"), id, 0, ExclusiveLock);
 }

@@ -44,8 +44,9 @@ stretch(const char *condition, int first, int last)
 	return pnstrdup(condition + first, last - first);
 }
 
-List *
-lr_condition_split(const char *condition)
+/* A condition taken apart at its top level's AND, as text. */
+static List *
+split_condition(const char *condition)
 {
 	const int	word_and = keyword("and");
 	const int	word_or = keyword("or");
@@ -190,7 +191,7 @@ lr_condition_parts(LrTable *table, LrBinding *b, const LrRule *rule,
 	rel = table_open(table->relid, AccessShareLock);
 	lr_evaluation_begin(&ev, table, row);
 	ev.router = b->router;
-	foreach(lc, lr_condition_split(rule->condition))
+	foreach(lc, split_condition(rule->condition))
 	{
 		LrPart	   *part = (LrPart *) palloc0(sizeof(LrPart));
 		LrExpr	   *expr;

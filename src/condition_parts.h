@@ -32,9 +32,6 @@ typedef struct LrPart
 	List	   *values;			/* of char *: column = value */
 } LrPart;
 
-/* A condition taken apart, as text. */
-extern List *lr_condition_split(const char *condition);
-
 /*
  * The parts (of LrPart) of a rule's condition over a row.  visible: by column
  * number - 1, what the caller may read; NULL: all.

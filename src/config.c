@@ -340,9 +340,8 @@ read_version(const char *name)
 	return version;
 }
 
-/* Which router has the name now: names may be exchanged; 0: none. */
-static int32
-read_router_id(const char *name)
+int32
+lr_router_id(const char *name)
 {
 	LrScan		scan;
 	int32		id = 0;
@@ -480,7 +479,7 @@ lr_router_pin(const char *name)
 		uint64		generation = config_generation;
 
 		if (router->own_changes == own_changes &&
-			router->id == read_router_id(name) &&
+			router->id == lr_router_id(name) &&
 			read_version(name) == router->version)
 			router->checked = generation;
 		else

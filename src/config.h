@@ -115,6 +115,9 @@ extern void lr_people_accept(LrRouter *router);
 extern LrRouter *lr_router_pin(const char *name);
 extern void lr_router_unpin(LrRouter *router);
 
+/* Which router has the name now: names may be exchanged.  0: none. */
+extern int32 lr_router_id(const char *name);
+
 /*
  * Whether the configuration of a router is still the one it was read from;
  * if not, the next lr_router_pin reads it again.
@@ -128,7 +131,6 @@ extern bool lr_router_is_current(LrRouter *router);
 extern char *lr_default_router_name(void);
 extern char *lr_meant_router_name(void);
 
-extern LrMember *lr_member_by_id(LrRouter *router, int32 id);
 extern LrMember *lr_member_by_name(LrRouter *router, const char *name);
 
 /* Ready to distribute to; id 0: every member. */

@@ -46,8 +46,6 @@ extern void lr_explain_rules(LrOutput *out, const LrExplain *x);
 extern void lr_explain_members(LrOutput *out, const LrExplain *x,
 							   const LrTrial *trial);
 
-extern const char *lr_method_word(char method);
-
 /*
  * A row of the table as an INSERT of the columns in lead would find it before
  * triggers; *not_computed: names of columns left NULL because their default is

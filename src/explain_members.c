@@ -19,8 +19,8 @@ static const char *const codes[] = {
 	[LR_PASSED_BAD_OWNER] = "bad_owner",
 };
 
-const char *
-lr_method_word(char method)
+static const char *
+method_word(char method)
 {
 	switch (method)
 	{
@@ -210,13 +210,13 @@ lr_explain_members(LrOutput *out, const LrExplain *x, const LrTrial *trial)
 	int			i;
 
 	lr_put_text(out, "team", team->id < 0 ? NULL : team->name);
-	lr_put_text(out, "method", lr_method_word(trial->rule->method));
+	lr_put_text(out, "method", method_word(trial->rule->method));
 	if (team->n > 0 && team->id < 0)
 		lr_line(out, "member \"%s\"", team->name);
 	else if (team->n > 0)
 		lr_line(out, "%s, %s: %d of %d %s can take it",
 				team->name ? psprintf("team \"%s\"", team->name) :
-				"every member", lr_method_word(trial->rule->method),
+				"every member", method_word(trial->rule->method),
 				pick->candidates, team->n,
 				team->n == 1 ? "member" : "members");
 	lr_put_text(out, "measured", measured(trial->rule->method));

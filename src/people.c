@@ -460,6 +460,19 @@ read_teams(LrRouter *router)
 	router->everyone = make_everyone(router);
 }
 
+static LrMember *
+member_by_id(LrRouter *router, int32 id)
+{
+	LrMember	key = {.id = id};
+	LrMember   *wanted = &key;
+	LrMember  **found = (LrMember **) bsearch(&wanted, router->by_id,
+											  router->nmembers,
+											  sizeof(LrMember *),
+											  compare_member_ids);
+
+	return found != NULL ? *found : NULL;
+}
+
 /* Reads active and capacity again. */
 static void
 read_member_states(LrRouter *router)
@@ -469,7 +482,7 @@ read_member_states(LrRouter *router)
 	lr_scan_begin(&scan, "member", "member_pkey", "router", router->name);
 	while (lr_scan_next(&scan))
 	{
-		LrMember   *m = lr_member_by_id(router, lr_scan_int(&scan, "id", 0));
+		LrMember   *m = member_by_id(router, lr_scan_int(&scan, "id", 0));
 
 		if (m != NULL)
 		{
@@ -496,19 +509,6 @@ lr_people_read_states(LrRouter *router)
 }
 
 /* ---------- looking up ---------- */
-
-LrMember *
-lr_member_by_id(LrRouter *router, int32 id)
-{
-	LrMember	key = {.id = id};
-	LrMember   *wanted = &key;
-	LrMember  **found = (LrMember **) bsearch(&wanted, router->by_id,
-											  router->nmembers,
-											  sizeof(LrMember *),
-											  compare_member_ids);
-
-	return found != NULL ? *found : NULL;
-}
 
 LrMember *
 lr_member_by_name(LrRouter *router, const char *name)

@@ -633,8 +633,9 @@ lr_table_pin_sound(const char *name)
 	return NULL;
 }
 
-bool
-lr_table_is_attached(const char *name)
+/* Whether a table is attached by that name; it may have been dropped since. */
+static bool
+is_attached(const char *name)
 {
 	LrScan		scan;
 	bool		attached;
@@ -650,7 +651,7 @@ lr_table_require(const char *name)
 {
 	LrTable    *table = lr_table_pin(name);
 
-	if (table == NULL && lr_table_is_attached(name))
+	if (table == NULL && is_attached(name))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("lead table \"%s\" has been dropped", name),

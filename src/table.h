@@ -135,9 +135,6 @@ extern LrTable *lr_table_pin_sound(const char *name);
 /* Whether a relation carries our triggers now. */
 extern bool lr_has_triggers(Oid relid);
 
-/* Whether a table is attached by that name; it may have been dropped since. */
-extern bool lr_table_is_attached(const char *name);
-
 /* A pinned table or an error that says it is not attached, or dropped. */
 extern LrTable *lr_table_require(const char *name);
 
