@@ -11,6 +11,7 @@
 
 #include "binding.h"
 #include "compile.h"
+#include "facts.h"
 #include "generated.h"
 #include "guard.h"
 #include "rule_set.h"
@@ -179,6 +180,28 @@ need_rules(LrTable *table, LrBinding *b)
 	return true;
 }
 
+/*
+ * Reads what expressions know of members, if there are any such rules; false:
+ * the router has changed since it was read.
+ */
+static bool
+need_facts(LrBinding *b)
+{
+	int			layer;
+
+	for (layer = 0; layer < 2 && b->router->facts == NULL; layer++)
+	{
+		const LrImage *image = lr_rule_index_image(b->index, layer);
+
+		if (image == NULL || !image->has_members)
+			continue;
+		lr_facts_need(b->router);
+		if (!lr_router_is_current(b->router))
+			return false;
+	}
+	return true;
+}
+
 LrBoundRule *
 lr_binding_rule(LrBinding *b, const LrRuleRef *ref)
 {
@@ -208,6 +231,8 @@ lr_binding_rule(LrBinding *b, const LrRuleRef *ref)
 	bound->rule.condition = LR_IMAGE_TEXT(image, from->condition);
 	bound->rule.team_expr = LR_IMAGE_TEXT(image, from->team_expr);
 	bound->rule.member_expr = LR_IMAGE_TEXT(image, from->member_expr);
+	bound->rule.member_condition = LR_IMAGE_TEXT(image, from->member_condition);
+	bound->rule.member_rank = LR_IMAGE_TEXT(image, from->member_rank);
 	bound->rule.written_by = LR_IMAGE_TEXT(image, from->written_by);
 	bound->rule.search_path = LR_IMAGE_TEXT(image, from->search_path);
 	bound->rule.team = lr_team_by_id(b->router, from->team);
@@ -275,6 +300,12 @@ lr_binding_compile(LrTable *table, LrBinding *b, LrBoundRule *bound)
 				&bound->target_broken) :
 		compile(table, b, rule, rule->team_expr, LR_EXPR_TEXT, "team_expr",
 				&bound->target_broken);
+	bound->member_condition = compile(table, b, rule, rule->member_condition,
+									  LR_EXPR_MEMBER, "member_condition",
+									  &bound->member_condition_broken);
+	bound->member_rank = compile(table, b, rule, rule->member_rank,
+								 LR_EXPR_RANK, "member_rank",
+								 &bound->member_rank_broken);
 	bound->compiled = true;
 }
 
@@ -353,7 +384,7 @@ bind(LrTable *table, const char *name, bool rules)
 		else
 			lr_router_unpin(router);
 		limit_compiled(b);
-		if (!rules || need_rules(table, b))
+		if (!rules || (need_rules(table, b) && need_facts(b)))
 		{
 			b->pins++;
 			return b;

@@ -25,6 +25,8 @@ typedef struct LrRule
 	const char *condition;		/* NULL: every lead */
 	const char *team_expr;		/* these two say it lead by lead; NULL: team does */
 	const char *member_expr;
+	const char *member_condition;	/* over lead and member; NULL: none */
+	const char *member_rank;
 	LrTeam	   *team;
 	char		method;			/* LR_METHOD_… */
 	char		overflow;		/* LR_OVERFLOW_… */
@@ -37,11 +39,15 @@ typedef struct LrBoundRule
 {
 	LrRule		rule;
 	bool		evaluate;		/* being found does not make the condition true */
-	bool		compiled;		/* the two below are valid */
+	bool		compiled;		/* the expressions below are valid */
 	LrExpr	   *condition;		/* NULL: every lead, or broken */
 	char	   *broken;			/* why it can never match; NULL: it can */
 	LrExpr	   *target;			/* team_expr or member_expr; NULL: none, or broken */
 	char	   *target_broken;	/* why it never gives a name; NULL: it can */
+	LrExpr	   *member_condition;	/* NULL: none, or broken */
+	char	   *member_condition_broken;	/* why nobody fits; NULL: it can be true */
+	LrExpr	   *member_rank;	/* NULL: none, or broken */
+	char	   *member_rank_broken;
 	TimestampTz reported_at;	/* last event about an error of it */
 } LrBoundRule;
 

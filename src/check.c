@@ -249,12 +249,29 @@ changes_router(Row *row)
 	return former_exists;
 }
 
+/* What a rule says in SQL. */
+static const struct
+{
+	const char *column;
+	LrExprKind	kind;
+}			rule_expressions[] = {
+	{"condition", LR_EXPR_BOOL},
+	{"team_expr", LR_EXPR_TEXT},
+	{"member_expr", LR_EXPR_TEXT},
+	{"member_condition", LR_EXPR_MEMBER},
+	{"member_rank", LR_EXPR_RANK},
+};
+
 /* Whether an UPDATE of a rule writes another expression. */
 static bool
 expressions_differ(Row *row)
 {
-	return differs(row, "condition") || differs(row, "team_expr") ||
-		differs(row, "member_expr");
+	int			i;
+
+	for (i = 0; i < (int) lengthof(rule_expressions); i++)
+		if (differs(row, rule_expressions[i].column))
+			return true;
+	return false;
 }
 
 /*
@@ -273,6 +290,35 @@ rule_needs_check(Row *row)
 		 !is_true(row, row->old, "enabled"));
 }
 
+static bool
+has_expressions(Row *row)
+{
+	int			i;
+
+	for (i = 0; i < (int) lengthof(rule_expressions); i++)
+		if (text_of(row, row->new, rule_expressions[i].column) != NULL)
+			return true;
+	return false;
+}
+
+/* Checks a rule's expressions for the leads of a table. */
+static void
+check_rule_over(Row *row, Oid relid)
+{
+	int			i;
+
+	for (i = 0; i < (int) lengthof(rule_expressions); i++)
+	{
+		const char *column_name = rule_expressions[i].column;
+		char	   *text = text_of(row, row->new, column_name);
+
+		if (text != NULL)
+			check_expression(relid, text, rule_expressions[i].kind, row,
+							 psprintf("%s of rule \"%s\"", column_name,
+									  text_of(row, row->new, "name")));
+	}
+}
+
 static void
 check_rule(Row *row)
 {
@@ -282,10 +328,6 @@ check_rule(Row *row)
 	static const char *const overflows[] = {
 		"next_rule", "ignore_limits", "none", NULL
 	};
-	char	   *condition = text_of(row, row->new, "condition");
-	char	   *name = text_of(row, row->new, "name");
-	char	   *team_expr = text_of(row, row->new, "team_expr");
-	char	   *member_expr = text_of(row, row->new, "member_expr");
 	bool		changed = row->old == NULL || expressions_differ(row);
 	ListCell   *lc;
 
@@ -304,24 +346,10 @@ check_rule(Row *row)
 		row->new = heap_modify_tuple_by_cols(row->new, row->desc, 1, &attno,
 											 &value, &isnull);
 	}
-	if ((condition == NULL && team_expr == NULL && member_expr == NULL) ||
-		!rule_needs_check(row))
-		return;
-	foreach(lc, tables_of(text_of(row, row->new, "router"),
-						  text_of(row, row->new, "routed_table")))
-	{
-		Oid			relid = ((Attached *) lfirst(lc))->relid;
-
-		if (condition != NULL)
-			check_expression(relid, condition, LR_EXPR_BOOL, row,
-							 psprintf("condition of rule \"%s\"", name));
-		if (team_expr != NULL)
-			check_expression(relid, team_expr, LR_EXPR_TEXT, row,
-							 psprintf("team_expr of rule \"%s\"", name));
-		if (member_expr != NULL)
-			check_expression(relid, member_expr, LR_EXPR_TEXT, row,
-							 psprintf("member_expr of rule \"%s\"", name));
-	}
+	if (rule_needs_check(row) && has_expressions(row))
+		foreach(lc, tables_of(text_of(row, row->new, "router"),
+							  text_of(row, row->new, "routed_table")))
+			check_rule_over(row, ((Attached *) lfirst(lc))->relid);
 }
 
 /* ---------- member, team_member, absence ---------- */

@@ -49,7 +49,7 @@ static const char *const relation_name[] = {
 	"journal_past", "journal_order", "event", "event_order", "pool_entry", "pool_entry_pkey",
 	"team_version", "team_version_find", "team_version_id", "checkpoint",
 	"config_history", "territory", "territory_key",
-	"rule_id_key", "rule_change", "rule_change_find",
+	"rule_id_key", "rule_change", "rule_change_find", "member_facts",
 };
 
 /*

@@ -93,6 +93,7 @@ typedef struct LrRouter
 	LrTeam	  **team;			/* by name */
 	LrTeam	  **team_by_id;
 	LrTeam	   *everyone;
+	struct LrFacts *facts;		/* see facts.h; NULL: not read yet */
 } LrRouter;
 
 extern void lr_config_init(void);

@@ -118,6 +118,14 @@ lr_evaluate(LrEvaluation *ev, LrExpr *expr, bool *isnull)
 	return evaluate_guarded(ev, expr, isnull);
 }
 
+Datum
+lr_evaluate_member(LrEvaluation *ev, LrExpr *expr, TupleTableSlot *member,
+				   bool *isnull)
+{
+	ev->econtext->ecxt_innertuple = member;
+	return lr_evaluate(ev, expr, isnull);
+}
+
 void
 lr_add_detail(char **detail, const char *what, const char *error)
 {

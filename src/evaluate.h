@@ -36,6 +36,13 @@ extern void lr_evaluation_end(LrEvaluation *ev);
 extern Datum lr_evaluate(LrEvaluation *ev, LrExpr *expr, bool *isnull);
 
 /*
+ * The same of an expression over lead and member (see facts.h).  What it gives
+ * by reference is good until the next lead.
+ */
+extern Datum lr_evaluate_member(LrEvaluation *ev, LrExpr *expr,
+								TupleTableSlot *member, bool *isnull);
+
+/*
  * Computes the generated columns that an expression uses: the server does that
  * only after the BEFORE triggers.  One that fails is NULL; *detail tells it.
  */

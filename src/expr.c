@@ -22,7 +22,7 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
+#include "access/relation.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
@@ -333,7 +333,7 @@ note_generated(Node *node, void *context)
 
 	if (node == NULL)
 		return false;
-	if (IsA(node, Var))
+	if (IsA(node, Var) && ((Var *) node)->varno == LR_LEAD_VARNO)
 	{
 		AttrNumber	attno = ((Var *) node)->varattno;
 
@@ -346,19 +346,32 @@ note_generated(Node *node, void *context)
 	return expression_tree_walker(node, note_generated, context);
 }
 
+/* Whether a value of a type can be taken for one of the type wanted. */
+static bool
+is_kind(Oid type, Oid wanted)
+{
+	char		category;
+	bool		preferred;
+
+	if (type == UNKNOWNOID || wanted == TEXTOID)
+		return true;
+	if (wanted == BOOLOID)
+		return getBaseType(type) == BOOLOID;
+	get_type_category_preferred(getBaseType(type), &category, &preferred);
+	return category == TYPCATEGORY_NUMERIC;
+}
+
 /* Brings an analysed expression to the type its kind asks for. */
 static Node *
 coerce_to_kind(ParseState *pstate, Node *node, LrExprKind kind,
 			   const char *what)
 {
 	Oid			type = exprType(node);
-	Oid			wanted = kind == LR_EXPR_BOOL ? BOOLOID : TEXTOID;
-	Node	   *coerced;
+	Oid			wanted = kind == LR_EXPR_RANK ? FLOAT8OID :
+		kind == LR_EXPR_TEXT ? TEXTOID : BOOLOID;
+	Node	   *coerced = NULL;
 
-	if (kind == LR_EXPR_BOOL && type != BOOLOID && type != UNKNOWNOID &&
-		getBaseType(type) != BOOLOID)
-		coerced = NULL;
-	else
+	if (is_kind(type, wanted))
 		coerced = coerce_to_target_type(pstate, node, type, wanted, -1,
 										COERCION_EXPLICIT,
 										COERCE_EXPLICIT_CAST, -1);
@@ -367,10 +380,58 @@ coerce_to_kind(ParseState *pstate, Node *node, LrExprKind kind,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("%s must be of type %s, not type %s", what,
 						format_type_be(wanted), format_type_be(type)),
-				 kind == LR_EXPR_BOOL ?
-				 errhint("Compare it with something, for example: budget > 1000") : 0,
+				 wanted == BOOLOID ?
+				 errhint("Compare it with something, for example: budget > 1000") :
+				 wanted == FLOAT8OID ?
+				 errhint("Write a number, the highest for who goes first, for example: (member.attributes ->> 'level')::integer") : 0,
 				 parser_errposition(pstate, exprLocation(node))));
 	return coerced;
+}
+
+/*
+ * Makes the lead known: names alone are its columns, and it may be called lead
+ * or, unless that means something else, by its table's name.
+ */
+static void
+add_lead(ParseState *pstate, Relation rel, bool members)
+{
+	ParseNamespaceItem *item = addRangeTableEntryForRelation(pstate, rel,
+															 AccessShareLock,
+															 NULL, false, true);
+	const char *name = RelationGetRelationName(rel);
+	bool		is_lead = strcmp(name, "lead") == 0;
+	ParseNamespaceItem *also;
+
+	Assert(item->p_rtindex == LR_LEAD_VARNO);
+	addNSItemToQuery(pstate, item, true,
+					 !members || strcmp(name, "member") != 0, true);
+	if (is_lead)
+		return;
+	also = (ParseNamespaceItem *) palloc(sizeof(ParseNamespaceItem));
+	*also = *item;
+	/* a name of the entry itself, so that the whole row has the row's type */
+	also->p_rte = (RangeTblEntry *) palloc(sizeof(RangeTblEntry));
+	*also->p_rte = *item->p_rte;
+	also->p_names = makeAlias("lead", item->p_names->colnames);
+	also->p_rte->alias = also->p_rte->eref = also->p_names;
+	addNSItemToQuery(pstate, also, false, true, false);
+}
+
+/* Makes the member known, as member alone. */
+static void
+add_member(ParseState *pstate)
+{
+	Relation	facts = relation_open(lr_relid("member_facts"),
+									  AccessShareLock);
+	ParseNamespaceItem *item = addRangeTableEntryForRelation(pstate, facts,
+															 AccessShareLock,
+															 makeAlias("member", NIL),
+															 false, false);
+
+	Assert(item->p_rtindex == LR_MEMBER_VARNO);
+	addNSItemToQuery(pstate, item, false, true, false);
+	lr_watch_relation(RelationGetRelid(facts));
+	relation_close(facts, NoLock);
 }
 
 /* Text to analysed tree; runs as the writer. */
@@ -379,15 +440,15 @@ analyse(Relation rel, const char *text, LrExprKind kind, Oid writer,
 		const char *what)
 {
 	ParseState *pstate = make_parsestate(NULL);
-	ParseNamespaceItem *nsitem;
-	LrTrust		trust = {writer, what};
+	bool		members = lr_expr_over_members(kind);
+	LrTrust		trust = {writer, what, members};
 	Node	   *raw;
 	Node	   *node;
 
 	pstate->p_sourcetext = text;
-	nsitem = addRangeTableEntryForRelation(pstate, rel, AccessShareLock,
-										   NULL, false, true);
-	addNSItemToQuery(pstate, nsitem, true, true, true);
+	add_lead(pstate, rel, members);
+	if (members)
+		add_member(pstate);
 
 	raw = parse_single(pstate, text, what);
 	lr_trust_words(pstate, raw, rel, &trust);
@@ -398,6 +459,22 @@ analyse(Relation rel, const char *text, LrExprKind kind, Oid writer,
 	/* before the planner computes constant parts */
 	lr_trust_tree(node, &trust);
 	return node;
+}
+
+/* The member's columns as the executor finds them: those of the inner row. */
+static Node *
+members_inner(Node *node, void *context)
+{
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Var) && ((Var *) node)->varno == LR_MEMBER_VARNO)
+	{
+		Var		   *var = (Var *) copyObject(node);
+
+		var->varno = INNER_VAR;
+		return (Node *) var;
+	}
+	return expression_tree_mutator(node, members_inner, context);
 }
 
 /* Makes an analysed tree ready to be evaluated; runs as the writer. */
@@ -414,7 +491,8 @@ finish(LrExpr *result, Node *node, const char *path, ExprTraits *traits)
 	foreach(lc, items)
 		lr_watch_cache(lfirst_node(PlanInvalItem, lc)->cacheId,
 					   lfirst_node(PlanInvalItem, lc)->hashValue);
-	result->state = ExecInitExpr(result->tree, NULL);
+	result->state = ExecInitExpr((Expr *) members_inner((Node *) result->tree,
+														NULL), NULL);
 	/* inlined SQL functions show only in the planned tree */
 	memset(&planned, 0, sizeof(planned));
 	note_traits((Node *) result->tree, &planned);

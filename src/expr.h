@@ -12,8 +12,21 @@
 typedef enum LrExprKind
 {
 	LR_EXPR_BOOL,				/* must be boolean */
-	LR_EXPR_TEXT				/* any type, compared as text */
+	LR_EXPR_TEXT,				/* any type, compared as text */
+	LR_EXPR_MEMBER,				/* over lead and member, must be boolean */
+	LR_EXPR_RANK				/* over lead and member, a number as float8 */
 } LrExprKind;
+
+/* Range table entries of expressions: Var.varno in LrExpr.tree. */
+#define LR_LEAD_VARNO	1
+#define LR_MEMBER_VARNO	2		/* the columns of leadroute.member_facts */
+
+/* Whether expressions of a kind are about a member, too. */
+static inline bool
+lr_expr_over_members(LrExprKind kind)
+{
+	return kind == LR_EXPR_MEMBER || kind == LR_EXPR_RANK;
+}
 
 /* A compiled expression; lives in the context that was current. */
 typedef struct LrExpr
@@ -22,7 +35,7 @@ typedef struct LrExpr
 	ExprState  *state;
 	Oid			writer;			/* role with whose rights it runs */
 	char	   *search_path;	/* set while it runs; NULL: not needed */
-	Bitmapset  *generated;		/* generated columns that it uses */
+	Bitmapset  *generated;		/* generated columns of the lead that it uses */
 	bool		folded;			/* holds what functions outside pg_catalog were
 								 * computed or inlined to */
 	bool		switch_user;	/* depends on who runs it */
@@ -30,8 +43,10 @@ typedef struct LrExpr
 } LrExpr;
 
 /*
- * Compiles an expression over the columns of rel, with the rights of writer
- * and under search_path.  what names it in messages ("condition of rule
+ * Compiles an expression over the columns of rel, which is also called lead,
+ * with the rights of writer and under search_path.  Names alone are columns of
+ * rel; those of the member are written member.…, whatever rel and its columns
+ * are called.  what names it in messages ("condition of rule
  * \"x\"").  Raises an error, with the position in the text, when it cannot.
  */
 extern LrExpr *lr_expr_compile(Relation rel, const char *text, LrExprKind kind,
@@ -46,8 +61,9 @@ extern LrExpr *lr_expr_generated(Relation rel, AttrNumber attno,
 								 const char *search_path);
 
 /*
- * Evaluates over the row in econtext->ecxt_scantuple.  May raise if
- * can_raise; the caller's subtransaction then restores user and settings.
+ * Evaluates over the lead in econtext->ecxt_scantuple and the member (see
+ * facts.h) in ecxt_innertuple.  May raise if can_raise; the caller's
+ * subtransaction then restores user and settings.
  */
 extern Datum lr_expr_eval(LrExpr *expr, ExprContext *econtext, bool *isnull);
 

@@ -28,6 +28,8 @@ typedef struct LrRuleRow
 	const char *condition;		/* NULL: every lead */
 	const char *team_expr;		/* NULL: the team is fixed */
 	const char *member_expr;	/* NULL: a team */
+	const char *member_condition;	/* over lead and member; NULL: none */
+	const char *member_rank;
 	const char *written_by;
 	const char *search_path;
 } LrRuleRow;

@@ -48,6 +48,8 @@ typedef struct LrImageRule
 	LrOffset	condition;
 	LrOffset	team_expr;
 	LrOffset	member_expr;
+	LrOffset	member_condition;
+	LrOffset	member_rank;
 	LrOffset	written_by;		/* shared by rules, like search_path */
 	LrOffset	search_path;
 } LrImageRule;
@@ -136,6 +138,7 @@ typedef struct LrImage
 	LrOffset	columns;
 	int32		ncalls;
 	LrOffset	calls;
+	bool		has_members;	/* some rule has SQL over members */
 	int32		nrest;
 	LrOffset	rest;			/* int32[] */
 } LrImage;

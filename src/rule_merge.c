@@ -28,6 +28,8 @@ row_of_image(const LrImage *image, const LrImageRule *from, LrRuleRow *row)
 	row->condition = LR_IMAGE_TEXT(image, from->condition);
 	row->team_expr = LR_IMAGE_TEXT(image, from->team_expr);
 	row->member_expr = LR_IMAGE_TEXT(image, from->member_expr);
+	row->member_condition = LR_IMAGE_TEXT(image, from->member_condition);
+	row->member_rank = LR_IMAGE_TEXT(image, from->member_rank);
 	row->written_by = LR_IMAGE_TEXT(image, from->written_by);
 	row->search_path = LR_IMAGE_TEXT(image, from->search_path);
 }

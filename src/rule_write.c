@@ -193,6 +193,8 @@ write_rule(LrImageBuilder *b, LrDraftRule *rule, LrOffset at)
 	to.condition = lr_bytes_text(bytes, rule->row.condition);
 	to.team_expr = lr_bytes_text(bytes, rule->row.team_expr);
 	to.member_expr = lr_bytes_text(bytes, rule->row.member_expr);
+	to.member_condition = lr_bytes_text(bytes, rule->row.member_condition);
+	to.member_rank = lr_bytes_text(bytes, rule->row.member_rank);
 	to.written_by = lr_bytes_shared(bytes, LR_TEXT_WRITTEN_BY,
 									rule->row.written_by);
 	to.search_path = lr_bytes_shared(bytes, LR_TEXT_SEARCH_PATH,
@@ -232,6 +234,8 @@ write_rules(LrImageBuilder *b, LrImage *head)
 		write_rule(b, b->rules[i], head->rules + i * sizeof(LrImageRule));
 		if (is_in_rest(b->rules[i]))
 			head->nrest++;
+		head->has_members |= b->rules[i]->row.member_condition != NULL ||
+			b->rules[i]->row.member_rank != NULL;
 	}
 	head->by_id = lr_bytes_reserve(bytes, b->nrules * sizeof(int32),
 								   sizeof(int32));

@@ -79,6 +79,8 @@ read_row(LrScan *scan, LrRouter *router, LrRuleRow *row)
 	row->condition = lr_scan_text(scan, "condition");
 	row->team_expr = lr_scan_text(scan, "team_expr");
 	row->member_expr = lr_scan_text(scan, "member_expr");
+	row->member_condition = lr_scan_text(scan, "member_condition");
+	row->member_rank = lr_scan_text(scan, "member_rank");
 	row->written_by = lr_scan_text(scan, "written_by");
 	row->search_path = lr_scan_text(scan, "search_path");
 	lr_rule_scope_read(&row->scope, scan);

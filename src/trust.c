@@ -148,11 +148,16 @@ static void
 trust_column(ColumnRef *ref, const Words *words)
 {
 	TupleDesc	desc = RelationGetDescr(words->rel);
+	Node	   *first = (Node *) linitial(ref->fields);
 	Node	   *last = (Node *) llast(ref->fields);
 	int			attno = IsA(last, String) ?
 		SPI_fnumber(desc, strVal(last)) : InvalidAttrNumber;
 	int			i;
 
+	/* the types of the member's columns are leadroute's */
+	if (words->trust->members && list_length(ref->fields) == 2 &&
+		strcmp(strVal(first), "member") == 0)
+		return;
 	for (i = 0; i < desc->natts; i++)
 		if ((attno <= 0 || attno == i + 1) &&
 			!TupleDescAttr(desc, i)->attisdropped)

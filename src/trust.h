@@ -22,6 +22,7 @@ typedef struct LrTrust
 {
 	Oid			writer;			/* whose rights the expression gets */
 	const char *what;			/* the expression, for messages */
+	bool		members;		/* member.… is the member's */
 } LrTrust;
 
 /*

@@ -124,6 +124,8 @@ CREATE TABLE leadroute.rule (
 	team_expr		text,
 	member_expr		text,
 	method			text NOT NULL DEFAULT 'round_robin',
+	member_condition	text,
+	member_rank		text,
 	overflow		text NOT NULL DEFAULT 'next_rule',
 	percent			numeric NOT NULL DEFAULT 100 CHECK (percent BETWEEN 0 AND 100),
 	valid			tstzrange CHECK (NOT isempty(valid)),
@@ -147,11 +149,13 @@ COMMENT ON COLUMN leadroute.rule.team IS 'Team among whose members the lead is d
 COMMENT ON COLUMN leadroute.rule.team_expr IS 'SQL over the lead that gives the name of the team, instead of team. NULL or an unknown name: the rule has nobody for the lead (reason unknown_team), the next ones are tried.';
 COMMENT ON COLUMN leadroute.rule.member_expr IS 'SQL over the lead that gives the name of a member, or else its owner_value, instead of a team: the lead is for this member alone, without a method. NULL or unknown: the rule has nobody for the lead (reason unknown_member), the next ones are tried.';
 COMMENT ON COLUMN leadroute.rule.method IS 'round_robin: turns by weight, exact shares. least_loaded: fewest open leads by capacity or weight. longest_idle: longest without a new lead. random: by weight, seeded by the lead''s key.';
+COMMENT ON COLUMN leadroute.rule.member_condition IS 'SQL over lead and member, boolean: who may have the lead. member.… are the columns of leadroute.member_facts, lead.… or a name alone the lead''s; no sub-selects, no volatile functions. Whom it is not true for does not fit; a member for whom it raises an error does not fit either, and the decision''s detail tells. NULL: everybody of the team fits.';
+COMMENT ON COLUMN leadroute.rule.member_rank IS 'SQL over lead and member as in member_condition, a number: who goes first by method best_match, the highest. NULL: none.';
 COMMENT ON COLUMN leadroute.rule.overflow IS 'When members fit but none can take the lead now: next_rule: the following rules are tried. ignore_limits: the method decides without regard to capacity, never an absent or inactive member. none: the lead stays without owner.';
 COMMENT ON COLUMN leadroute.rule.percent IS 'Which part of the leads that match the rule takes, from 0 (none) to 100 (all); the following rules are tried for the others. The same lead always falls the same way, by a hash of the ids of router and rule and the lead''s key: more leads join when it is raised, a rename changes nothing, another rule draws anew.';
 COMMENT ON COLUMN leadroute.rule.valid IS 'When the rule is in force; at other times it is not tried. NULL: always.';
-COMMENT ON COLUMN leadroute.rule.written_by IS 'Role that wrote the condition and with whose rights it runs. Filled by leadroute.';
-COMMENT ON COLUMN leadroute.rule.search_path IS 'search_path under which the condition was written and is read. Filled by leadroute.';
+COMMENT ON COLUMN leadroute.rule.written_by IS 'Role that wrote the expressions and with whose rights it runs. Filled by leadroute.';
+COMMENT ON COLUMN leadroute.rule.search_path IS 'search_path under which the expressions were written and are read. Filled by leadroute.';
 
 CREATE TABLE leadroute.absence (
 	router		text COLLATE "C" NOT NULL DEFAULT leadroute.default_router(),

@@ -45,6 +45,25 @@ COMMENT ON COLUMN leadroute.my_absence.during IS 'When; an unbounded end means u
 COMMENT ON COLUMN leadroute.my_absence.team IS 'Away for this team only. NULL: for all.';
 COMMENT ON COLUMN leadroute.my_absence.reason IS 'Why. NULL: not said.';
 
+-- What expressions know of a member: leadroute.member, and what is measured.
+CREATE VIEW leadroute.member_facts AS
+SELECT m.router, m.name, m.owner_value, m.role_name, m.attributes, m.joined_at, m.capacity,
+	CASE WHEN leadroute.is_preloaded() THEN coalesce(c.load, 0) END AS open_leads
+FROM leadroute.member m
+LEFT JOIN (
+	SELECT mc.member, mc.load FROM leadroute.member_counter() mc
+	WHERE leadroute.is_preloaded()
+	OFFSET 0) c ON c.member = m.id;	-- not pulled up: the function is not called without the library
+COMMENT ON VIEW leadroute.member_facts IS 'What member_condition and member_rank see as member, a row each: a condition can be tried in a query FROM a lead table AS lead, leadroute.member_facts AS member.';
+COMMENT ON COLUMN leadroute.member_facts.router IS 'Router it belongs to.';
+COMMENT ON COLUMN leadroute.member_facts.name IS 'Name.';
+COMMENT ON COLUMN leadroute.member_facts.owner_value IS 'What is written into the lead''s owner column, as text.';
+COMMENT ON COLUMN leadroute.member_facts.role_name IS 'Its database role. NULL: none.';
+COMMENT ON COLUMN leadroute.member_facts.attributes IS 'Whatever else is known of it, a JSON object.';
+COMMENT ON COLUMN leadroute.member_facts.joined_at IS 'When it became a member.';
+COMMENT ON COLUMN leadroute.member_facts.capacity IS 'Most open leads at once. NULL: no limit.';
+COMMENT ON COLUMN leadroute.member_facts.open_leads IS 'Load of its open leads now, those of open transactions included; the lead that is being decided is not in it.';
+
 CREATE FUNCTION leadroute.absence_of(router text, member text) RETURNS regclass
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp

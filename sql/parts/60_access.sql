@@ -9,7 +9,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	reads text[] := '{assignment,lead_history,member_status,problem,fairness,trigger_status,later_trigger}';
+	reads text[] := '{assignment,lead_history,member_status,member_facts,problem,fairness,trigger_status,later_trigger}';
 	records text[] := '{journal,event,pool_entry,team_version,former_name}';
 	settings text[] := '{router,routed_table,member,team,team_member,rule,territory}';
 	-- export_config tells who is away

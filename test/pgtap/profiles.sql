@@ -85,7 +85,7 @@ SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_app'$
 	'app: ask why, explain and route');
 
 CREATE TEMP TABLE readable (relname text);
-INSERT INTO readable VALUES ('assignment'), ('lead_history'), ('member_status'), ('problem'), ('fairness'), ('trigger_status'),
+INSERT INTO readable VALUES ('assignment'), ('lead_history'), ('member_status'), ('member_facts'), ('problem'), ('fairness'), ('trigger_status'),
 	('later_trigger'), ('journal'), ('event'), ('pool_entry'), ('team_version'), ('former_name');
 CREATE TEMP TABLE configuration (relname text);
 INSERT INTO configuration VALUES ('router'), ('routed_table'), ('member'), ('team'), ('team_member'), ('rule'), ('territory');
