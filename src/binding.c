@@ -226,6 +226,7 @@ lr_binding_rule(LrBinding *b, const LrRuleRef *ref)
 	bound->rule.priority = from->priority;
 	bound->rule.method = from->method;
 	bound->rule.overflow = from->overflow;
+	bound->rule.overflow_method = from->method;
 	bound->rule.scope = from->scope;
 	bound->rule.name = LR_IMAGE_TEXT(image, from->name);
 	bound->rule.condition = LR_IMAGE_TEXT(image, from->condition);
@@ -236,7 +237,10 @@ lr_binding_rule(LrBinding *b, const LrRuleRef *ref)
 	bound->rule.written_by = LR_IMAGE_TEXT(image, from->written_by);
 	bound->rule.search_path = LR_IMAGE_TEXT(image, from->search_path);
 	bound->rule.team = lr_team_by_id(b->router, from->team);
-	if (bound->rule.team == NULL)
+	if (from->overflow_team >= 0)
+		bound->rule.overflow_team = lr_team_by_id(b->router, from->overflow_team);
+	if (bound->rule.team == NULL ||
+		(from->overflow_team >= 0 && bound->rule.overflow_team == NULL))
 		elog(ERROR, "team of rule \"%s\" is missing", bound->rule.name);
 	/* what the index says counts as long as the writer exists */
 	bound->evaluate = (from->flags & LR_RULE_EVALUATE) != 0 ||

@@ -30,6 +30,8 @@ typedef struct LrRule
 	LrTeam	   *team;
 	char		method;			/* LR_METHOD_… */
 	char		overflow;		/* LR_OVERFLOW_… */
+	LrTeam	   *overflow_team;	/* NULL: none */
+	char		overflow_method;	/* in that team */
 	LrRuleScope scope;
 	const char *written_by;
 	const char *search_path;

@@ -320,19 +320,43 @@ check_rule_over(Row *row, Oid relid)
 }
 
 static void
+check_overflow_team(Row *row)
+{
+	char	   *overflow = text_of(row, row->new, "overflow");
+	char	   *overflow_team = text_of(row, row->new, "overflow_team");
+	char	   *team = text_of(row, row->new, "team");
+	char	   *name = text_of(row, row->new, "name");
+
+	if (overflow == NULL || strcmp(overflow, "team") != 0)
+		return;
+	if (overflow_team == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("overflow of rule \"%s\" is \"team\", but overflow_team is null",
+						name),
+				 errhint("Name the team to which its leads are offered then.")));
+	if (team != NULL && strcmp(team, overflow_team) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("overflow_team of rule \"%s\" is its own team", name),
+				 errhint("Name another team, or let overflow be \"next_rule\".")));
+}
+
+static void
 check_rule(Row *row)
 {
 	static const char *const methods[] = {
 		"round_robin", "least_loaded", "longest_idle", "random", NULL
 	};
 	static const char *const overflows[] = {
-		"next_rule", "ignore_limits", "none", NULL
+		"next_rule", "team", "hold", "ignore_limits", "none", NULL
 	};
 	bool		changed = row->old == NULL || expressions_differ(row);
 	ListCell   *lc;
 
 	check_word("method", text_of(row, row->new, "method"), methods);
 	check_word("overflow", text_of(row, row->new, "overflow"), overflows);
+	check_overflow_team(row);
 	fill_writer(row, changed);
 	if (row->old != NULL && !lr_same_row(row->desc, row->old, row->new))
 	{

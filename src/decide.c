@@ -338,22 +338,94 @@ note_skipped(LrRule *rule, LrPick *pick, LrDecision *decision)
 			  psprintf("none of %d members can take it", pick->fits));
 }
 
+/* Chooses among the rule's team, and says so in the trial if it is a dry run. */
+static LrPick *
+offer(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
+	  LrTrial *trial)
+{
+	LrPick	   *pick = (LrPick *) palloc(sizeof(LrPick));
+
+	pick_from(request, rule, ignore_limits, pick);
+	if (trial == NULL)
+		return pick;
+	trial->rule = rule;
+	trial->pick = pick;
+	trial->tried = pick->chosen >= 0 ? LR_TRIED_CHOSEN :
+		pick->fits == 0 ? LR_TRIED_NO_MEMBER : LR_TRIED_NOBODY;
+	return pick;
+}
+
+/* Nobody can take it now: somebody, whatever the limits?  True: settled. */
+static bool
+beyond_limits(const LrDecideRequest *request, LrRule *rule, LrTrial *trial,
+			  LrDecision *decision)
+{
+	LrPick	   *pick = offer(request, rule, true, NULL);
+
+	if (pick->chosen < 0)
+		return false;
+	note_chosen(request, rule, pick, decision);
+	decision->entry.reason = "ignore_limits";
+	if (trial != NULL)
+	{
+		trial->tried = LR_TRIED_CHOSEN;
+		trial->pick = pick;
+	}
+	return true;
+}
+
+/* Nobody can take it now: somebody of overflow_team?  True: settled. */
+static bool
+by_overflow_team(const LrDecideRequest *request, LrRule *rule, LrTrial *trial,
+				 LrDecision *decision)
+{
+	LrRule	   *beyond = (LrRule *) palloc(sizeof(LrRule));
+	LrPick	   *pick;
+
+	*beyond = *rule;
+	beyond->team = rule->overflow_team;
+	beyond->method = rule->overflow_method;
+	if (trial != NULL)
+		trial->beyond = (LrTrial *) palloc0(sizeof(LrTrial));
+	pick = offer(request, beyond, false, trial ? trial->beyond : NULL);
+	if (pick->chosen < 0)
+		return false;
+	note_chosen(request, beyond, pick, decision);
+	decision->entry.reason = "overflow_team";
+	return true;
+}
+
+/* What the rule's overflow makes of it; true: the lead is settled. */
+static bool
+overflow(const LrDecideRequest *request, LrRule *rule, LrPick *pick,
+		 LrTrial *trial, LrDecision *decision)
+{
+	switch (rule->overflow)
+	{
+		case LR_OVERFLOW_NONE:
+		case LR_OVERFLOW_HOLD:
+			note_pick(request, rule, pick, decision);
+			decision->entry.kind = rule->overflow == LR_OVERFLOW_NONE ?
+				LR_KIND_NONE : LR_KIND_HELD;
+			return true;
+		case LR_OVERFLOW_IGNORE_LIMITS:
+			return beyond_limits(request, rule, trial, decision);
+		case LR_OVERFLOW_TEAM:
+			return by_overflow_team(request, rule, trial, decision);
+		default:
+			return false;
+	}
+}
+
 /* Offers the lead to a rule that matches; true: the lead is settled. */
 static bool
 try_rule(const LrDecideRequest *request, LrRule *rule, LrDecision *decision)
 {
 	LrEntry    *e = &decision->entry;
-	LrPick	   *pick = (LrPick *) palloc(sizeof(LrPick));
-	LrTrial    *trial = NULL;
+	LrTrial    *trial = request->dry_run ?
+		add_trial(decision, rule, LR_TRIED_NOBODY, NULL, NULL) : NULL;
+	LrPick	   *pick = offer(request, rule, false, trial);
 
-	pick_from(request, rule, false, pick);
-	if (request->dry_run)
-	{
-		trial = add_trial(decision, rule, pick->chosen >= 0 ? LR_TRIED_CHOSEN :
-						  pick->fits == 0 ? LR_TRIED_NO_MEMBER :
-						  LR_TRIED_NOBODY, NULL, NULL);
-		trial->pick = pick;
-	}
 	if (pick->fits == 0)
 	{
 		if (e->reason == NULL)
@@ -372,29 +444,7 @@ try_rule(const LrDecideRequest *request, LrRule *rule, LrDecision *decision)
 	if (e->rule == 0)
 		note_pick(request, rule, pick, decision);
 	e->reason = "nobody_available";
-	if (rule->overflow == LR_OVERFLOW_NONE)
-	{
-		note_pick(request, rule, pick, decision);
-		e->kind = LR_KIND_NONE;
-		return true;
-	}
-	if (rule->overflow == LR_OVERFLOW_IGNORE_LIMITS)
-	{
-		pick = (LrPick *) palloc(sizeof(LrPick));
-		pick_from(request, rule, true, pick);
-		if (pick->chosen >= 0)
-		{
-			note_chosen(request, rule, pick, decision);
-			e->reason = "ignore_limits";
-			if (trial)
-			{
-				trial->tried = LR_TRIED_CHOSEN;
-				trial->pick = pick;
-			}
-			return true;
-		}
-	}
-	return false;
+	return overflow(request, rule, pick, trial, decision);
 }
 
 /* The lead has no owner: it is held, or the rule wants it so. */

@@ -64,6 +64,7 @@ typedef struct LrTrial
 	char	   *error;
 	const LrExpr *said_by;		/* whose value or error is in it; NULL: none */
 	LrPick	   *pick;			/* NULL: no match */
+	struct LrTrial *beyond;		/* what became of it at overflow_team; NULL: not offered */
 } LrTrial;
 
 typedef struct LrDecision

@@ -127,7 +127,9 @@ result_words(const LrDecision *d)
 {
 	if (d->member != NULL)
 		return psprintf("assigned to \"%s\"%s", d->member->name,
-						d->entry.reason ? " (limits ignored)" : "");
+						d->entry.reason == NULL ? "" :
+						strcmp(d->entry.reason, "overflow_team") == 0 ?
+						" (of overflow_team)" : " (limits ignored)");
 	if (d->entry.kind == LR_KIND_NONE)
 		return pstrdup("stays without owner, as the rule's overflow says");
 	return psprintf("held: %s", strcmp(d->entry.reason, "no_rule") == 0 ?

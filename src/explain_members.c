@@ -171,37 +171,9 @@ put_rest(LrOutput *out, const int *rest)
 		lr_line(out, "   not listed: %s", buf.data);
 }
 
-/* What the rule's overflow makes of nobody being able to take it. */
-static const char *
-overflow_words(char overflow)
-{
-	switch (overflow)
-	{
-		case LR_OVERFLOW_IGNORE_LIMITS:
-			return "ignore_limits: capacities do not count";
-		case LR_OVERFLOW_NONE:
-			return "none: the lead stays without owner";
-		default:
-			return "next_rule: later rules are tried";
-	}
-}
-
+/* The team of a trial, and its members. */
 static void
-put_overflow(LrOutput *out, const LrExplain *x, const LrTrial *trial)
-{
-	char		overflow = trial->rule->overflow;
-	bool		beyond = trial->tried == LR_TRIED_CHOSEN &&
-		x->decision.entry.reason != NULL;
-
-	lr_put_text(out, "overflow", overflow == LR_OVERFLOW_NONE ? "none" :
-				overflow == LR_OVERFLOW_IGNORE_LIMITS ? "ignore_limits" :
-				"next_rule");
-	if (trial->tried == LR_TRIED_NOBODY || beyond)
-		lr_line(out, "Overflow: %s", overflow_words(overflow));
-}
-
-void
-lr_explain_members(LrOutput *out, const LrExplain *x, const LrTrial *trial)
+put_team(LrOutput *out, const LrExplain *x, const LrTrial *trial)
 {
 	const LrTeam *team = trial->rule->team;
 	const LrPick *pick = trial->pick;
@@ -232,5 +204,65 @@ lr_explain_members(LrOutput *out, const LrExplain *x, const LrTrial *trial)
 	}
 	lr_close(out, true);
 	put_rest(out, rest);
+}
+
+static const char *
+overflow_word(char overflow)
+{
+	switch (overflow)
+	{
+		case LR_OVERFLOW_IGNORE_LIMITS:
+			return "ignore_limits";
+		case LR_OVERFLOW_NONE:
+			return "none";
+		case LR_OVERFLOW_TEAM:
+			return "team";
+		case LR_OVERFLOW_HOLD:
+			return "hold";
+		default:
+			return "next_rule";
+	}
+}
+
+/* What the rule's overflow makes of nobody being able to take it. */
+static const char *
+overflow_words(char overflow)
+{
+	switch (overflow)
+	{
+		case LR_OVERFLOW_IGNORE_LIMITS:
+			return "ignore_limits: capacities do not count";
+		case LR_OVERFLOW_NONE:
+			return "none: the lead stays without owner";
+		case LR_OVERFLOW_TEAM:
+			return "team: it is offered to overflow_team";
+		case LR_OVERFLOW_HOLD:
+			return "hold: the lead is held, no later rule is tried";
+		default:
+			return "next_rule: later rules are tried";
+	}
+}
+
+static void
+put_overflow(LrOutput *out, const LrExplain *x, const LrTrial *trial)
+{
+	char		overflow = trial->rule->overflow;
+	bool		ignored = trial->tried == LR_TRIED_CHOSEN &&
+		x->decision.entry.reason != NULL;
+
+	lr_put_text(out, "overflow", overflow_word(overflow));
+	if (trial->tried == LR_TRIED_NOBODY || ignored)
+		lr_line(out, "Overflow: %s", overflow_words(overflow));
+	if (trial->beyond == NULL)
+		return;
+	lr_open(out, "overflow_team", false);
+	put_team(out, x, trial->beyond);
+	lr_close(out, false);
+}
+
+void
+lr_explain_members(LrOutput *out, const LrExplain *x, const LrTrial *trial)
+{
+	put_team(out, x, trial);
 	put_overflow(out, x, trial);
 }

@@ -34,6 +34,8 @@
 #define LR_OVERFLOW_NEXT_RULE		'n'
 #define LR_OVERFLOW_IGNORE_LIMITS	'i'
 #define LR_OVERFLOW_NONE			'0'
+#define LR_OVERFLOW_TEAM			't'
+#define LR_OVERFLOW_HOLD			'h'
 
 /* Why a member cannot take a lead now; journal.passed_over. */
 typedef enum LrPassed

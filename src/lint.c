@@ -42,7 +42,8 @@ read_rule(LrScan *scan, LrRouter *router)
 	rule->written_by = lr_scan_text(scan, "written_by");
 	rule->search_path = lr_scan_text(scan, "search_path");
 	rule->next_rule = strcmp(overflow, "next_rule") == 0;
-	rule->stops = strcmp(overflow, "none") == 0;
+	rule->stops = strcmp(overflow, "none") == 0 ||
+		strcmp(overflow, "hold") == 0;
 	team = rule->team ? lr_team_by_name(router, rule->team) : router->everyone;
 	rule->team_expr = lr_scan_text(scan, "team_expr");
 	rule->member_expr = lr_scan_text(scan, "member_expr");

@@ -39,7 +39,7 @@ typedef struct LrLintRule
 	char	   *member_expr;
 	bool		staffed;
 	bool		next_rule;		/* overflow: next_rule */
-	bool		stops;			/* overflow: none */
+	bool		stops;			/* overflow: none, hold */
 	char	   *written_by;
 	char	   *search_path;
 	LrRuleScope scope;

@@ -23,6 +23,7 @@ typedef struct LrRuleRow
 	int32		team;			/* team.id; 0: every member */
 	char		method;			/* LR_METHOD_… */
 	char		overflow;		/* LR_OVERFLOW_… */
+	int32		overflow_team;	/* team.id; -1: none */
 	LrRuleScope scope;
 	const char *name;
 	const char *condition;		/* NULL: every lead */

@@ -38,6 +38,7 @@ typedef struct LrImageRule
 	int32		version;
 	int32		priority;
 	int32		team;
+	int32		overflow_team;
 	char		method;
 	char		overflow;
 	uint16		flags;

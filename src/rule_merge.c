@@ -23,6 +23,7 @@ row_of_image(const LrImage *image, const LrImageRule *from, LrRuleRow *row)
 	row->team = from->team;
 	row->method = from->method;
 	row->overflow = from->overflow;
+	row->overflow_team = from->overflow_team;
 	row->scope = from->scope;
 	row->name = LR_IMAGE_TEXT(image, from->name);
 	row->condition = LR_IMAGE_TEXT(image, from->condition);

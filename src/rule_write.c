@@ -188,6 +188,7 @@ write_rule(LrImageBuilder *b, LrDraftRule *rule, LrOffset at)
 	to.team = rule->row.team;
 	to.method = rule->row.method;
 	to.overflow = rule->row.overflow;
+	to.overflow_team = rule->row.overflow_team;
 	to.scope = rule->row.scope;
 	to.name = lr_bytes_text(bytes, rule->row.name);
 	to.condition = lr_bytes_text(bytes, rule->row.condition);

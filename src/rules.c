@@ -46,6 +46,10 @@ overflow_code(const char *word)
 		return LR_OVERFLOW_IGNORE_LIMITS;
 	if (strcmp(word, "none") == 0)
 		return LR_OVERFLOW_NONE;
+	if (strcmp(word, "team") == 0)
+		return LR_OVERFLOW_TEAM;
+	if (strcmp(word, "hold") == 0)
+		return LR_OVERFLOW_HOLD;
 	return LR_OVERFLOW_NEXT_RULE;
 }
 
@@ -61,21 +65,32 @@ applies(LrScan *scan, LrTable *table)
 	return name == NULL || strcmp(name, table->name) == 0;
 }
 
+/* id of the team that a column names; if_null: it names none. */
+static int32
+team_of(LrScan *scan, LrRouter *router, const char *column, int32 if_null)
+{
+	char	   *name = lr_scan_text(scan, column);
+	LrTeam	   *team = name ? lr_team_by_name(router, name) : NULL;
+
+	if (name == NULL)
+		return if_null;
+	if (team == NULL)
+		elog(ERROR, "team \"%s\" of rule \"%s\" is missing", name,
+			 lr_scan_text(scan, "name"));
+	return team->id;
+}
+
 static void
 read_row(LrScan *scan, LrRouter *router, LrRuleRow *row)
 {
-	char	   *name = lr_scan_text(scan, "team");
-	LrTeam	   *team = name ? lr_team_by_name(router, name) : router->everyone;
-
 	row->name = lr_scan_text(scan, "name");
-	if (team == NULL)
-		elog(ERROR, "team \"%s\" of rule \"%s\" is missing", name, row->name);
 	row->id = lr_scan_int(scan, "id", 0);
 	row->version = lr_scan_int(scan, "version", 0);
 	row->priority = lr_scan_int(scan, "priority", 0);
-	row->team = team->id;
+	row->team = team_of(scan, router, "team", router->everyone->id);
 	row->method = method_code(lr_scan_text(scan, "method"));
 	row->overflow = overflow_code(lr_scan_text(scan, "overflow"));
+	row->overflow_team = team_of(scan, router, "overflow_team", -1);
 	row->condition = lr_scan_text(scan, "condition");
 	row->team_expr = lr_scan_text(scan, "team_expr");
 	row->member_expr = lr_scan_text(scan, "member_expr");

@@ -127,6 +127,7 @@ CREATE TABLE leadroute.rule (
 	member_condition	text,
 	member_rank		text,
 	overflow		text NOT NULL DEFAULT 'next_rule',
+	overflow_team	text COLLATE "C",
 	percent			numeric NOT NULL DEFAULT 100 CHECK (percent BETWEEN 0 AND 100),
 	valid			tstzrange CHECK (NOT isempty(valid)),
 	written_by		text,
@@ -134,7 +135,8 @@ CREATE TABLE leadroute.rule (
 	PRIMARY KEY (router, name),
 	UNIQUE (id),
 	CONSTRAINT rule_one_target CHECK (num_nonnulls(team, team_expr, member_expr) <= 1),
-	FOREIGN KEY (router, team) REFERENCES leadroute.team (router, name) ON UPDATE CASCADE
+	FOREIGN KEY (router, team) REFERENCES leadroute.team (router, name) ON UPDATE CASCADE,
+	FOREIGN KEY (router, overflow_team) REFERENCES leadroute.team (router, name) ON UPDATE CASCADE
 );
 COMMENT ON TABLE leadroute.rule IS 'One row is a rule: a condition, a target and a method. A lead goes to the first enabled rule whose condition is true: smaller priority first, then rules with a condition, then by name.';
 COMMENT ON COLUMN leadroute.rule.router IS 'Router it belongs to.';
@@ -151,7 +153,8 @@ COMMENT ON COLUMN leadroute.rule.member_expr IS 'SQL over the lead that gives th
 COMMENT ON COLUMN leadroute.rule.method IS 'round_robin: turns by weight, exact shares. least_loaded: fewest open leads by capacity or weight. longest_idle: longest without a new lead. random: by weight, seeded by the lead''s key.';
 COMMENT ON COLUMN leadroute.rule.member_condition IS 'SQL over lead and member, boolean: who may have the lead. member.… are the columns of leadroute.member_facts, lead.… or a name alone the lead''s; no sub-selects, no volatile functions. Whom it is not true for does not fit; a member for whom it raises an error does not fit either, and the decision''s detail tells. NULL: everybody of the team fits.';
 COMMENT ON COLUMN leadroute.rule.member_rank IS 'SQL over lead and member as in member_condition, a number: who goes first by method best_match, the highest. NULL: none.';
-COMMENT ON COLUMN leadroute.rule.overflow IS 'When members fit but none can take the lead now: next_rule: the following rules are tried. ignore_limits: the method decides without regard to capacity, never an absent or inactive member. none: the lead stays without owner.';
+COMMENT ON COLUMN leadroute.rule.overflow IS 'When members fit but none can take the lead now: next_rule: the following rules are tried. team: it is offered to overflow_team by the rule''s method; if nobody there can take it, as next_rule. hold: it is held at once, no later rule is tried. ignore_limits: the method decides without regard to limits, never an absent or inactive member; if nobody is there, as next_rule. none: the lead stays without owner, no later rule is tried. Where no member fits at all: the following rules are tried. After the last rule the lead is held.';
+COMMENT ON COLUMN leadroute.rule.overflow_team IS 'Team to which leads are offered when overflow is team; not the rule''s own. NULL: none.';
 COMMENT ON COLUMN leadroute.rule.percent IS 'Which part of the leads that match the rule takes, from 0 (none) to 100 (all); the following rules are tried for the others. The same lead always falls the same way, by a hash of the ids of router and rule and the lead''s key: more leads join when it is raised, a rename changes nothing, another rule draws anew.';
 COMMENT ON COLUMN leadroute.rule.valid IS 'When the rule is in force; at other times it is not tried. NULL: always.';
 COMMENT ON COLUMN leadroute.rule.written_by IS 'Role that wrote the expressions and with whose rights it runs. Filled by leadroute.';

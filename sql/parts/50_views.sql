@@ -133,7 +133,7 @@ COMMENT ON COLUMN leadroute.assignment.rule IS 'Rule that decided; of a held lea
 COMMENT ON COLUMN leadroute.assignment.rule_version IS 'Version of the rule at the time.';
 COMMENT ON COLUMN leadroute.assignment.method IS 'Method that chose. NULL: none was used.';
 COMMENT ON COLUMN leadroute.assignment.kind IS 'assigned; given: the application set the owner; adopted: owned before the table was attached or the owner became a member; reassigned: decided anew after an earlier owner; manual: moved by hand; held: waits; released: the owner was taken away; none: a rule wants no owner.';
-COMMENT ON COLUMN leadroute.assignment.reason IS 'Code of the reason: no_rule, no_member, nobody_available, unknown_team (team_expr names none), unknown_member (member_expr names none; an owner given or set by hand is none), ignore_limits, late_trigger (one that ran after the decision took the owner away), assigned_by_hand. NULL: the method chose, or the owner was there already.';
+COMMENT ON COLUMN leadroute.assignment.reason IS 'Code of the reason: no_rule, no_member, nobody_available, unknown_team (team_expr names none), unknown_member (member_expr names none; an owner given or set by hand is none), ignore_limits, overflow_team (nobody of the rule''s team could take it), late_trigger (one that ran after the decision took the owner away), assigned_by_hand. NULL: the method chose, or the owner was there already.';
 COMMENT ON COLUMN leadroute.assignment.detail IS 'The reason in prose, and what went wrong in rules. NULL: nothing to add.';
 COMMENT ON COLUMN leadroute.assignment.passed_over IS 'Members that were due before the chosen one, each {"member", "code", "detail", "until"}: code inactive, away, full, no_slot or bad_owner; until when away ("infinity": until resumed), else null. NULL: nobody.';
 COMMENT ON COLUMN leadroute.assignment.passed_over_count IS 'How many were passed over; passed_over lists at most leadroute.passed_over_limit of them.';
@@ -201,6 +201,7 @@ SELECT a.id,
 			|| CASE WHEN a.passed_over_count > jsonb_array_length(a.passed_over)
 				THEN ' and ' || a.passed_over_count - jsonb_array_length(a.passed_over) || ' more' ELSE '' END,
 		CASE WHEN a.reason = 'ignore_limits' THEN '; limits were ignored'
+			WHEN a.reason = 'overflow_team' THEN '; nobody of the rule''s own team could'
 			WHEN a.reason NOT IN ('no_rule', 'no_member', 'nobody_available', 'unknown_member', 'unknown_team', 'assigned_by_hand')
 				THEN '; reason: ' || a.reason END,
 		'; ' || a.detail) AS sentence,

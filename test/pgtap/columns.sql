@@ -118,6 +118,7 @@ INSERT INTO expected VALUES
 	('rule', 'member_rank', 'text'),
 	('rule', 'method', 'text NOT NULL DEFAULT ''round_robin''::text'),
 	('rule', 'overflow', 'text NOT NULL DEFAULT ''next_rule''::text'),
+	('rule', 'overflow_team', 'text COLLATE C'),
 	('rule', 'percent', 'numeric NOT NULL DEFAULT 100'),
 	('rule', 'valid', 'tstzrange'),
 	('rule', 'written_by', 'text'),
