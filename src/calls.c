@@ -71,7 +71,7 @@ settle(LrTable *table, LrBinding *b, const char *key, LrMember *member,
 		e->hop = current.hop + lr_had_owner(&current);
 		e->previous_id = current.id;
 		if (current.member != 0)
-			(void) lr_outcome_end(table, key, &current, LR_EVENT_RELEASED);
+			(void) lr_outcome_end(table, key, &current, LR_EVENT_RELEASED, true);
 		else
 			lr_journal_end(table->id, key, &current, e->at);
 		if (e->kind == LR_KIND_ASSIGNED && e->hop > 0)

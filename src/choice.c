@@ -45,7 +45,8 @@ credit_with_share(const LrChoice *work, int i)
 static inline double
 release_margin(const LrChoice *work)
 {
-	return work->n > 1 ? (double) LR_CREDIT_ONE / (2 * work->n - 2) : 0;
+	return work->sharing > 1 ?
+		(double) LR_CREDIT_ONE / (2 * work->sharing - 2) : 0;
 }
 
 /* His release condition; an eighth of a millionth forgives rounded shares. */

@@ -15,11 +15,13 @@ typedef struct LrChoice
 	bool		plain;			/* nothing keeps any member from any lead */
 	bool		all;			/* every member is a candidate */
 	int			n;				/* candidates */
-	double		weight;			/* sum over candidates */
+	int			sharing;		/* who has a share: they, and who accrues */
+	double		weight;			/* sum over those sharing */
 	bool		same_set;		/* as at the rotation's last decision */
 	uint64		set;			/* hash of the candidates */
 	bool		capacities;		/* every candidate has one */
 	uint8	   *bitmap;
+	uint8	   *accruing;		/* bitmap; NULL: nobody can */
 	const int64 *share;			/* of the lead, by index; NULL: see share_of */
 	LrBoard    *board;			/* that tells who goes first; NULL: nobody does */
 	const LrRoll *roll;			/* of a team that may have one */

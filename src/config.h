@@ -44,6 +44,8 @@ typedef struct LrTeam
 	int32		id;				/* 0: every member of the router */
 	int32		router;
 	char	   *name;			/* NULL: every member */
+	bool		catch_up;		/* who is away accrues credit, see method.c */
+	int64		credit_limit;	/* so much of it; PG_INT64_MAX: no limit */
 	uint64		serial;			/* identity of this composition, this backend */
 	int			n;
 	LrMember  **member;			/* in the published order: position, name */
@@ -144,6 +146,17 @@ extern LrTeam *lr_team_by_id(LrRouter *router, int32 id);
  * read.
  */
 extern LrTeam *lr_team_alone(LrRouter *router, LrMember *m);
+
+/* A serial for one more composition that this backend knows. */
+extern uint64 lr_team_serial(void);
+
+/*
+ * Gives back the turn that a member has had in a rotation: all shares of that
+ * lead are as though it had not been distributed.
+ */
+struct LrTurn;
+extern void lr_give_turn_back(int32 router, int32 member,
+							  const struct LrTurn *turn);
 
 /* id of team_version for this composition; appends the row when missing. */
 extern int64 lr_team_version(LrTeam *team);

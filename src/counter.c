@@ -121,13 +121,14 @@ lr_share_of(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_NULL();
 	shares.candidates = PG_ARGISNULL(0) ? NULL : PG_GETARG_BYTEA_PP(0);
+	shares.accruing = PG_ARGISNULL(3) ? NULL : PG_GETARG_BYTEA_PP(3);
 	index = PG_GETARG_INT32(1) - 1;
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), FLOAT8OID, 8, FLOAT8PASSBYVAL,
 					  TYPALIGN_DOUBLE, &shares.weight, NULL, &shares.n);
 	for (i = 0; i < shares.n; i++)
-		if (lr_is_candidate(shares.candidates, i))
+		if (lr_has_share(&shares, i))
 			sum += DatumGetFloat8(shares.weight[i]);
-	if (index < 0 || index >= shares.n || !lr_is_candidate(shares.candidates, index))
+	if (index < 0 || index >= shares.n || !lr_has_share(&shares, index))
 		PG_RETURN_FLOAT8(0);
 	PG_RETURN_FLOAT8(DatumGetFloat8(shares.weight[index]) / sum);
 }

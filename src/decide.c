@@ -303,6 +303,7 @@ note_pick(const LrDecideRequest *request, LrRule *rule, LrPick *pick,
 	}
 	e->candidates = pick->candidates == rule->team->n ? NULL :
 		pick->reservation.candidates;
+	e->accruing = pick->reservation.accruing;
 	e->candidate_bytes = (rule->team->n + 7) / 8;
 	if (pick->candidates == 0)
 	{

@@ -86,12 +86,18 @@ lr_read_query(const char *query, int nargs, int64 a, int64 b)
 
 /* ---------- the fold ---------- */
 
-bool
-lr_is_candidate(const bytea *candidates, int i)
+static bool
+is_in(const bytea *bitmap, int i)
 {
-	return candidates == NULL ||
-		(i / 8 < (int) VARSIZE_ANY_EXHDR(candidates) &&
-		 (((uint8 *) VARDATA_ANY(candidates))[i / 8] & (1 << (i % 8))) != 0);
+	return i / 8 < (int) VARSIZE_ANY_EXHDR(bitmap) &&
+		(((uint8 *) VARDATA_ANY(bitmap))[i / 8] & (1 << (i % 8))) != 0;
+}
+
+bool
+lr_has_share(const LrShares *shares, int i)
+{
+	return shares->candidates == NULL || is_in(shares->candidates, i) ||
+		(shares->accruing != NULL && is_in(shares->accruing, i));
 }
 
 /* Adds count leads of these shares that went to one member. */
@@ -105,11 +111,11 @@ lr_add_turns(LrState *s, int32 router, int32 team, int32 chosen, int64 count,
 	int			i;
 
 	for (i = 0; i < shares->n; i++)
-		if (lr_is_candidate(shares->candidates, i))
+		if (lr_has_share(shares, i))
 			weight += DatumGetFloat8(shares->weight[i]);
 	factor = (double) LR_CREDIT_ONE / weight;
 	for (i = 0; i < shares->n; i++)
-		if (lr_is_candidate(shares->candidates, i))
+		if (lr_has_share(shares, i))
 		{
 			int64		share = (int64) (DatumGetFloat8(shares->weight[i]) * factor);
 
@@ -120,7 +126,18 @@ lr_add_turns(LrState *s, int32 router, int32 team, int32 chosen, int64 count,
 	lr_state_seat(s, router, team, chosen)->credit -= count * sum;
 }
 
-/* A group of turns that went to one member, in a row of fold_journal. */
+/* A bitmap of a row of the current SPI result; NULL where it is. */
+static bytea *
+spi_bitmap(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[row],
+									  SPI_tuptable->tupdesc, column, &isnull);
+
+	return isnull ? NULL : DatumGetByteaPP(value);
+}
+
+/* A group of turns that went to one member, or were given back by it. */
 static void
 fold_turns(LrState *s, uint64 i)
 {
@@ -128,11 +145,10 @@ fold_turns(LrState *s, uint64 i)
 	TupleDesc	desc = SPI_tuptable->tupdesc;
 	LrShares	shares;
 	bool		isnull;
-	Datum		candidates = SPI_getbinval(row, desc, 7, &isnull);
-	Datum		members;
+	Datum		members = SPI_getbinval(row, desc, 8, &isnull);
 
-	shares.candidates = isnull ? NULL : DatumGetByteaPP(candidates);
-	members = SPI_getbinval(row, desc, 8, &isnull);
+	shares.candidates = spi_bitmap(i, 7);
+	shares.accruing = spi_bitmap(i, 10);
 	/* a restore has not come to the compositions yet, see restore.c */
 	if (isnull)
 		return;
@@ -153,21 +169,21 @@ fold_journal(LrState *s, int64 from, int64 upto)
 
 	lr_read_query("SELECT g.router::int8, g.team::int8, g.member::int8,"
 				  " CASE WHEN g.turn THEN g.n END, g.load, g.last_turn,"
-				  " g.candidates, v.member, v.weight, g.n, g.last"
-				  " FROM (SELECT router, team, member, candidates, team_version, turn,"
+				  " g.candidates, v.member, v.weight, g.accruing, g.n, g.last"
+				  " FROM (SELECT router, team, member, candidates, accruing, team_version, turn,"
 				  " pg_catalog.count(*) AS n, pg_catalog.sum(load) AS load,"
 				  " pg_catalog.max(id) AS last,"
 				  " pg_catalog.max(id) FILTER (WHERE kind <> 'd') AS last_turn"
 				  " FROM leadroute.journal WHERE id > $1 AND id <= $2"
-				  " GROUP BY router, team, member, candidates, team_version, turn) g"
+				  " GROUP BY router, team, member, candidates, accruing, team_version, turn) g"
 				  " LEFT JOIN leadroute.team_version v ON g.turn AND v.id = g.team_version",
 				  2, from, upto);
 	for (i = 0; i < SPI_processed; i++)
 	{
 		LrMemberState *m;
 
-		s->rows += lr_spi_int8(i, 10);
-		s->last_id = Max(s->last_id, lr_spi_int8(i, 11));
+		s->rows += lr_spi_int8(i, 11);
+		s->last_id = Max(s->last_id, lr_spi_int8(i, 12));
 		if (lr_spi_int8(i, 3) == 0)
 			continue;
 		m = lr_state_member(s, (int32) lr_spi_int8(i, 3));
@@ -193,6 +209,25 @@ fold_events(LrState *s, int64 from, int64 upto)
 		if (lr_spi_int8(i, 1) != 0)
 			lr_state_member(s, (int32) lr_spi_int8(i, 1))->load += lr_spi_int8(i, 2);
 	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Turns that members have given back; columns as those of fold_journal. */
+static void
+fold_turns_back(LrState *s, int64 from, int64 upto)
+{
+	uint64		i;
+
+	lr_read_query("SELECT g.router::int8, g.team::int8, g.member::int8, -g.n, NULL, NULL,"
+				  " g.candidates, v.member, v.weight, g.accruing"
+				  " FROM (SELECT router, team, member, candidates, accruing, team_version,"
+				  " pg_catalog.count(*) AS n"
+				  " FROM leadroute.event WHERE id > $1 AND id <= $2 AND team_version IS NOT NULL"
+				  " GROUP BY router, team, member, candidates, accruing, team_version) g"
+				  " JOIN leadroute.team_version v ON v.id = g.team_version",
+				  2, from, upto);
+	for (i = 0; i < SPI_processed; i++)
+		fold_turns(s, i);
 	SPI_freetuptable(SPI_tuptable);
 }
 
@@ -225,6 +260,7 @@ lr_fold(LrState *s, int64 upto, Snapshot snapshot)
 	s->last_id = Max(s->last_id, s->cut);
 	fold_journal(s, s->cut, upto);
 	fold_events(s, s->cut, upto);
+	fold_turns_back(s, s->cut, upto);
 	fold_compositions(s, s->cut);
 	PopActiveSnapshot();
 	AtEOXact_GUC(false, nest);

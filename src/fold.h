@@ -48,6 +48,7 @@ typedef struct LrShares
 	Datum	   *member;
 	Datum	   *weight;
 	bytea	   *candidates;		/* NULL: all */
+	bytea	   *accruing;		/* who has a share beside them; NULL: nobody */
 } LrShares;
 
 /* An empty state; all of these live in the current context. */
@@ -68,8 +69,8 @@ extern void lr_fold(LrState *s, int64 upto, Snapshot snapshot);
 extern void lr_add_turns(LrState *s, int32 router, int32 team, int32 chosen,
 						 int64 count, const LrShares *shares);
 
-/* Whether the i-th member of a composition was a candidate. */
-extern bool lr_is_candidate(const bytea *candidates, int i);
+/* Whether the i-th member of a composition had a share. */
+extern bool lr_has_share(const LrShares *shares, int i);
 
 /* Runs a query with up to two bigint parameters; reads a column of its rows. */
 extern void lr_read_query(const char *query, int nargs, int64 a, int64 b);

@@ -4,8 +4,8 @@
  *
  * Invariants
  * - Whatever moves a counter in shared memory is a row of journal (its load
- *	 and turn) or event (its load); recovery.c adds these up and gets the
- *	 counters.
+ *	 and turn) or event (its load, and the turn that it gives back);
+ *	 recovery.c adds these up and gets the counters.
  * - The history of a lead is found from its key by indexes: what is current,
  *	 what has ended, and by previous_id what ended under another key.
  */
@@ -114,6 +114,9 @@ lr_journal_add(const LrEntry *e)
 	nulls[J_CANDIDATES] = e->candidates == NULL;
 	if (e->candidates)
 		values[J_CANDIDATES] = bitmap_datum(e->candidates, e->candidate_bytes);
+	nulls[J_ACCRUING] = e->accruing == NULL;
+	if (e->accruing)
+		values[J_ACCRUING] = bitmap_datum(e->accruing, e->candidate_bytes);
 	nulls[J_PASSED_OVER] = e->npassed == 0;
 	if (e->npassed)
 		values[J_PASSED_OVER] = passed_array(e);
@@ -134,10 +137,17 @@ lr_journal_add(const LrEntry *e)
 		lr_pool_add(e);
 }
 
-void
-lr_event_add(const char *kind, int32 router, int32 routed_table,
-			 const char *lead_key, int64 assignment, int32 member, int load,
-			 const char *payload)
+static void
+set_bitmap(Datum *values, bool *nulls, int column, struct varlena *bitmap)
+{
+	nulls[column] = bitmap == NULL;
+	values[column] = PointerGetDatum(bitmap);
+}
+
+static void
+add_event(const char *kind, int32 router, int32 routed_table,
+		  const char *lead_key, int64 assignment, int32 member, int load,
+		  const char *payload, const LrTurn *turn)
 {
 	Datum		values[E_COLUMNS];
 	bool		nulls[E_COLUMNS] = {false};
@@ -158,5 +168,31 @@ lr_event_add(const char *kind, int32 router, int32 routed_table,
 	if (payload)
 		values[E_PAYLOAD] = DirectFunctionCall1(jsonb_in,
 												CStringGetDatum(payload));
+	nulls[E_TEAM] = nulls[E_TEAM_VERSION] = turn == NULL;
+	nulls[E_CANDIDATES] = nulls[E_ACCRUING] = true;
+	if (turn != NULL)
+	{
+		values[E_TEAM] = Int32GetDatum(turn->team);
+		values[E_TEAM_VERSION] = Int64GetDatum(turn->version);
+		set_bitmap(values, nulls, E_CANDIDATES, turn->candidates);
+		set_bitmap(values, nulls, E_ACCRUING, turn->accruing);
+	}
 	lr_row_add(ROW_EVENT, values, nulls);
+}
+
+void
+lr_event_add(const char *kind, int32 router, int32 routed_table,
+			 const char *lead_key, int64 assignment, int32 member, int load,
+			 const char *payload)
+{
+	add_event(kind, router, routed_table, lead_key, assignment, member, load,
+			  payload, NULL);
+}
+
+void
+lr_event_ended(const char *kind, int32 routed_table, const char *lead_key,
+			   const LrCurrent *current, int load, const LrTurn *turn)
+{
+	add_event(kind, current->router, routed_table, lead_key, current->id,
+			  current->member, load, NULL, turn);
 }

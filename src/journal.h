@@ -35,6 +35,7 @@ typedef struct LrEntry
 	double		measure;
 	int64		team_version;
 	uint8	   *candidates;		/* bitmap of ncandidate_bytes, or NULL */
+	uint8	   *accruing;		/* the same of who had a share, too; NULL: nobody */
 	int			candidate_bytes;
 	int64	   *passed_over;	/* four numbers each */
 	int			npassed;
@@ -44,6 +45,15 @@ typedef struct LrEntry
 	bool		closed;
 	int64		previous_id;	/* of the row that it supersedes; 0: none */
 } LrEntry;
+
+/* The turn that a row has taken in a rotation. */
+typedef struct LrTurn
+{
+	int32		team;
+	int64		version;		/* team_version.id */
+	struct varlena *candidates; /* bytea; NULL: all */
+	struct varlena *accruing;	/* bytea; NULL: nobody */
+} LrTurn;
 
 /* The current row about a lead. */
 typedef struct LrCurrent
@@ -56,6 +66,7 @@ typedef struct LrCurrent
 	int			hop;
 	char		kind;
 	bool		closed;
+	LrTurn	   *turn;			/* NULL: it has taken none */
 } LrCurrent;
 
 /* Why an assignment changes; the words are event.kind. */
@@ -73,6 +84,11 @@ extern void lr_journal_add(const LrEntry *entry);
 extern void lr_event_add(const char *kind, int32 router, int32 routed_table,
 						 const char *lead_key, int64 assignment, int32 member,
 						 int load, const char *payload);
+
+/* The same of an assignment that has ended; turn: what is given back, or NULL. */
+extern void lr_event_ended(const char *kind, int32 routed_table,
+						   const char *lead_key, const LrCurrent *current,
+						   int load, const LrTurn *turn);
 
 /* Writes what this nest level has waiting. */
 extern void lr_journal_flush(void);

@@ -249,6 +249,34 @@ lr_pool_forget_ended(HeapTuple *rows, int n)
 	table_close(journal, NoLock);
 }
 
+/* A bitmap column of a row, copied; NULL where it is. */
+static struct varlena *
+bitmap_of(HeapTuple row, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(row, column + 1, desc, &isnull);
+
+	return isnull ? NULL : (struct varlena *) PG_DETOAST_DATUM_COPY(value);
+}
+
+/* The turn that a row has taken; NULL: none. */
+static LrTurn *
+turn_of(HeapTuple row, TupleDesc desc)
+{
+	bool		isnull;
+	LrTurn	   *turn;
+
+	if (!DatumGetBool(heap_getattr(row, J_TURN + 1, desc, &isnull)))
+		return NULL;
+	turn = (LrTurn *) palloc(sizeof(LrTurn));
+	turn->team = DatumGetInt32(heap_getattr(row, J_TEAM + 1, desc, &isnull));
+	turn->version = DatumGetInt64(heap_getattr(row, J_TEAM_VERSION + 1, desc,
+											   &isnull));
+	turn->candidates = bitmap_of(row, desc, J_CANDIDATES);
+	turn->accruing = bitmap_of(row, desc, J_ACCRUING);
+	return turn;
+}
+
 bool
 lr_journal_current(int32 routed_table, const char *lead_key,
 				   LrCurrent *current)
@@ -280,6 +308,7 @@ lr_journal_current(int32 routed_table, const char *lead_key,
 			current->member = 0;
 		(void) heap_getattr(tuple, J_CLOSED_AT + 1, desc, &isnull);
 		current->closed = !isnull;
+		current->turn = turn_of(tuple, desc);
 		heap_freetuple(tuple);
 	}
 	table_close(rel, NoLock);

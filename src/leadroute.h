@@ -48,6 +48,9 @@ typedef enum LrPassed
 	LR_PASSED_BAD_OWNER = 5
 } LrPassed;
 
+/* Whether team.catch_up owes its share to who was passed over so: not there. */
+#define lr_is_owed(why)	((why) == LR_PASSED_AWAY)
+
 /* Settings, see leadroute.c. */
 extern bool lr_routing;
 extern char *lr_router_setting;

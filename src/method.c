@@ -103,16 +103,64 @@ look_at_counters(LrChoice *work)
 	work->all = work->n == team->n;
 }
 
-/* The candidates as a bitmap and a hash, and what each one's share is. */
+/* Whether a member that is not there is owed a share of the lead. */
+static inline bool
+accrues(const LrChoice *work, int i)
+{
+	return work->sharing > work->n &&
+		(work->accruing[i / 8] & (1 << (i % 8))) != 0;
+}
+
+/*
+ * Who has a share of the lead though he is not there: members of a team with
+ * catch_up, as long as the share takes their credit to credit_limit at most.
+ * The share is taken as it would be if nobody else accrued, so what one has
+ * does not depend on the others.
+ */
+static void
+note_accruing(LrChoice *work)
+{
+	LrTeam	   *team = work->team;
+	double		candidates = work->weight;
+	int			i;
+
+	memset(work->accruing, 0, (team->n + 7) / 8);
+	for (i = 0; i < team->n; i++)
+	{
+		double		weight = team->weight[i];
+
+		if (team->why[i] == LR_CAN || !lr_is_owed(team->why[i]) ||
+			team->seat[i] == LR_NO_SLOT ||
+			lr_seat_credit(team->seat[i]) +
+			(int64) (weight * ((double) LR_CREDIT_ONE / (candidates + weight))) >
+			team->credit_limit)
+			continue;
+		work->accruing[i / 8] |= 1 << (i % 8);
+		work->sharing++;
+	}
+	if (work->sharing == work->n)
+		return;
+	work->weight = 0;
+	for (i = 0; i < team->n; i++)
+		if (team->why[i] == LR_CAN ||
+			(work->accruing[i / 8] & (1 << (i % 8))) != 0)
+			work->weight += team->weight[i];
+}
+
+/*
+ * The candidates as a bitmap and a hash, and what each one's share is.  The
+ * weights are added in the order of the team, as whoever reads the journal
+ * adds them.
+ */
 static void
 note_candidates(LrChoice *work)
 {
 	LrTeam	   *team = work->team;
 	uint64		last = team->rotation != LR_NO_SLOT ?
 		lr_rotation_slots[team->rotation].last_set : 0;
-	double		factor = (double) LR_CREDIT_ONE / work->weight;
 	int			i;
 
+	work->sharing = work->n;
 	if (work->all)
 	{
 		work->share = team->share;
@@ -120,12 +168,17 @@ note_candidates(LrChoice *work)
 	}
 	else
 	{
+		double		factor;
+
+		if (work->accruing != NULL)
+			note_accruing(work);
+		factor = (double) LR_CREDIT_ONE / work->weight;
 		work->share = team->lead_share;
 		memset(work->bitmap, 0, (team->n + 7) / 8);
 		for (i = 0; i < team->n; i++)
 		{
 			/* for the others: what it would be if they were candidates too */
-			team->lead_share[i] = team->why[i] == LR_CAN ?
+			team->lead_share[i] = team->why[i] == LR_CAN || accrues(work, i) ?
 				(int64) (team->weight[i] * factor) :
 				(int64) (team->weight[i] * ((double) LR_CREDIT_ONE /
 											(work->weight + team->weight[i])));
@@ -134,6 +187,11 @@ note_candidates(LrChoice *work)
 		}
 		work->set = hash_bytes_extended(work->bitmap, (team->n + 7) / 8,
 										team->n);
+		if (work->sharing > work->n)
+			work->set = hash_combine64(work->set,
+									   hash_bytes_extended(work->accruing,
+														   (team->n + 7) / 8,
+														   team->n));
 	}
 	work->same_set = last == 0 || last == work->set;
 }
@@ -228,6 +286,14 @@ fill_reservation(const LrChoice *work, LrPick *pick)
 		lr_rotation_slots[team->rotation].last_set = work->set;
 }
 
+/* Whether who is not there may be owed a share of the lead. */
+static inline bool
+may_accrue(const LrPickRequest *request)
+{
+	return request->team->catch_up &&
+		request->method == LR_METHOD_ROUND_ROBIN && !request->ignore_limits;
+}
+
 /*
  * Whether the team's board can tell: not what is seen by this lead or
  * transaction only, nor turns of too many weights.
@@ -240,7 +306,8 @@ may_use_board(const LrPickRequest *request)
 	return team->n >= lr_board_members && team->rotation != LR_NO_SLOT &&
 		(team->graded || request->method != LR_METHOD_ROUND_ROBIN) &&
 		request->usable == NULL && !request->dry_run &&
-		!request->ignore_limits && !lr_reserve_releases();
+		!request->ignore_limits && !lr_reserve_releases() &&
+		!may_accrue(request);
 }
 
 /* Who is a candidate, who is chosen, who was passed over.  db->lock held. */
@@ -256,6 +323,8 @@ choose_by_looking(LrChoice *work, LrPick *pick)
 		pick->has_measure = lr_measure(work, pick->chosen, &pick->measure);
 		if (!work->all)
 			pick->reservation.candidates = work->bitmap;
+		if (work->sharing > work->n)
+			pick->reservation.accruing = work->accruing;
 	}
 	note_passed_over(work, pick);
 }
@@ -283,7 +352,7 @@ note_those_in(LrChoice *work)
 	LrTeam	   *team = work->team;
 	uint64		last = lr_rotation_slots[team->rotation].last_set;
 
-	work->n = board->in;
+	work->n = work->sharing = board->in;
 	work->all = work->n == team->n;
 	work->weight = lr_board_weight(board, team);
 	work->capacities = board->unlimited == 0;
@@ -451,6 +520,8 @@ lr_pick(const LrPickRequest *request, LrPick *pick)
 	work.plain = is_plain(request);
 	if (!work.plain)
 		work.bitmap = (uint8 *) palloc((team->n + 7) / 8 + 1);
+	if (may_accrue(request) && !work.plain)
+		work.accruing = (uint8 *) palloc((team->n + 7) / 8 + 1);
 	make_pick(&work, pick);
 	if (request->method == LR_METHOD_RANDOM)
 	{

@@ -80,31 +80,37 @@ lr_had_owner(const LrCurrent *current)
 		current->kind != LR_KIND_RELEASED;
 }
 
-/* Gives the load of an open assignment back, with its event. */
+/*
+ * Gives the load of an open assignment back, with its event; turn: its turn in
+ * the rotation, too, if it has taken one.
+ */
 static void
 give_back(int32 routed_table, const char *key, const LrCurrent *current,
-		  const char *kind)
+		  const char *kind, bool turn)
 {
 	int			load = 0;
 
+	turn &= current->turn != NULL;
+	if (turn)
+		lr_give_turn_back(current->router, current->member, current->turn);
 	if (current->member != 0 && !current->closed)
 	{
 		load = -LR_LEAD_LOAD;
 		lr_reserve_load(lr_member_slot(lr_database(), current->member), load);
 		lr_place_freed();
 	}
-	lr_event_add(kind, current->router, routed_table, key, current->id,
-				 current->member, load, NULL);
+	lr_event_ended(kind, routed_table, key, current, load,
+				   turn ? current->turn : NULL);
 }
 
 bool
 lr_outcome_end(LrTable *table, const char *key, LrCurrent *current,
-			   const char *kind)
+			   const char *kind, bool turn)
 {
 	if (!lr_journal_current(table->id, key, current))
 		return false;
 	lr_journal_end(table->id, key, current, lr_now());
-	give_back(table->id, key, current, kind);
+	give_back(table->id, key, current, kind, turn);
 	return true;
 }
 
@@ -125,7 +131,7 @@ owner_changed(LrTable *table, const LrFacts *new, bool known,
 	{
 		lr_journal_end(table->id, new->key, current, lr_now());
 		if (current->member != 0)
-			give_back(table->id, new->key, current, LR_EVENT_RELEASED);
+			give_back(table->id, new->key, current, LR_EVENT_RELEASED, true);
 	}
 	if (b != NULL)
 	{
@@ -249,7 +255,7 @@ lr_outcome_deleted(LrTable *table, const LrFacts *old)
 		is_taken(table, old->key))
 		return;
 	lr_journal_end(table->id, old->key, &current, lr_now());
-	give_back(table->id, old->key, &current, LR_EVENT_DELETED);
+	give_back(table->id, old->key, &current, LR_EVENT_DELETED, false);
 	lr_journal_flush();
 }
 
@@ -300,7 +306,7 @@ lr_outcome_end_all(int32 routed_table, const char *kind)
 		{
 			lr_journal_end(routed_table, (char *) lfirst(lc), &current,
 						   lr_now());
-			give_back(routed_table, (char *) lfirst(lc), &current, kind);
+			give_back(routed_table, (char *) lfirst(lc), &current, kind, false);
 			n++;
 		}
 	}

@@ -38,11 +38,12 @@ extern void lr_outcome_changed(LrTable *table, const LrFacts *old,
 extern void lr_outcome_deleted(LrTable *table, const LrFacts *old);
 
 /*
- * Ends the current assignment of a lead and gives its load back; kind is the
- * event's.  Returns false if there was none.
+ * Ends the current assignment of a lead and gives its load back, and its turn
+ * in the rotation if turn; kind is the event's.  Returns false if there was
+ * none.
  */
 extern bool lr_outcome_end(LrTable *table, const char *key,
-						   LrCurrent *current, const char *kind);
+						   LrCurrent *current, const char *kind, bool turn);
 
 /* Ends all current assignments of a table.  Returns how many. */
 extern int64 lr_outcome_end_all(int32 routed_table, const char *kind);

@@ -226,6 +226,12 @@ compare_memberships(const void *a, const void *b)
 
 static uint64 last_serial = 0;
 
+uint64
+lr_team_serial(void)
+{
+	return ++last_serial;
+}
+
 /* Sorts a team's members by weight. */
 static void
 make_grades(LrTeam *team)
@@ -309,6 +315,19 @@ take_slots(LrTeam *team)
 	team->ready = true;
 }
 
+/* The ceiling of what members of the team accrue, in the unit of credits. */
+static int64
+credit_limit(LrScan *scan)
+{
+	bool		isnull;
+	Datum		leads = lr_scan_datum(scan, "credit_limit", &isnull);
+
+	if (isnull)
+		return PG_INT64_MAX;
+	return (int64) (DatumGetFloat8(DirectFunctionCall1(numeric_float8, leads)) *
+					(double) LR_CREDIT_ONE);
+}
+
 static void
 read_team_rows(LrRouter *router)
 {
@@ -323,6 +342,8 @@ read_team_rows(LrRouter *router)
 
 		team->id = lr_scan_int(&scan, "id", 0);
 		team->name = lr_scan_text(&scan, "name");
+		team->catch_up = lr_scan_bool(&scan, "catch_up");
+		team->credit_limit = credit_limit(&scan);
 		team->router = router->id;
 		if (router->nteams == room)
 			router->team = (LrTeam **) repalloc(router->team,

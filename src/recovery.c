@@ -82,9 +82,23 @@ int_of(Relation rel, HeapTuple tuple, const char *column, bool wide)
 	return isnull ? 0 : wide ? DatumGetInt64(value) : DatumGetInt32(value);
 }
 
-/* The composition a journal row of a prepared transaction refers to. */
+static bytea *
+bitmap_of(Relation rel, HeapTuple row, const char *column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(row,
+									 SPI_fnumber(RelationGetDescr(rel), column),
+									 RelationGetDescr(rel), &isnull);
+
+	return isnull ? NULL : DatumGetByteaPP(value);
+}
+
+/*
+ * The turn that a row of a prepared transaction refers to, of journal (n: 1) or
+ * given back, of event (-1).
+ */
 static void
-add_prepared_turn(LrState *s, Relation rel, HeapTuple row)
+add_prepared_turn(LrState *s, Relation rel, HeapTuple row, int n)
 {
 	Relation	versions = table_open(lr_relid("team_version"), AccessShareLock);
 	TupleDesc	desc = RelationGetDescr(versions);
@@ -92,11 +106,10 @@ add_prepared_turn(LrState *s, Relation rel, HeapTuple row)
 	SysScanDesc sys;
 	HeapTuple	version;
 	bool		isnull;
-	Datum		candidates = heap_getattr(row, SPI_fnumber(RelationGetDescr(rel), "candidates"),
-										  RelationGetDescr(rel), &isnull);
 	LrShares		shares;
 
-	shares.candidates = isnull ? NULL : DatumGetByteaPP(candidates);
+	shares.candidates = bitmap_of(rel, row, "candidates");
+	shares.accruing = bitmap_of(rel, row, "accruing");
 	ScanKeyInit(&key, SPI_fnumber(desc, "id"), BTEqualStrategyNumber, F_INT8EQ,
 				Int64GetDatum(int_of(rel, row, "team_version", true)));
 	/* the row may be of the same prepared transaction */
@@ -115,7 +128,7 @@ add_prepared_turn(LrState *s, Relation rel, HeapTuple row)
 						  &shares.weight, NULL, &shares.n);
 		lr_add_turns(s, (int32) int_of(rel, row, "router", false),
 				  (int32) int_of(rel, row, "team", false),
-				  (int32) int_of(rel, row, "member", false), 1, &shares);
+				  (int32) int_of(rel, row, "member", false), n, &shares);
 	}
 	systable_endscan(sys);
 	table_close(versions, AccessShareLock);
@@ -171,8 +184,10 @@ scan_prepared(const char *table, int64 cut, Snapshot snapshot, HTAB *all,
 
 			if (DatumGetBool(heap_getattr(row, SPI_fnumber(RelationGetDescr(rel), "turn"),
 										  RelationGetDescr(rel), &isnull)))
-				add_prepared_turn(s, rel, row);
+				add_prepared_turn(s, rel, row, 1);
 		}
+		else if (int_of(rel, row, "team_version", true) != 0)
+			add_prepared_turn(s, rel, row, -1);
 	}
 	systable_endscan(sys);
 	table_close(rel, AccessShareLock);

@@ -288,7 +288,8 @@ apply_turn(const LrReservation *r, int sign)
 	int64		sum = 0;
 	int			i;
 
-	if (board != NULL && lr_board_is_set(board, r->candidates))
+	if (board != NULL && r->accruing == NULL &&
+		lr_board_is_set(board, r->candidates))
 	{
 		lr_board_turn(board, team, r->chosen, sign, hold->gained, hold->delta);
 		return;
@@ -306,11 +307,11 @@ apply_turn(const LrReservation *r, int sign)
 		double		factor;
 
 		for (i = 0; i < team->n; i++)
-			if (r->candidates[i / 8] & (1 << (i % 8)))
+			if (lr_reservation_shares(r, i))
 				weight += team->weight[i];
 		factor = (double) LR_CREDIT_ONE / weight;
 		for (i = 0; i < team->n; i++)
-			if (r->candidates[i / 8] & (1 << (i % 8)))
+			if (lr_reservation_shares(r, i))
 			{
 				int64		share = (int64) (team->weight[i] * factor);
 

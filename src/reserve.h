@@ -36,7 +36,16 @@ typedef struct LrReservation
 	LrTeam	   *team;			/* where, if turn */
 	int			chosen;			/* index in the team */
 	uint8	   *candidates;		/* bitmap; NULL: all of the team */
+	uint8	   *accruing;		/* who has a share beside them; NULL: nobody */
 } LrReservation;
+
+/* Whether the i-th of the team has a share of the lead. */
+static inline bool
+lr_reservation_shares(const LrReservation *r, int i)
+{
+	return ((r->candidates[i / 8] |
+			 (r->accruing != NULL ? r->accruing[i / 8] : 0)) & (1 << (i % 8))) != 0;
+}
 
 /*
  * Makes room for one more reservation; may allocate.  To be called before

@@ -5,6 +5,9 @@
  * A row is appended when a composition first decides something; the row of
  * another transaction serves as well once it is committed.  Two sessions may
  * append the same composition at once: harmless.
+ *
+ * A turn is given back by the composition that it was taken in: the very
+ * shares come back, whatever the team is now.
  */
 #include "postgres.h"
 
@@ -20,7 +23,10 @@
 #include "utils/snapmgr.h"
 
 #include "append.h"
+#include "board.h"
 #include "config.h"
+#include "compat.h"
+#include "journal.h"
 #include "reserve.h"
 
 /*
@@ -126,4 +132,134 @@ lr_team_version(LrTeam *team)
 		team->version = append_version(team, hash);
 	team->version_epoch = epoch;
 	return team->version;
+}
+
+/* ---------- giving a turn back ---------- */
+
+/* Compositions by which this transaction has given turns back. */
+typedef struct Former
+{
+	struct Former *next;
+	LrTeam		team;			/* without members */
+	int32	   *member;			/* id of each */
+} Former;
+
+static Former *formers = NULL;
+static LocalTransactionId formers_lxid = InvalidLocalTransactionId;
+
+/* Fills in what reserve.c needs of a team, from a row of team_version. */
+static void
+fill_former(Former *f, HeapTuple tuple, TupleDesc desc)
+{
+	LrDatabase *db = lr_database();
+	LrTeam	   *team = &f->team;
+	bool		isnull;
+	Datum	   *member;
+	Datum	   *weight;
+	double		factor;
+	int			i;
+
+	deconstruct_array(DatumGetArrayTypeP(heap_getattr(tuple, 5, desc, &isnull)),
+					  INT4OID, 4, true, TYPALIGN_INT, &member, NULL, &team->n);
+	deconstruct_array(DatumGetArrayTypeP(heap_getattr(tuple, 6, desc, &isnull)),
+					  FLOAT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &weight,
+					  NULL, &team->n);
+	team->serial = lr_team_serial();
+	team->rotation = lr_rotation_slot(db, team->router, team->id);
+	f->member = (int32 *) palloc((team->n + 1) * sizeof(int32));
+	team->weight = (double *) palloc((team->n + 1) * sizeof(double));
+	team->seat = (int *) palloc((team->n + 1) * sizeof(int));
+	team->share = (int64 *) palloc((team->n + 1) * sizeof(int64));
+	team->grade = (uint8 *) palloc0(team->n + 1);
+	team->grades = 1;
+	for (i = 0; i < team->n; i++)
+	{
+		f->member[i] = DatumGetInt32(member[i]);
+		team->seat[i] = lr_seat_slot(db, team->router, team->id, f->member[i]);
+		team->weight[i] = DatumGetFloat8(weight[i]);
+		team->total_weight += team->weight[i];
+	}
+	factor = (double) LR_CREDIT_ONE / team->total_weight;
+	for (i = 0; i < team->n; i++)
+	{
+		team->share[i] = (int64) (team->weight[i] * factor);
+		team->share_sum += team->share[i];
+	}
+}
+
+/* The composition of that id; NULL: it is not there. */
+static Former *
+former_team(int32 router, const LrTurn *turn)
+{
+	Relation	rel;
+	ScanKeyData key;
+	SysScanDesc sys;
+	HeapTuple	tuple;
+	MemoryContext old;
+	Former	   *f;
+
+	if (formers_lxid != lr_my_lxid())
+		formers = NULL;
+	formers_lxid = lr_my_lxid();
+	for (f = formers; f != NULL; f = f->next)
+		if (f->team.version == turn->version)
+			return f;
+
+	rel = table_open(lr_relid("team_version"), AccessShareLock);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(turn->version));
+	sys = systable_beginscan(rel, lr_relid("team_version_id"), true,
+							 SnapshotSelf, 1, &key);
+	tuple = systable_getnext(sys);
+	if (HeapTupleIsValid(tuple))
+	{
+		old = MemoryContextSwitchTo(TopTransactionContext);
+		f = (Former *) palloc0(sizeof(Former));
+		f->team.id = turn->team;
+		f->team.router = router;
+		f->team.version = turn->version;
+		fill_former(f, tuple, RelationGetDescr(rel));
+		f->next = formers;
+		formers = f;
+		MemoryContextSwitchTo(old);
+	}
+	systable_endscan(sys);
+	table_close(rel, AccessShareLock);
+	return f;
+}
+
+/* A bitmap of the journal, with the zero bytes that it leaves out. */
+static uint8 *
+whole_bitmap(struct varlena *bitmap, int n)
+{
+	uint8	   *bits;
+
+	if (bitmap == NULL)
+		return NULL;
+	bits = (uint8 *) palloc0((n + 7) / 8 + 1);
+	memcpy(bits, VARDATA_ANY(bitmap),
+		   Min(VARSIZE_ANY_EXHDR(bitmap), (Size) (n + 7) / 8));
+	return bits;
+}
+
+void
+lr_give_turn_back(int32 router, int32 member, const LrTurn *turn)
+{
+	Former	   *f = former_team(router, turn);
+	LrReservation r = {0};
+
+	/* half a restore: the turn is in no credit either, see fold.c */
+	if (f == NULL)
+		return;
+	r.member_slot = LR_NO_SLOT;
+	r.turn = true;
+	r.team = &f->team;
+	while (r.chosen < f->team.n && f->member[r.chosen] != member)
+		r.chosen++;
+	if (r.chosen == f->team.n)
+		elog(ERROR, "member id %d was not in team composition %lld", member,
+			 (long long) turn->version);
+	r.candidates = whole_bitmap(turn->candidates, f->team.n);
+	r.accruing = whole_bitmap(turn->accruing, f->team.n);
+	lr_reserve_return(&r);
 }

@@ -583,7 +583,7 @@ lr_release_missing(PG_FUNCTION_ARGS)
 
 		CHECK_FOR_INTERRUPTS();
 		released += lr_outcome_end(table, (char *) lfirst(lc), &current,
-								   LR_EVENT_DELETED);
+								   LR_EVENT_DELETED, false);
 	}
 	lr_journal_flush();
 	lr_table_unpin(table);

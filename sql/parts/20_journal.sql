@@ -26,6 +26,7 @@ CREATE TABLE leadroute.journal (
 	team_version	bigint,
 	measure			double precision,
 	candidates		bytea,
+	accruing		bytea,
 	passed_over		bigint[],
 	passed_over_count integer,
 	reason			text COLLATE "C",
@@ -56,6 +57,7 @@ COMMENT ON COLUMN leadroute.journal.role_name IS 'Role that inserted or changed 
 COMMENT ON COLUMN leadroute.journal.team_version IS 'team_version.id: who was in the team, with which weights. NULL: no method was used.';
 COMMENT ON COLUMN leadroute.journal.measure IS 'What the method compared, for the chosen member: round_robin: its credit in leads before the decision; least_loaded: its load ratio; longest_idle: decisions since its last lead (NULL: never had one); random: the draw in [0, 1).';
 COMMENT ON COLUMN leadroute.journal.candidates IS 'Who could take it: bit i (least significant first) is the i-th member of team_version. NULL: all of them.';
+COMMENT ON COLUMN leadroute.journal.accruing IS 'Who was not there and was owed a share of it (team.catch_up), as in candidates. NULL: nobody.';
 COMMENT ON COLUMN leadroute.journal.passed_over IS 'Four numbers each member that was due before the chosen one: member id, code of the reason (leadroute.passed_name), and two figures that belong to it. NULL: nobody.';
 COMMENT ON COLUMN leadroute.journal.passed_over_count IS 'How many were passed over; more than passed_over holds when it exceeds leadroute.passed_over_limit. NULL: none.';
 COMMENT ON COLUMN leadroute.journal.reason IS 'Code of the reason. NULL: the method chose.';
@@ -82,7 +84,11 @@ CREATE TABLE leadroute.event (
 	lead_key		text COLLATE "C",
 	role_name		text COLLATE "C" NOT NULL,
 	actor			text,
-	payload			jsonb
+	payload			jsonb,
+	team			integer,
+	team_version	bigint,
+	candidates		bytea,
+	accruing		bytea
 );
 COMMENT ON TABLE leadroute.event IS 'One row is something that happened to a lead after its decision, or to a rule. Appended by the library.';
 COMMENT ON COLUMN leadroute.event.id IS 'Number, from the same counter as the journal''s.';
@@ -97,6 +103,10 @@ COMMENT ON COLUMN leadroute.event.lead_key IS 'Key of the lead as text. NULL: no
 COMMENT ON COLUMN leadroute.event.role_name IS 'Role that did it.';
 COMMENT ON COLUMN leadroute.event.actor IS 'Who acted behind the role. NULL: not said.';
 COMMENT ON COLUMN leadroute.event.payload IS 'Whatever else belongs to the kind: rekeyed: {"key": new key}; rule_error: {"rule": id, "error": message}.';
+COMMENT ON COLUMN leadroute.event.team IS 'team.id of the rotation in which the assignment''s turn was given back to the member: all shares of the lead are as though it had not been distributed. 0: every member. NULL: no turn was given back.';
+COMMENT ON COLUMN leadroute.event.team_version IS 'The assignment''s team_version, where a turn was given back.';
+COMMENT ON COLUMN leadroute.event.candidates IS 'The assignment''s candidates, where a turn was given back. NULL: all of team_version.';
+COMMENT ON COLUMN leadroute.event.accruing IS 'The assignment''s accruing, where a turn was given back. NULL: nobody.';
 CREATE INDEX event_order ON leadroute.event USING brin (id, at) WITH (pages_per_range = 64);
 -- New leads write no events: these cost only what happens later.
 CREATE INDEX event_assignment ON leadroute.event (assignment);

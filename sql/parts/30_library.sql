@@ -117,9 +117,9 @@ CREATE FUNCTION leadroute.require_preload() RETURNS void
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_require_preload_sql';
 COMMENT ON FUNCTION leadroute.require_preload() IS 'Error with the hint when the server did not load the library at its start.';
 
-CREATE FUNCTION leadroute.share_of(candidates bytea, member_index integer, weight double precision[]) RETURNS double precision
+CREATE FUNCTION leadroute.share_of(candidates bytea, member_index integer, weight double precision[], accruing bytea DEFAULT NULL) RETURNS double precision
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'lr_share_of';
-COMMENT ON FUNCTION leadroute.share_of(bytea, integer, double precision[]) IS 'Exact share of one lead that the member at member_index (from 1) of a team composition was due: weight over the sum of the weights of the candidates; 0 when it was not a candidate. candidates NULL: all.';
+COMMENT ON FUNCTION leadroute.share_of(bytea, integer, double precision[], bytea) IS 'Exact share of one lead that the member at member_index (from 1) of a team composition was due: weight over the sum of the weights of the candidates and of those accruing; 0 when it was neither. candidates NULL: all; accruing NULL: nobody.';
 
 CREATE FUNCTION leadroute.checkpoint_now() RETURNS bigint
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_checkpoint_now';

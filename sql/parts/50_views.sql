@@ -218,6 +218,7 @@ SELECT e.id,
 	concat(
 		CASE e.kind
 			WHEN 'released' THEN 'released' || coalesce(': "' || coalesce(m.name, fm.name) || '" has it no longer', '')
+				|| CASE WHEN e.team_version IS NULL THEN '' ELSE ', its turn comes back' END
 			WHEN 'rekeyed' THEN 'its key changed to ' || coalesce(e.payload ->> 'key', '?')
 			ELSE e.kind END,
 		' (role "', e.role_name, '"', ', actor "' || e.actor || '"', ')'),
@@ -549,19 +550,21 @@ RETURNS TABLE (router text, team text, member text, weight double precision, rec
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	WITH counted AS MATERIALIZED (
-		SELECT j.router, j.team, j.team_version, j.candidates, j.member, count(*) AS n
+		SELECT j.router, j.team, j.team_version, j.candidates, j.accruing, j.member, count(*) AS n
 		FROM leadroute.journal j
 		WHERE j.turn AND j.assigned_at >= $1 AND j.assigned_at < $2
 		AND ($3 IS NULL OR j.router = (SELECT ro.id FROM leadroute.router ro WHERE ro.name = $3))
-		GROUP BY j.router, j.team, j.team_version, j.candidates, j.member),
+		-- nor turns that were given back
+		AND NOT EXISTS (SELECT FROM leadroute.event e WHERE e.assignment = j.id AND e.team_version IS NOT NULL)
+		GROUP BY j.router, j.team, j.team_version, j.candidates, j.accruing, j.member),
 	expected AS (
 		SELECT c.router, c.team, s.member, sum(c.n * s.share) AS share,
 			(array_agg(s.weight ORDER BY c.team_version DESC))[1] AS weight
-		FROM (SELECT c.router, c.team, c.team_version, c.candidates, sum(c.n)::double precision AS n
-			FROM counted c GROUP BY 1, 2, 3, 4) c
+		FROM (SELECT c.router, c.team, c.team_version, c.candidates, c.accruing, sum(c.n)::double precision AS n
+			FROM counted c GROUP BY 1, 2, 3, 4, 5) c
 		JOIN leadroute.team_version v ON v.id = c.team_version
 		CROSS JOIN LATERAL (SELECT v.member[i] AS member, v.weight[i] AS weight,
-				leadroute.share_of(c.candidates, i, v.weight) AS share
+				leadroute.share_of(c.candidates, i, v.weight, c.accruing) AS share
 			FROM generate_series(1, cardinality(v.member)) i) s
 		GROUP BY c.router, c.team, s.member),
 	got AS (
@@ -579,7 +582,7 @@ BEGIN ATOMIC
 	LEFT JOIN leadroute.former_name fm ON fm.table_name = 'member' AND fm.id = e.member
 	ORDER BY 1, 2 NULLS FIRST, 3;
 END;
-COMMENT ON FUNCTION leadroute.fairness(timestamptz, timestamptz, text) IS 'For each member of each team (NULL: every member of the router): weight in the last composition, leads received as turns of the rotation, the exact share that was due (the sum over these leads of weight by the weights of their candidates), and received minus share; from since until before until, of one router or (NULL) all. Leads given, adopted, moved by hand or decided under ignore_limits do not count. An unknown router has no rows.';
+COMMENT ON FUNCTION leadroute.fairness(timestamptz, timestamptz, text) IS 'For each member of each team (NULL: every member of the router): weight in the last composition, leads received as turns of the rotation, the exact share that was due (the sum over these leads of weight by the weights of their candidates and of those accruing, see team.catch_up), and received minus share; from since until before until, of one router or (NULL) all. Leads given, adopted, moved by hand or decided under ignore_limits do not count, nor turns that were given back because the lead went to somebody else. An unknown router has no rows.';
 CREATE VIEW leadroute.fairness AS
 SELECT f.router, f.team, f.member, f.weight, f.received, f.exact_share, f.deviation
 FROM leadroute.fairness(now() - interval '30 days', 'infinity') f;

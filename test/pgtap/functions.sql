@@ -86,7 +86,7 @@ INSERT INTO expected VALUES
 	('board(OUT router integer, OUT team integer, OUT members integer, OUT candidates integer, OUT picks bigint)', 'SETOF record', 'c volatile'),
 	('rule_index(OUT database text, OUT router integer, OUT routed_table integer, OUT version bigint, OUT rules integer, OUT bytes bigint, OUT readers integer, OUT is_current boolean)', 'SETOF record', 'c volatile'),
 	('seat_counter(OUT router integer, OUT team integer, OUT member integer, OUT credit double precision)', 'SETOF record', 'c volatile'),
-	('share_of(candidates bytea, member_index integer, weight double precision[])', 'double precision', 'c immutable parallel safe PUBLIC'),
+	('share_of(candidates bytea, member_index integer, weight double precision[], accruing bytea DEFAULT NULL::bytea)', 'double precision', 'c immutable parallel safe PUBLIC'),
 	('table_row_changed()', 'trigger', 'plpgsql volatile'),
 	('take_over(router text DEFAULT NULL::text, rule text DEFAULT NULL::text)', 'TABLE(table_name text, name text, former_writer text, error text)', 'plpgsql volatile'),
 	('territory(map text, country text, region text, postal text)', 'text', 'c stable'),
