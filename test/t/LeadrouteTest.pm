@@ -80,12 +80,17 @@ sub credits_ok
 		WITH seat AS (
 			SELECT j.id, j.router, j.team, j.member AS chosen, m.member, m.weight,
 				j.candidates IS NULL OR (m.place < 8 * length(j.candidates)
-					AND get_bit(j.candidates, m.place) = 1) AS fits
+					AND get_bit(j.candidates, m.place) = 1)
+				OR (m.place < 8 * coalesce(length(j.accruing), 0)
+					AND get_bit(j.accruing, m.place) = 1) AS fits
 			FROM leadroute.journal j
 			JOIN leadroute.team_version v ON v.id = j.team_version
 			CROSS JOIN LATERAL (SELECT member, weight, (ord - 1)::integer AS place
 				FROM unnest(v.member, v.weight) WITH ORDINALITY u (member, weight, ord)) m
-			WHERE j.turn),
+			WHERE j.turn
+			-- a turn that was given back has been none
+			AND NOT EXISTS (SELECT FROM leadroute.event e
+				WHERE e.assignment = j.id AND e.team_version IS NOT NULL)),
 		due AS (
 			SELECT router, team, member, (member = chosen)::integer AS received,
 				weight / sum(weight) OVER (PARTITION BY id) AS share
