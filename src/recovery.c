@@ -335,6 +335,8 @@ lr_recovery_load(LrDatabase *db, bool whole)
 	lr_fold(s, PG_INT64_MAX, snapshot);
 	last_id = s->last_id;
 
+	/* before they are: an error may come in between */
+	lr_counters_loaded();
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	lr_clear_counters(db);
 	LWLockRelease(db->lock);

@@ -68,6 +68,7 @@ typedef struct Level
 
 static LrDatabase *held_db = NULL;	/* database of all holds */
 static bool journal_rewritten = false;	/* see lr_journal_rewritten */
+static bool own_rows_loaded = false;	/* see lr_counters_loaded */
 static bool any_released = false;	/* by any level */
 static Level *top_level = NULL;
 static Composition *compositions = NULL;
@@ -79,6 +80,12 @@ void
 lr_journal_rewritten(void)
 {
 	journal_rewritten = true;
+}
+
+void
+lr_counters_loaded(void)
+{
+	own_rows_loaded = journal_rewritten;
 }
 
 /* ---------- levels ---------- */
@@ -728,8 +735,9 @@ lr_reserve_end(bool committed)
 			lr_look_at_held();
 		}
 		if (journal_rewritten && committed)
-		{
 			db->restored = true;
+		if ((journal_rewritten && committed) || own_rows_loaded)
+		{
 			db->rewritten++;	/* who is loading begins again */
 			db->state = LR_EMPTY;
 		}
@@ -738,6 +746,6 @@ lr_reserve_end(bool committed)
 	held_db = NULL;
 	top_level = NULL;
 	compositions = NULL;
-	any_released = journal_rewritten = false;
+	any_released = journal_rewritten = own_rows_loaded = false;
 	preparing = InvalidTransactionId;
 }

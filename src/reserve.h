@@ -78,6 +78,12 @@ extern bool lr_reserve_releases(void);
  */
 extern void lr_journal_rewritten(void);
 
+/*
+ * This transaction has loaded the counters: with what it has written itself, so
+ * that they are loaded again if it is rolled back.
+ */
+extern void lr_counters_loaded(void);
+
 /* A fresh id outside of a decision. */
 extern int64 lr_reserve_id(void);
 
