@@ -8,7 +8,7 @@
 # and event say: also after turns were given back by transactions that are
 # rolled back, prepared over a restart, or cut off by a crash.
 #
-# LR_SEED=n repeats a run, LR_ROUNDS is how many teams (default 12).
+# LR_SEED=n repeats a run, LR_ROUNDS is how many teams (default 8).
 
 use strict;
 use warnings FATAL => 'all';
@@ -18,7 +18,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $seed = $ENV{LR_SEED} // int(rand(2**31));
-my $rounds = $ENV{LR_ROUNDS} // 12;
+my $rounds = $ENV{LR_ROUNDS} // 8;
 
 diag("LR_SEED=$seed");
 srand($seed);
