@@ -278,29 +278,50 @@ pick_from(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
 	lr_pick(&r, pick);
 }
 
+/* Who was passed over; of those beyond the limit how many, by reason. */
+static void
+note_passed_over(LrEntry *e, const LrPick *pick)
+{
+	int64	   *numbers;
+	LrPassedOver others = {0};
+	int			i;
+
+	e->npassed = pick->npassed;
+	e->passed_over = NULL;
+	if (pick->passed_count == 0)
+		return;
+	numbers = e->passed_over =
+		(int64 *) palloc((pick->npassed + LR_PASSED_CODES) * LR_PASSED_NUMBERS *
+						 sizeof(int64));
+	for (i = 0; i < pick->npassed; i++, numbers += LR_PASSED_NUMBERS)
+		lr_passed_numbers(&pick->passed[i], 0, numbers);
+	if (pick->passed_count == pick->npassed)
+		return;
+	for (i = 0; i < LR_PASSED_CODES; i++)
+	{
+		others.why = (LrPassed) i;
+		if (pick->passed_rest[i] == 0)
+			continue;
+		lr_passed_numbers(&others, pick->passed_rest[i], numbers);
+		numbers += LR_PASSED_NUMBERS;
+		e->npassed++;
+	}
+}
+
 /* Fills the journal entry from a rule and what its team said. */
 static void
 note_pick(const LrDecideRequest *request, LrRule *rule, LrPick *pick,
 		  LrDecision *decision)
 {
 	LrEntry    *e = &decision->entry;
-	int			i;
 
 	e->rule = rule->id;
 	e->rule_version = rule->version;
 	e->team = rule->team->id;
 	e->method = rule->team->id >= 0 ? rule->method : '\0';
 	e->team_version = rule->team->version;
-	e->npassed = pick->npassed;
 	e->passed_count = pick->passed_count;
-	e->passed_over = (int64 *) palloc((4 * pick->npassed + 1) * sizeof(int64));
-	for (i = 0; i < pick->npassed; i++)
-	{
-		e->passed_over[4 * i] = pick->passed[i].member->id;
-		e->passed_over[4 * i + 1] = pick->passed[i].why;
-		e->passed_over[4 * i + 2] = pick->passed[i].a;
-		e->passed_over[4 * i + 3] = pick->passed[i].b;
-	}
+	note_passed_over(e, pick);
 	e->candidates = pick->candidates == rule->team->n ? NULL :
 		pick->reservation.candidates;
 	e->accruing = pick->reservation.accruing;

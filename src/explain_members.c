@@ -4,20 +4,9 @@
  */
 #include "postgres.h"
 
-#include "datatype/timestamp.h"
 #include "utils/timestamp.h"
 
 #include "explain.h"
-
-/* Reasons why a member cannot take a lead, as assignment.passed_over has them. */
-static const char *const codes[] = {
-	[LR_CAN] = NULL,
-	[LR_PASSED_INACTIVE] = "inactive",
-	[LR_PASSED_AWAY] = "away",
-	[LR_PASSED_FULL] = "full",
-	[LR_PASSED_NO_SLOT] = "no_slot",
-	[LR_PASSED_BAD_OWNER] = "bad_owner",
-};
 
 static const char *
 method_word(char method)
@@ -35,39 +24,19 @@ method_word(char method)
 	}
 }
 
-/* The end of an absence; NULL: there is none in sight. */
+/* Until when, for programs; NULL: not known. */
 static char *
 until_text(const LrPassedOver *p)
 {
-	if (p->why != LR_PASSED_AWAY || p->a == PG_INT64_MAX)
-		return NULL;
-	return pstrdup(timestamptz_to_str(p->a -
-									  (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
-									  USECS_PER_DAY));
+	return p->until == 0 || p->until == DT_NOEND ? NULL :
+		pstrdup(timestamptz_to_str(p->until));
 }
 
 /* Why a member cannot take the lead, in words. */
 static char *
-passed_words(const LrPassedOver *p)
+passed_words(const LrExplain *x, const LrPassedOver *p)
 {
-	char	   *until = until_text(p);
-
-	switch (p->why)
-	{
-		case LR_CAN:
-			return pstrdup("can take it");
-		case LR_PASSED_INACTIVE:
-			return pstrdup("inactive");
-		case LR_PASSED_AWAY:
-			return psprintf("away until %s", until ? until : "resumed");
-		case LR_PASSED_FULL:
-			return psprintf("at its capacity, %lld of %lld",
-							(long long) p->a, (long long) p->b);
-		case LR_PASSED_NO_SLOT:
-			return pstrdup("no room in shared memory for its counters");
-		default:
-			return pstrdup("the owner column cannot hold its owner value");
-	}
+	return lr_passed_sentence(p, NULL, NULL, x->request.now);
 }
 
 /* What the method compares. */
@@ -110,7 +79,7 @@ measured(char method)
 }
 
 static void
-put_member(LrOutput *out, const LrTrial *trial, int i)
+put_member(LrOutput *out, const LrExplain *x, const LrTrial *trial, int i)
 {
 	const LrCandidate *c = &trial->pick->all[i];
 	bool		chosen = i == trial->pick->chosen;
@@ -122,13 +91,13 @@ put_member(LrOutput *out, const LrTrial *trial, int i)
 				c->member->capacity >= 0 ?
 				psprintf(" of %d", c->member->capacity) : "");
 	else
-		lr_line(out, "   \"%s\": %s", c->member->name, passed_words(&c->state));
+		lr_line(out, "   \"%s\": %s", c->member->name, passed_words(x, &c->state));
 	lr_open(out, NULL, false);
 	lr_put_text(out, "member", c->member->name);
 	lr_put_bool(out, "can", c->state.why == LR_CAN);
 	lr_put_bool(out, "chosen", chosen);
-	lr_put_text(out, "code", codes[c->state.why]);
-	lr_put_text(out, "detail", passed_words(&c->state));
+	lr_put_text(out, "code", lr_passed_word(c->state.why));
+	lr_put_text(out, "detail", passed_words(x, &c->state));
 	lr_put_text(out, "until", until_text(&c->state));
 	lr_put_number(out, "share", c->share, 6);
 	if (c->has_measure)
@@ -152,19 +121,15 @@ put_rest(LrOutput *out, const int *rest)
 
 	initStringInfo(&buf);
 	lr_open(out, "members_not_listed", false);
-	for (why = 0; why < (int) lengthof(codes); why++)
+	for (why = 0; why < LR_PASSED_CODES; why++)
 	{
-		const char *code = why == LR_CAN ? "can" : codes[why];
+		const char *word = lr_passed_word(why);
 
 		if (rest[why] == 0)
 			continue;
-		lr_put_int(out, code, rest[why]);
+		lr_put_int(out, word != NULL ? word : "can", rest[why]);
 		appendStringInfo(&buf, "%s%d %s", buf.len > 0 ? ", " : "", rest[why],
-						 why == LR_CAN ? "can take it" :
-						 why == LR_PASSED_FULL ? "at their capacity" :
-						 why == LR_PASSED_NO_SLOT ? "without room for their counters" :
-						 why == LR_PASSED_BAD_OWNER ? "with an owner value that the column cannot hold" :
-						 code);
+						 lr_passed_they(why));
 	}
 	lr_close(out, false);
 	if (buf.len > 0)
@@ -177,7 +142,7 @@ put_team(LrOutput *out, const LrExplain *x, const LrTrial *trial)
 {
 	const LrTeam *team = trial->rule->team;
 	const LrPick *pick = trial->pick;
-	int			rest[lengthof(codes)] = {0};
+	int			rest[LR_PASSED_CODES] = {0};
 	int			left = x->max_members - (pick->chosen >= 0);
 	int			i;
 
@@ -197,7 +162,7 @@ put_team(LrOutput *out, const LrExplain *x, const LrTrial *trial)
 	for (i = 0; i < team->n; i++)
 	{
 		if (i == pick->chosen || left > 0)
-			put_member(out, trial, i);
+			put_member(out, x, trial, i);
 		else
 			rest[pick->all[i].state.why]++;
 		left -= i != pick->chosen;

@@ -20,6 +20,7 @@
 #include "journal_row.h"
 #include "late.h"
 #include "leadroute.h"
+#include "passed.h"
 #include "reserve.h"
 
 static void
@@ -37,11 +38,11 @@ set_int(Datum *values, bool *nulls, int column, int32 value, int32 null_value)
 	values[column] = Int32GetDatum(value);
 }
 
-/* The four numbers of each passed-over member as bigint[]. */
+/* The numbers of those who were passed over as bigint[]. */
 static Datum
 passed_array(const LrEntry *e)
 {
-	int			n = e->npassed * 4;
+	int			n = e->npassed * LR_PASSED_NUMBERS;
 	Datum	   *elements = (Datum *) palloc(n * sizeof(Datum));
 	int			i;
 

@@ -37,8 +37,8 @@ typedef struct LrEntry
 	uint8	   *candidates;		/* bitmap of ncandidate_bytes, or NULL */
 	uint8	   *accruing;		/* the same of who had a share, too; NULL: nobody */
 	int			candidate_bytes;
-	int64	   *passed_over;	/* four numbers each */
-	int			npassed;
+	int64	   *passed_over;	/* see passed.h */
+	int			npassed;		/* entries of it */
 	int			passed_count;
 	const char *reason;
 	const char *detail;

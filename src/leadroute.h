@@ -45,8 +45,24 @@ typedef enum LrPassed
 	LR_PASSED_AWAY = 2,
 	LR_PASSED_FULL = 3,
 	LR_PASSED_NO_SLOT = 4,
-	LR_PASSED_BAD_OWNER = 5
+	LR_PASSED_BAD_OWNER = 5,
+	LR_PASSED_CLOSED = 6,		/* not its working time, or its team's */
+	LR_PASSED_BUSY = 7,			/* on a call */
+	LR_PASSED_UNFIT = 8,
+	LR_PASSED_CAP = 9,
+	LR_PASSED_HELD_FIRST = 10	/* free again, and leads that are held come first */
 } LrPassed;
+
+/* One more than the highest of them. */
+#define LR_PASSED_CODES		11
+
+/* Why a lead does not fit a member: the figure of LR_PASSED_UNFIT. */
+typedef enum LrUnfit
+{
+	LR_UNFIT_CONDITION = 1,		/* member_condition is not true */
+	LR_UNFIT_ERROR = 2,			/* it raised an error */
+	LR_UNFIT_TEAM = 3			/* team_member.condition is not true */
+} LrUnfit;
 
 /* Whether team.catch_up owes its share to who was passed over so: not there. */
 #define lr_is_owed(why)	((why) == LR_PASSED_AWAY)

@@ -205,10 +205,10 @@ describe(const LrChoice *work, int i, LrPassedOver *p)
 
 	p->member = m;
 	p->why = work->team->why[i];
-	p->a = p->b = 0;
+	p->cap = 0;
+	p->until = p->a = p->b = 0;
 	if (p->why == LR_PASSED_AWAY)
-		p->a = work->until[i] == DT_NOEND ? PG_INT64_MAX : work->until[i] +
-			(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+		p->until = work->until[i];
 	else if (p->why == LR_PASSED_FULL)
 	{
 		p->a = lr_open_load(m);
@@ -226,6 +226,8 @@ note_passed(const LrChoice *work, int i, LrPick *pick)
 		return;
 	if (pick->npassed < lr_passed_over_limit)
 		describe(work, i, &pick->passed[pick->npassed++]);
+	else
+		pick->passed_rest[work->team->why[i]]++;
 	pick->passed_count++;
 }
 
@@ -441,9 +443,12 @@ same_passed_over(const LrPick *a, const LrPick *b)
 	for (i = 0; i < a->npassed && i < b->npassed; i++)
 		if (a->passed[i].member != b->passed[i].member ||
 			a->passed[i].why != b->passed[i].why ||
+			a->passed[i].cap != b->passed[i].cap ||
+			a->passed[i].until != b->passed[i].until ||
 			a->passed[i].a != b->passed[i].a || a->passed[i].b != b->passed[i].b)
 			return false;
-	return a->npassed == b->npassed && a->passed_count == b->passed_count;
+	return a->npassed == b->npassed && a->passed_count == b->passed_count &&
+		memcmp(a->passed_rest, b->passed_rest, sizeof(a->passed_rest)) == 0;
 }
 
 /* The first difference of two picks of the same lead; NULL: none. */

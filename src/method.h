@@ -6,6 +6,7 @@
 #define LR_METHOD_H
 
 #include "config.h"
+#include "passed.h"
 #include "reserve.h"
 
 /* What a choice starts from; clock and seed are arguments, see style. */
@@ -22,15 +23,6 @@ typedef struct LrPickRequest
 	TimestampTz now;
 	uint64		seed;
 } LrPickRequest;
-
-/* A member that was due before the chosen one, or could not take the lead. */
-typedef struct LrPassedOver
-{
-	LrMember   *member;
-	LrPassed	why;
-	int64		a;				/* away: until, microseconds since 1970; full: load */
-	int64		b;				/* full: capacity */
-} LrPassedOver;
 
 /* One member as the choice saw it, for explain. */
 typedef struct LrCandidate
@@ -53,6 +45,7 @@ typedef struct LrPick
 	int			npassed;
 	LrPassedOver *passed;		/* at most lr_passed_over_limit */
 	int			passed_count;
+	int			passed_rest[LR_PASSED_CODES];	/* beyond the limit, by reason */
 	LrReservation reservation;	/* applied, if somebody was chosen */
 	LrCandidate *all;			/* of each member, dry runs only */
 } LrPick;

@@ -58,7 +58,7 @@ COMMENT ON COLUMN leadroute.journal.team_version IS 'team_version.id: who was in
 COMMENT ON COLUMN leadroute.journal.measure IS 'What the method compared, for the chosen member: round_robin: its credit in leads before the decision; least_loaded: its load ratio; longest_idle: decisions since its last lead (NULL: never had one); random: the draw in [0, 1).';
 COMMENT ON COLUMN leadroute.journal.candidates IS 'Who could take it: bit i (least significant first) is the i-th member of team_version. NULL: all of them.';
 COMMENT ON COLUMN leadroute.journal.accruing IS 'Who was not there and was owed a share of it (team.catch_up), as in candidates. NULL: nobody.';
-COMMENT ON COLUMN leadroute.journal.passed_over IS 'Four numbers each member that was due before the chosen one: member id, code of the reason (leadroute.passed_name), and two figures that belong to it. NULL: nobody.';
+COMMENT ON COLUMN leadroute.journal.passed_over IS 'Four numbers for each member that was due before the chosen one, read by leadroute.passed_entries; those beyond leadroute.passed_over_limit are counted there by reason. NULL: nobody.';
 COMMENT ON COLUMN leadroute.journal.passed_over_count IS 'How many were passed over; more than passed_over holds when it exceeds leadroute.passed_over_limit. NULL: none.';
 COMMENT ON COLUMN leadroute.journal.reason IS 'Code of the reason. NULL: the method chose.';
 COMMENT ON COLUMN leadroute.journal.detail IS 'The reason in prose, and what went wrong in rules. NULL: nothing to add.';

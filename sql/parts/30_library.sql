@@ -142,8 +142,12 @@ RETURN CASE method
 	WHEN 'i' THEN 'longest_idle' WHEN 'x' THEN 'random' END;
 COMMENT ON FUNCTION leadroute.method_name("char") IS 'Word for a code of journal.method: r round_robin, l least_loaded, i longest_idle, x random.';
 
-CREATE FUNCTION leadroute.passed_name(code bigint) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN CASE code WHEN 1 THEN 'inactive' WHEN 2 THEN 'away' WHEN 3 THEN 'full' WHEN 4 THEN 'no_slot'
-	WHEN 5 THEN 'bad_owner' END;
-COMMENT ON FUNCTION leadroute.passed_name(bigint) IS 'Word for a code in journal.passed_over: 1 inactive, 2 away (first figure: until, microseconds since 1970, 9223372036854775807: until resumed), 3 full (load, capacity), 4 no_slot (leadroute.max_members or max_seats is used up), 5 bad_owner (the owner column cannot hold its owner_value any more).';
+CREATE FUNCTION leadroute.passed_name(code integer) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lr_passed_name';
+COMMENT ON FUNCTION leadroute.passed_name(integer) IS 'Word for a code of a reason why a member was passed over: inactive; away (absence); closed (not its working time, or its team''s); busy (on a call); full (capacity); cap; unfit (member_condition or the condition of its membership is not true); held_first (free again, and leads that are held come first); no_slot (leadroute.max_members or max_seats is used up); bad_owner (the owner column cannot hold its owner_value any more). NULL: unknown.';
+CREATE FUNCTION leadroute.passed_entries(passed_over bigint[], OUT member integer, OUT code integer, OUT cap integer, OUT until timestamptz, OUT figure integer, OUT most integer, OUT members integer) RETURNS SETOF record
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lr_passed_entries';
+COMMENT ON FUNCTION leadroute.passed_entries(bigint[]) IS 'journal.passed_over, a row each entry: member.id, code of the reason (leadroute.passed_name), cap.id, until when it lasts (infinity: nobody knows; NULL: not told), figure and most (full: load and capacity; cap: counted and most; unfit: 1 member_condition, 2 its error, 3 team_member.condition), members: 1; or of members beyond leadroute.passed_over_limit (member is NULL) how many.';
+CREATE FUNCTION leadroute.passed_detail(code integer, until timestamptz, figure integer, most integer, cap text, zone text, at timestamptz) RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'lr_passed_detail';
+COMMENT ON FUNCTION leadroute.passed_detail(integer, timestamptz, integer, integer, text, text, timestamptz) IS 'The sentence for an entry of journal.passed_over: code, until, figure and most of leadroute.passed_entries, name of the cap (NULL: not known), time zone (NULL: the session''s), time of the decision (those in the next six days are named by the day of the week). NULL: the code is unknown.';

@@ -52,25 +52,6 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION leadroute.passed_until(code bigint, figure bigint) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN code = 2 THEN
-	CASE WHEN figure = 9223372036854775807 THEN 'infinity'::timestamptz
-		ELSE '1970-01-01 00:00:00+00'::timestamptz + figure * '1 microsecond'::interval END END;
-COMMENT ON FUNCTION leadroute.passed_until(bigint, bigint) IS 'Until when a member in journal.passed_over was away: code and first figure; infinity: until resumed. NULL: it was not away.';
-
-CREATE FUNCTION leadroute.passed_detail(code bigint, figure bigint, second_figure bigint) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE code
-	WHEN 1 THEN 'inactive'
-	WHEN 2 THEN CASE WHEN figure = 9223372036854775807 THEN 'away until resumed'
-		ELSE 'away until ' || leadroute.passed_until(code, figure)::text END
-	WHEN 3 THEN 'at its capacity, ' || figure || ' of ' || second_figure
-	WHEN 4 THEN 'no room in shared memory'
-	WHEN 5 THEN 'the owner column cannot hold its owner_value'
-	ELSE coalesce(leadroute.passed_name(code), 'reason ' || code) END;
-COMMENT ON FUNCTION leadroute.passed_detail(bigint, bigint, bigint) IS 'Reason of a member in journal.passed_over in prose: its code and two figures. Times are in the session''s time zone.';
-
 CREATE VIEW leadroute.assignment AS
 SELECT j.id,
 	coalesce(ro.name, fro.name) AS router,
@@ -87,14 +68,16 @@ SELECT j.id,
 	(SELECT jsonb_agg(jsonb_build_object(
 			'member', coalesce(pm.name, fpm.name),
 			'code', leadroute.passed_name(p.code),
-			'detail', leadroute.passed_detail(p.code, p.figure, p.second_figure),
-			'until', leadroute.passed_until(p.code, p.figure)) ORDER BY p.i)
-		FROM (SELECT i, j.passed_over[i] AS member, j.passed_over[i + 1] AS code,
-				j.passed_over[i + 2] AS figure, j.passed_over[i + 3] AS second_figure
-			FROM generate_series(1, cardinality(j.passed_over), 4) i) p
+			'detail', leadroute.passed_detail(p.code, p.until, p.figure, p.most, NULL, NULL, j.assigned_at),
+			'until', p.until) ORDER BY p.i)
+		FROM leadroute.passed_entries(j.passed_over) WITH ORDINALITY p (member, code, cap, until, figure, most, members, i)
 		LEFT JOIN leadroute.member pm ON pm.id = p.member
-		LEFT JOIN leadroute.former_name fpm ON fpm.table_name = 'member' AND fpm.id = p.member) AS passed_over,
+		LEFT JOIN leadroute.former_name fpm ON fpm.table_name = 'member' AND fpm.id = p.member
+		WHERE p.member IS NOT NULL) AS passed_over,
 	coalesce(j.passed_over_count, 0) AS passed_over_count,
+	(SELECT jsonb_object_agg(leadroute.passed_name(p.code), p.members)
+		FROM leadroute.passed_entries(j.passed_over) p
+		WHERE p.member IS NULL) AS passed_over_rest,
 	j.measure,
 	CASE WHEN j.candidates IS NULL
 		THEN (SELECT cardinality(v.member) FROM leadroute.team_version v WHERE v.id = j.team_version LIMIT 1)
@@ -135,8 +118,9 @@ COMMENT ON COLUMN leadroute.assignment.method IS 'Method that chose. NULL: none 
 COMMENT ON COLUMN leadroute.assignment.kind IS 'assigned; given: the application set the owner; adopted: owned before the table was attached or the owner became a member; reassigned: decided anew after an earlier owner; manual: moved by hand; held: waits; released: the owner was taken away; none: a rule wants no owner.';
 COMMENT ON COLUMN leadroute.assignment.reason IS 'Code of the reason: no_rule, no_member, nobody_available, unknown_team (team_expr names none), unknown_member (member_expr names none; an owner given or set by hand is none), ignore_limits, overflow_team (nobody of the rule''s team could take it), late_trigger (one that ran after the decision took the owner away), assigned_by_hand. NULL: the method chose, or the owner was there already.';
 COMMENT ON COLUMN leadroute.assignment.detail IS 'The reason in prose, and what went wrong in rules. NULL: nothing to add.';
-COMMENT ON COLUMN leadroute.assignment.passed_over IS 'Members that were due before the chosen one, each {"member", "code", "detail", "until"}: code inactive, away, full, no_slot or bad_owner; until when away ("infinity": until resumed), else null. NULL: nobody.';
+COMMENT ON COLUMN leadroute.assignment.passed_over IS 'Members that were due before the chosen one, each {"member", "code", "detail", "until"}: for the codes see leadroute.passed_name; until when it lasts ("infinity": until resumed), where that is known, else null. NULL: nobody.';
 COMMENT ON COLUMN leadroute.assignment.passed_over_count IS 'How many were passed over; passed_over lists at most leadroute.passed_over_limit of them.';
+COMMENT ON COLUMN leadroute.assignment.passed_over_rest IS 'The others, counted by code: {"away": 12, "full": 3}. NULL: passed_over lists all.';
 COMMENT ON COLUMN leadroute.assignment.measure IS 'What the method compared, for the chosen member: round_robin: its credit in leads before the decision; least_loaded: its load ratio; longest_idle: decisions since its last lead (NULL: never had one); random: the draw in [0, 1).';
 COMMENT ON COLUMN leadroute.assignment.candidates IS 'How many members could take it. NULL: no method was used.';
 COMMENT ON COLUMN leadroute.assignment.team_size IS 'How many members the team had. NULL: no method was used.';
@@ -196,10 +180,11 @@ SELECT a.id,
 			CASE WHEN a.candidates = a.team_size AND a.team_size = 1 THEN 'the only member could take it'
 				WHEN a.candidates = a.team_size THEN 'all ' || a.team_size || ' members could take it'
 				ELSE a.candidates || ' of ' || a.team_size || CASE a.team_size WHEN 1 THEN ' member' ELSE ' members' END || ' could take it' END) END,
-		'; passed over: ' || (SELECT string_agg(concat('"', p.entry ->> 'member', '" (', p.entry ->> 'detail', ')'), ', ' ORDER BY p.i)
-			FROM jsonb_array_elements(a.passed_over) WITH ORDINALITY p (entry, i))
-			|| CASE WHEN a.passed_over_count > jsonb_array_length(a.passed_over)
-				THEN ' and ' || a.passed_over_count - jsonb_array_length(a.passed_over) || ' more' ELSE '' END,
+		'; passed over: ' || nullif(concat_ws(', ',
+			(SELECT string_agg(concat('"', p.entry ->> 'member', '" (', p.entry ->> 'detail', ')'), ', ' ORDER BY p.i)
+				FROM jsonb_array_elements(a.passed_over) WITH ORDINALITY p (entry, i)),
+			(SELECT string_agg(concat(r.value, CASE WHEN a.passed_over IS NOT NULL THEN ' more' END, ' ', r.key), ', ' ORDER BY r.key)
+				FROM jsonb_each_text(a.passed_over_rest) r)), ''),
 		CASE WHEN a.reason = 'ignore_limits' THEN '; limits were ignored'
 			WHEN a.reason = 'overflow_team' THEN '; nobody of the rule''s own team could'
 			WHEN a.reason NOT IN ('no_rule', 'no_member', 'nobody_available', 'unknown_member', 'unknown_team', 'assigned_by_hand')

@@ -161,6 +161,7 @@ INSERT INTO expected VALUES
 	('assignment', 'detail', 'text'),
 	('assignment', 'passed_over', 'jsonb'),
 	('assignment', 'passed_over_count', 'integer'),
+	('assignment', 'passed_over_rest', 'jsonb'),
 	('assignment', 'measure', 'double precision'),
 	('assignment', 'candidates', 'integer'),
 	('assignment', 'team_size', 'integer'),

@@ -1,0 +1,46 @@
+-- Who was passed over, why and until when; beyond the limit, how many by reason.
+\set SHOW_CONTEXT never
+SET client_min_messages = warning;
+SET TimeZone = 'Europe/Madrid';
+CREATE EXTENSION leadroute;
+CREATE TABLE lead (id integer PRIMARY KEY, owner text);
+SELECT leadroute.attach('lead', 'owner') IS NOT NULL AS attached;
+INSERT INTO leadroute.member (name, capacity, active) VALUES
+	('a', NULL, true), ('b', 0, true), ('c', NULL, true), ('d', NULL, true), ('e', NULL, false), ('f', 0, true), ('z', NULL, true);
+INSERT INTO leadroute.rule (name, method) VALUES ('everyone', 'longest_idle');
+SET leadroute.test_clock = '2030-03-28 12:00:00';
+-- the clock goes forward on Sunday, March 31st: Monday 09:00 is 07:00 UTC
+INSERT INTO leadroute.absence (member, during) VALUES
+	('a', '[2030-03-28, 2030-04-01 09:00)'), ('c', '[2030-03-28, 2030-04-04 12:00)'), ('d', '[2030-03-01,)');
+
+INSERT INTO lead VALUES (1);
+CREATE VIEW passed AS SELECT a.lead_key, a.member AS chosen, p ->> 'member' AS member, p ->> 'code' AS code, p ->> 'detail' AS detail, (p ->> 'until')::timestamptz AS until
+	FROM leadroute.assignment a, jsonb_array_elements(a.passed_over) WITH ORDINALITY x (p, i) ORDER BY a.id, i;
+SELECT * FROM passed;
+-- to the minute, and not before it is over; six days later it is a date
+UPDATE leadroute.absence SET during = '[2030-03-28, 2030-03-28 12:30:00.000001)' WHERE member = 'a';
+UPDATE leadroute.absence SET during = '[2030-03-28, 2030-04-04 11:59:59)' WHERE member = 'c';
+INSERT INTO lead VALUES (2);
+SELECT member, detail, until FROM passed WHERE lead_key = '2' AND code = 'away';
+
+SET leadroute.passed_over_limit = 2;
+INSERT INTO lead VALUES (3);
+SELECT passed_over_count, passed_over_rest, jsonb_array_length(passed_over) AS listed FROM leadroute.assignment WHERE lead_key = '3';
+SELECT leadroute.why('lead', 3) ~ '"b" \(capacity 0 of 0\), 2 more away, 1 more full' AS tells;
+SET leadroute.passed_over_limit = 0;
+INSERT INTO lead VALUES (4);
+SELECT passed_over, passed_over_count, passed_over_rest FROM leadroute.assignment WHERE lead_key = '4';
+SELECT leadroute.why('lead', 4) ~ 'passed over: 3 away, 2 full' AS tells;
+
+-- every code has a word and a sentence; what nobody knows has none
+SELECT c, leadroute.passed_name(c), leadroute.passed_detail(c, '2030-04-01 09:00', 5, 5, 'day', 'America/New_York', '2030-03-28 12:00')
+	FROM generate_series(-1, 11) c;
+SELECT leadroute.passed_detail(c, 'infinity', 5, 5, NULL, NULL, NULL) FROM unnest(ARRAY[2, 6, 9]) c;
+SELECT leadroute.passed_detail(8, NULL, f, 0, NULL, NULL, NULL) FROM generate_series(1, 4) f;
+SELECT leadroute.passed_detail(2, '2030-04-01 09:00', 0, 0, NULL, 'Nowhere/At_All', '2030-03-28 12:00');
+SELECT * FROM leadroute.passed_entries('{7,2313,1,21474836483,0,3,5,0,1}');
+SELECT * FROM leadroute.passed_entries('{7,NULL,1,1}');
+DROP VIEW passed;
+DROP TABLE lead;
+DROP EXTENSION leadroute;
+DROP SCHEMA leadroute;
