@@ -154,6 +154,25 @@ groups(LrBinding *b, int layer)
 	return image != NULL ? image->nrules / GROUP + 1 : 0;
 }
 
+/* Looks which writers of an image exist. */
+static void
+find_writers(LrBinding *b, int layer)
+{
+	const LrImage *image = lr_rule_index_image(b->index, layer);
+	const LrOffset *name;
+	int			i;
+
+	if (image == NULL)
+		return;
+	name = LR_IMAGE_AT(image, image->writers, LrOffset);
+	b->writer_exists[layer] = (bool *) MemoryContextAlloc(b->context,
+														  image->nwriters *
+														  sizeof(bool));
+	for (i = 0; i < image->nwriters; i++)
+		b->writer_exists[layer][i] = name[i] == 0 ||
+			lr_compile_writer_exists(LR_IMAGE_TEXT(image, name[i]));
+}
+
 /*
  * Reads the rules, unless that has been done; false: the router has changed
  * since it was read.
@@ -163,18 +182,23 @@ need_rules(LrTable *table, LrBinding *b)
 {
 	int			i;
 
-	if (b->set != NULL)
+	/* the last thing that is made */
+	if (b->compiled != NULL)
 		return true;
-	b->set = lr_rule_set_pin(table, b->router);
+	if (b->set == NULL)
+		b->set = lr_rule_set_pin(table, b->router);
 	if (b->set == NULL)
 		return false;
 	b->index = b->set->index;
 	b->bound = (struct BoundRules *) MemoryContextAllocZero(b->context,
 															sizeof(struct BoundRules));
 	for (i = 0; i < 2; i++)
+	{
 		b->bound->group[i] = (LrBoundRule ***) MemoryContextAllocZero(b->context,
 																	  groups(b, i) *
 																	  sizeof(LrBoundRule **));
+		find_writers(b, i);
+	}
 	b->compiled = AllocSetContextCreate(b->context, "leadroute conditions",
 										ALLOCSET_DEFAULT_SIZES);
 	return true;
@@ -202,12 +226,44 @@ need_facts(LrBinding *b)
 	return true;
 }
 
+/* What the row of a rule says. */
+static void
+read_row(LrBinding *b, const LrImage *image, const LrImageRule *from,
+		 LrRule *rule)
+{
+	rule->id = from->id;
+	rule->version = from->version;
+	rule->method = from->method;
+	rule->overflow = from->overflow;
+	rule->overflow_method = from->method;
+	rule->scope = *lr_image_scope(image, from);
+	rule->name = LR_IMAGE_TEXT(image, from->name);
+	rule->team = lr_team_by_id(b->router, from->team);
+	if (rule->team == NULL)
+		elog(ERROR, "team of rule \"%s\" is missing", rule->name);
+}
+
+bool
+lr_binding_plain(LrBinding *b, const LrRuleRef *ref, LrRule *rule)
+{
+	const LrImage *image = lr_rule_index_image(b->index, ref->layer);
+	const LrImageRule *from = lr_image_rule(image, ref->rank);
+
+	if ((from->flags & LR_RULE_PLAIN) == 0 ||
+		!b->writer_exists[ref->layer][from->writer])
+		return false;
+	memset(rule, 0, sizeof(*rule));
+	read_row(b, image, from, rule);
+	return true;
+}
+
 LrBoundRule *
 lr_binding_rule(LrBinding *b, const LrRuleRef *ref)
 {
 	LrBoundRule ***group = &b->bound->group[ref->layer][ref->rank / GROUP];
 	const LrImage *image;
 	const LrImageRule *from;
+	const LrImageMore *more;
 	LrBoundRule *bound;
 
 	if (*group == NULL)
@@ -219,29 +275,24 @@ lr_binding_rule(LrBinding *b, const LrRuleRef *ref)
 
 	image = lr_rule_index_image(b->index, ref->layer);
 	from = lr_image_rule(image, ref->rank);
+	more = lr_image_more(image, ref->rank);
 	bound = (LrBoundRule *) MemoryContextAllocZero(b->context,
 												   sizeof(LrBoundRule));
-	bound->rule.id = from->id;
-	bound->rule.version = from->version;
-	bound->rule.priority = from->priority;
-	bound->rule.method = from->method;
-	bound->rule.overflow = from->overflow;
-	bound->rule.overflow_method = from->method;
-	bound->rule.scope = from->scope;
-	bound->rule.name = LR_IMAGE_TEXT(image, from->name);
-	bound->rule.condition = LR_IMAGE_TEXT(image, from->condition);
-	bound->rule.team_expr = LR_IMAGE_TEXT(image, from->team_expr);
-	bound->rule.member_expr = LR_IMAGE_TEXT(image, from->member_expr);
-	bound->rule.member_condition = LR_IMAGE_TEXT(image, from->member_condition);
-	bound->rule.member_rank = LR_IMAGE_TEXT(image, from->member_rank);
-	bound->rule.written_by = LR_IMAGE_TEXT(image, from->written_by);
-	bound->rule.search_path = LR_IMAGE_TEXT(image, from->search_path);
-	bound->rule.team = lr_team_by_id(b->router, from->team);
-	if (from->overflow_team >= 0)
-		bound->rule.overflow_team = lr_team_by_id(b->router, from->overflow_team);
-	if (bound->rule.team == NULL ||
-		(from->overflow_team >= 0 && bound->rule.overflow_team == NULL))
-		elog(ERROR, "team of rule \"%s\" is missing", bound->rule.name);
+	read_row(b, image, from, &bound->rule);
+	bound->rule.priority = more->priority;
+	if (more->overflow_team >= 0)
+	{
+		bound->rule.overflow_team = lr_team_by_id(b->router, more->overflow_team);
+		if (bound->rule.overflow_team == NULL)
+			elog(ERROR, "team of rule \"%s\" is missing", bound->rule.name);
+	}
+	bound->rule.condition = LR_IMAGE_TEXT(image, more->condition);
+	bound->rule.team_expr = LR_IMAGE_TEXT(image, more->team_expr);
+	bound->rule.member_expr = LR_IMAGE_TEXT(image, more->member_expr);
+	bound->rule.member_condition = LR_IMAGE_TEXT(image, more->member_condition);
+	bound->rule.member_rank = LR_IMAGE_TEXT(image, more->member_rank);
+	bound->rule.written_by = LR_IMAGE_TEXT(image, more->written_by);
+	bound->rule.search_path = LR_IMAGE_TEXT(image, more->search_path);
 	/* what the index says counts as long as the writer exists */
 	bound->evaluate = (from->flags & LR_RULE_EVALUATE) != 0 ||
 		(bound->rule.condition != NULL &&

@@ -7,7 +7,9 @@
  * added to it as leads come are rules taken out of the index and conditions
  * compiled.  A condition is compiled when its rule is first a candidate and
  * the index alone does not decide it, so neither a new connection nor a
- * changed rule costs more than the rules that leads meet.
+ * changed rule costs more than the rules that leads meet.  Of a plain rule
+ * (LR_RULE_PLAIN) nothing is kept at all: under many rules that would be one more
+ * piece of memory that no cache has.
  */
 #ifndef LR_BINDING_H
 #define LR_BINDING_H
@@ -72,6 +74,7 @@ struct LrBinding
 	LrRuleSet  *set;			/* pinned; NULL: nobody has asked for rules yet */
 	LrRuleIndex *index;			/* the set's */
 	struct BoundRules *bound;
+	bool	   *writer_exists[2];	/* by layer, by number of the writer */
 	MemoryContext compiled;		/* of conditions */
 	Size		compiled_size;	/* bytes in it */
 };
@@ -83,6 +86,13 @@ struct LrBinding
 extern LrBinding *lr_table_bind(LrTable *table, const char *router);
 extern LrBinding *lr_table_bind_people(LrTable *table, const char *router);
 extern void lr_binding_unpin(LrBinding *b);
+
+/*
+ * Fills in a rule that a search has found, if it is plain and the decision needs
+ * nothing else of it: true without a look at it, always in force, and for a team.
+ * What is not in its row in the image is left out.
+ */
+extern bool lr_binding_plain(LrBinding *b, const LrRuleRef *ref, LrRule *rule);
 
 /* Forgets all bindings of a table; none is pinned. */
 extern void lr_bindings_free(LrTable *table);

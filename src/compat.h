@@ -94,4 +94,11 @@ typedef bool LrUpdateIndexes;
 #define lr_wait_event(name)	PG_WAIT_EXTENSION
 #endif
 
+/* Asks for a line of memory that will be read soon. */
+#if defined(__GNUC__) || defined(__clang__)
+#define lr_prefetch(address)	__builtin_prefetch(address)
+#else
+#define lr_prefetch(address)	((void) (address))
+#endif
+
 #endif							/* LR_COMPAT_H */

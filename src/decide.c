@@ -527,13 +527,21 @@ lr_decide(const LrDecideRequest *request, LrDecision *decision)
 	lr_rule_search_begin(&search, b->index, request->row);
 	while (lr_rule_search_next(&search, &ref))
 	{
-		LrBoundRule *bound = lr_binding_rule(b, &ref);
 		LrRule	   *rule = NULL;
+		LrRule		plain;
 		bool		settled;
 
 		lap(request, LR_LAP_FIND);
-		if (takes(request, &ev, bound, decision))
-			rule = with_target(request, &ev, bound, decision);
+		/* trials of a dry run are looked at later, and in all their parts */
+		if (!request->dry_run && lr_binding_plain(b, &ref, &plain))
+			rule = &plain;
+		else
+		{
+			LrBoundRule *bound = lr_binding_rule(b, &ref);
+
+			if (takes(request, &ev, bound, decision))
+				rule = with_target(request, &ev, bound, decision);
+		}
 		lap(request, LR_LAP_EVALUATE);
 		if (rule == NULL)
 			continue;

@@ -211,12 +211,11 @@ pass_rule(Walk *walk, const LrRuleRef *ref, const LrTrial *trial, bool reached)
 	const LrExplain *x = walk->x;
 	LrRuleIndex *index = x->binding->index;
 	const LrImage *image = lr_rule_index_image(index, ref->layer);
-	const LrImageRule *rule = lr_image_rule(image, ref->rank);
 	Fate		fate = trial != NULL ? FATE_TRIED :
 		reached ? FATE_RULED_OUT : FATE_NOT_REACHED;
 	Told	   *told;
 
-	if (!is_listed(walk, fate, LR_IMAGE_TEXT(image, rule->name), reached))
+	if (!is_listed(walk, fate, lr_image_name(image, ref->rank), reached))
 		return;
 	told = tell(walk, fate, trial != NULL ? trial->rule :
 				&lr_binding_rule(x->binding, ref)->rule);
@@ -247,13 +246,14 @@ walk_rules(Walk *walk)
 	{
 		const LrImage *image = lr_rule_index_image(index, ref.layer);
 		const LrImageRule *rule = lr_image_rule(image, ref.rank);
+		const LrImageMore *more = lr_image_more(image, ref.rank);
 		LrTrial    *t = NULL;
 		Absent		here;
 
 		CHECK_FOR_INTERRUPTS();
-		here.priority = rule->priority;
-		here.conditional = rule->condition != 0;
-		here.name = unconstify(char *, LR_IMAGE_TEXT(image, rule->name));
+		here.priority = more->priority;
+		here.conditional = more->condition != 0;
+		here.name = unconstify(char *, lr_image_name(image, ref.rank));
 		pass_absent(walk, &here, trial != NULL || !settled);
 		if (trial != NULL && ((LrTrial *) lfirst(trial))->rule->id == rule->id)
 		{

@@ -77,7 +77,7 @@ lr_lint_file(LrLint *lint)
 			continue;
 		/* ranks follow places, for all have conditions or none matters */
 		row.id = row.priority = i + 1;
-		row.scope.percent = 100;
+		row.scope = lr_rule_unlimited;
 		row.name = row.written_by = row.search_path = "";
 		row.condition = rule->condition_says != NULL ? "" : NULL;
 		lr_image_add(builder, &row, rule->condition_says);
@@ -232,9 +232,8 @@ meet_filing(const Look *look, const LrFiling *f)
 					meet_range(look, column, f);
 				break;
 			case LR_FILE_NULL:
-				if (f->kind == LR_FILE_NULL && column->nentries > 0)
-					meet_posting(look, &LR_IMAGE_AT(image, column->entries,
-													LrImageEntry)->posting);
+				if (f->kind == LR_FILE_NULL)
+					meet_hash(look, column, 0);
 				break;
 		}
 	}

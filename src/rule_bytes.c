@@ -74,8 +74,21 @@ lr_bytes_shared(LrBytes *bytes, LrSharedText which, const char *text)
 	return bytes->shared_offset[which];
 }
 
+/* Takes a part of a room, or reserves it. */
 static LrOffset
-add_varlena(LrBytes *bytes, Oid type, struct varlena *v)
+place(LrBytes *bytes, LrRoom *room, Size size, Size align)
+{
+	LrOffset	at;
+
+	if (room == NULL || TYPEALIGN(align, room->at) + size > room->end)
+		return lr_bytes_reserve(bytes, size, align);
+	at = TYPEALIGN(align, room->at);
+	room->at = at + size;
+	return at;
+}
+
+static LrOffset
+add_varlena(LrBytes *bytes, LrRoom *room, Oid type, struct varlena *v)
 {
 	Size		size = VARSIZE_ANY_EXHDR(v);
 	bool		is_text = type == TEXTOID || type == VARCHAROID ||
@@ -84,13 +97,13 @@ add_varlena(LrBytes *bytes, Oid type, struct varlena *v)
 
 	if (is_text && size + VARHDRSZ_SHORT <= VARATT_SHORT_MAX)
 	{
-		at = lr_bytes_reserve(bytes, size + VARHDRSZ_SHORT, 1);
+		at = place(bytes, room, size + VARHDRSZ_SHORT, 1);
 		SET_VARSIZE_SHORT(bytes->data + at, size + VARHDRSZ_SHORT);
 		memcpy(bytes->data + at + VARHDRSZ_SHORT, VARDATA_ANY(v), size);
 	}
 	else
 	{
-		at = lr_bytes_reserve(bytes, size + VARHDRSZ, MAXIMUM_ALIGNOF);
+		at = place(bytes, room, size + VARHDRSZ, MAXIMUM_ALIGNOF);
 		SET_VARSIZE(bytes->data + at, size + VARHDRSZ);
 		memcpy(bytes->data + at + VARHDRSZ, VARDATA_ANY(v), size);
 	}
@@ -98,14 +111,19 @@ add_varlena(LrBytes *bytes, Oid type, struct varlena *v)
 }
 
 LrOffset
-lr_bytes_value(LrBytes *bytes, Oid type, int16 len, bool byval, Datum value)
+lr_bytes_value(LrBytes *bytes, LrRoom *room, Oid type, int16 len, bool byval,
+			   Datum value)
 {
-	if (byval)
-		return lr_bytes_add(bytes, &value, sizeof(Datum), sizeof(Datum));
-	if (len == -1)
-		return add_varlena(bytes, type, PG_DETOAST_DATUM_PACKED(value));
-	return lr_bytes_add(bytes, DatumGetPointer(value),
-						datumGetSize(value, byval, len), MAXIMUM_ALIGNOF);
+	const void *from = byval ? (const void *) &value : DatumGetPointer(value);
+	Size		size;
+	LrOffset	at;
+
+	if (!byval && len == -1)
+		return add_varlena(bytes, room, type, PG_DETOAST_DATUM_PACKED(value));
+	size = byval ? sizeof(Datum) : datumGetSize(value, byval, len);
+	at = place(bytes, room, size, MAXIMUM_ALIGNOF);
+	memcpy(bytes->data + at, from, size);
+	return at;
 }
 
 char *

@@ -27,6 +27,13 @@ typedef struct LrBytes
 	LrOffset	shared_offset[LR_SHARED_TEXTS];
 } LrBytes;
 
+/* Something reserved in which small things may go. */
+typedef struct LrRoom
+{
+	LrOffset	at;
+	LrOffset	end;			/* exclusive */
+} LrRoom;
+
 #define LR_BYTES_AT(bytes, offset, type) \
 	((type *) ((bytes)->data + (offset)))
 
@@ -50,9 +57,12 @@ extern LrOffset lr_bytes_text(LrBytes *bytes, const char *text);
 extern LrOffset lr_bytes_shared(LrBytes *bytes, LrSharedText which,
 								const char *text);
 
-/* A constant, as lr_image_value reads it. */
-extern LrOffset lr_bytes_value(LrBytes *bytes, Oid type, int16 len, bool byval,
-							   Datum value);
+/*
+ * A constant, as lr_image_value reads it; in a room if there is one and it has
+ * enough.
+ */
+extern LrOffset lr_bytes_value(LrBytes *bytes, LrRoom *room, Oid type,
+							   int16 len, bool byval, Datum value);
 
 /* All of it, in an allocation that is no larger. */
 extern char *lr_bytes_end(LrBytes *bytes);

@@ -80,6 +80,8 @@ struct LrImageBuilder
 	int			calls_room;
 	LrImageCall *calls;
 	const LrImage *beside;
+	int			nwriters;
+	LrOffset	writers[LR_MAX_WRITERS];
 	LrBytes		bytes;
 };
 

@@ -12,6 +12,11 @@
  * in `rest`, which is tried always.  So a rule that can be true for a lead is
  * always among the postings of the lead's values.
  *
+ * A large image is in no cache, and what a lead costs under many rules is how
+ * many lines of memory it waits for.  So what is needed to find an entry, or to
+ * refuse a rule, stands in the entry or the rule itself, as far as there is room
+ * (`inlined`), which is one line; an offset may lead there or elsewhere.
+ *
  * The layout is the contract between those who write an image (rule_build.h)
  * and those who search it (rule_index.h), who may be different backends of one
  * server: so nothing in it may depend on the backend.  It is never stored, and
@@ -29,23 +34,40 @@
 
 typedef uint32 LrOffset;		/* 0: nothing */
 
+#define LR_IMAGE_LINE	64		/* what is searched begins at a line of memory */
+
 #define LR_RULE_EVALUATE	1	/* the checks are not all that it says */
 #define LR_RULE_NEVER		2	/* can never be true */
+#define LR_RULE_PLAIN		4	/* the row says all that a decision needs, as long
+								 * as its writer exists */
 
+/* Writers that an image numbers; rules of others are not plain. */
+#define LR_MAX_WRITERS		64
+
+/* What trying a rule needs; the rest is in LrImageMore. */
 typedef struct LrImageRule
 {
 	int32		id;
 	int32		version;
-	int32		priority;
+	LrOffset	name;
 	int32		team;
-	int32		overflow_team;
 	char		method;
 	char		overflow;
 	uint16		flags;
-	LrRuleScope scope;
-	int32		nchecks;
+	LrOffset	scope;			/* LrRuleScope; 0: lr_rule_unlimited */
+	uint16		nchecks;
+	uint16		writer;			/* PLAIN: number of whom the condition needs */
 	LrOffset	checks;			/* LrImageCheck[nchecks] */
-	LrOffset	name;
+	char		inlined[32];	/* checks and their values */
+} LrImageRule;
+
+StaticAssertDecl(sizeof(LrImageRule) == 64,
+				 "a rule of an image fills one line of memory");
+
+typedef struct LrImageMore
+{
+	int32		priority;
+	int32		overflow_team;
 	LrOffset	condition;
 	LrOffset	team_expr;
 	LrOffset	member_expr;
@@ -53,7 +75,7 @@ typedef struct LrImageRule
 	LrOffset	member_rank;
 	LrOffset	written_by;		/* shared by rules, like search_path */
 	LrOffset	search_path;
-} LrImageRule;
+} LrImageMore;
 
 /* A function that checks call. */
 typedef struct LrImageCall
@@ -81,21 +103,30 @@ typedef struct LrPosting
 	int32		first;			/* n > 1: offset of int32[n] */
 } LrPosting;
 
-/* A value or prefix of a column; LR_FILE_NULL has one without value. */
+/*
+ * A value or prefix of a column; LR_FILE_NULL has one without value.  They stand
+ * where their hash says, or in the next free place; some are always free.
+ */
 typedef struct LrImageEntry
 {
 	uint32		hash;
-	uint32		len;			/* of a prefix */
 	LrOffset	value;
-	LrPosting	posting;
+	LrPosting	posting;		/* of none: the place is free */
+	char		inlined[16];	/* the value */
 } LrImageEntry;
+
+StaticAssertDecl(sizeof(LrImageEntry) == 32, "no entry is in two lines of memory");
 
 /*
  * An interval in terms of the column's distinct bounds, of which number i is
- * 2i and what lies between it and the next 2i + 1.  They stand by low, and
- * are an implicit balanced tree: the middle of a stretch is its root, `most`
- * the highest end below it.
+ * 2i and what lies between it and the next 2i + 1, and before the first -1.
+ * They stand by low; `back` is the last one before it that is not empty and ends
+ * later (for an empty one, low > high: that is not empty), so all between the two
+ * end before a point that this one ends before.  Where one leads back to
+ * another, that one contains it: so there are no more steps back, one after the
+ * other, than intervals overlap.
  */
+#define LR_IMAGE_STEP		16
 #define LR_IMAGE_LOWEST		PG_INT32_MIN	/* low of one without a low end */
 #define LR_IMAGE_HIGHEST	PG_INT32_MAX
 
@@ -103,7 +134,7 @@ typedef struct LrImageInterval
 {
 	int32		low;
 	int32		high;
-	int32		most;
+	int32		back;			/* -1: none */
 	int32		rank;
 } LrImageInterval;
 
@@ -121,10 +152,11 @@ typedef struct LrImageColumn
 	Oid			equal;
 	int32		nentries;		/* RANGE: bounds */
 	LrOffset	entries;		/* LrImageEntry[]; RANGE: LrOffset[] or Datum[] */
-	uint32		mask;			/* number of buckets - 1 */
-	LrOffset	buckets;		/* uint32[]: number of an entry + 1 */
+	uint32		mask;			/* places for entries - 1 */
+	LrOffset	steps;			/* RANGE: every LR_IMAGE_STEP-th bound, once more */
 	int32		nintervals;
 	LrOffset	intervals;
+	LrOffset	begun;			/* RANGE: int32[]: how many have a low up to -1, 0, … */
 	int32		nlengths;
 	LrOffset	lengths;		/* PREFIX: uint32[], ascending */
 } LrImageColumn;
@@ -134,6 +166,7 @@ typedef struct LrImage
 	uint64		size;
 	int32		nrules;
 	LrOffset	rules;			/* LrImageRule[], by rank */
+	LrOffset	more;			/* LrImageMore[], by rank */
 	LrOffset	by_id;			/* int32[]: ranks, by id */
 	int32		ncolumns;
 	LrOffset	columns;
@@ -142,6 +175,8 @@ typedef struct LrImage
 	bool		has_members;	/* some rule has SQL over members */
 	int32		nrest;
 	LrOffset	rest;			/* int32[] */
+	int32		nwriters;
+	LrOffset	writers;		/* LrOffset[]: their names; the first, 0, is nobody */
 } LrImage;
 
 #define LR_IMAGE_AT(image, offset, type) \
@@ -155,12 +190,45 @@ lr_image_rule(const LrImage *image, int rank)
 	return LR_IMAGE_AT(image, image->rules, LrImageRule) + rank;
 }
 
+static inline const LrImageMore *
+lr_image_more(const LrImage *image, int rank)
+{
+	return LR_IMAGE_AT(image, image->more, LrImageMore) + rank;
+}
+
+static inline const char *
+lr_image_name(const LrImage *image, int rank)
+{
+	return LR_IMAGE_AT(image, lr_image_rule(image, rank)->name, char);
+}
+
+static inline const LrRuleScope *
+lr_image_scope(const LrImage *image, const LrImageRule *rule)
+{
+	return rule->scope == 0 ? &lr_rule_unlimited :
+		LR_IMAGE_AT(image, rule->scope, LrRuleScope);
+}
+
 /* A constant of an image. */
 static inline Datum
 lr_image_value(const LrImage *image, LrOffset offset, bool byval)
 {
 	return byval ? *LR_IMAGE_AT(image, offset, Datum) :
 		PointerGetDatum(LR_IMAGE_AT(image, offset, char));
+}
+
+/* Number of steps over n bounds. */
+static inline int
+lr_image_steps(int n)
+{
+	return (n + LR_IMAGE_STEP - 1) / LR_IMAGE_STEP;
+}
+
+/* The last interval that begins at a point or before; -1: none. */
+static inline int
+lr_image_begun(const LrImage *image, const LrImageColumn *column, int32 at)
+{
+	return LR_IMAGE_AT(image, column->begun, int32)[Max(at, -1) + 1] - 1;
 }
 
 /* The ranks of a posting, n of them. */
@@ -202,9 +270,8 @@ lr_rule_order(int32 priority_a, bool conditional_a, const char *name_a,
 	return strcmp(name_a, name_b);
 }
 
-/* The same for rules of images. */
-extern int	lr_compare_rules(const LrImage *a, const LrImageRule *x,
-							 const LrImage *b, const LrImageRule *y);
+/* The same for rules of images, by rank. */
+extern int	lr_compare_rules(const LrImage *a, int x, const LrImage *b, int y);
 
 /* For qsort: ids or ranks, ascending. */
 extern int	lr_compare_int32(const void *a, const void *b);
@@ -222,32 +289,16 @@ extern int	lr_image_find(const LrImage *image, int32 id);
 
 /*
  * Where a value lies among the bounds of a RANGE column (see
- * LrImageInterval); compare: value with bound.
+ * LrImageInterval); compare: value with bound.  The same in two parts: the first
+ * asks for the lines that the second needs, and gives what it starts from.
  */
-static inline int32
-lr_image_locate(const LrImage *image, const LrImageColumn *column,
-				FmgrInfo *compare, Datum value)
-{
-	int			low = 0;
-	int			high = column->nentries;
-
-	while (low < high)
-	{
-		int			middle = low + (high - low) / 2;
-		Datum		bound = lr_image_bound(image, column, middle);
-		int32		cmp = DatumGetInt32(FunctionCall2Coll(compare,
-														  column->collation,
-														  value, bound));
-
-		if (cmp == 0)
-			return 2 * middle;
-		if (cmp > 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return 2 * low - 1;
-}
+extern int32 lr_image_locate(const LrImage *image, const LrImageColumn *column,
+							 FmgrInfo *compare, Datum value);
+extern int	lr_image_step(const LrImage *image, const LrImageColumn *column,
+						  FmgrInfo *compare, Datum value);
+extern int32 lr_image_locate_from(const LrImage *image,
+								  const LrImageColumn *column,
+								  FmgrInfo *compare, Datum value, int step);
 
 /*
  * The ranks whose intervals contain a point (see LrImageInterval), in no
@@ -255,6 +306,14 @@ lr_image_locate(const LrImage *image, const LrImageColumn *column,
  */
 extern int	lr_image_stab(const LrImage *image, const LrImageColumn *column,
 						  int32 at, int32 **found, int *room);
+
+/* Where the entries of a hash begin. */
+static inline const LrImageEntry *
+lr_image_place(const LrImage *image, const LrImageColumn *column, uint32 hash)
+{
+	return LR_IMAGE_AT(image, column->entries, LrImageEntry) +
+		(hash & column->mask);
+}
 
 /*
  * The entries that may have a hash, one after the other; *at starts at 0.
@@ -264,11 +323,23 @@ static inline const LrImageEntry *
 lr_image_bucket(const LrImage *image, const LrImageColumn *column,
 				uint32 hash, uint32 *at)
 {
-	const uint32 *bucket = LR_IMAGE_AT(image, column->buckets, uint32);
-	uint32		i = bucket[(hash + (*at)++) & column->mask];
+	const LrImageEntry *entry = lr_image_place(image, column, hash + (*at)++);
 
-	return i == 0 ? NULL :
-		LR_IMAGE_AT(image, column->entries, LrImageEntry) + (i - 1);
+	return entry->posting.n == 0 ? NULL : entry;
+}
+
+/* All entries, in no order; *at starts at 0.  NULL: no more. */
+static inline const LrImageEntry *
+lr_image_entry(const LrImage *image, const LrImageColumn *column, uint32 *at)
+{
+	while (*at <= column->mask)
+	{
+		const LrImageEntry *entry = lr_image_place(image, column, (*at)++);
+
+		if (entry->posting.n != 0)
+			return entry;
+	}
+	return NULL;
 }
 
 /* Whether a bitmap over ranks (NULL: empty) has one of them. */

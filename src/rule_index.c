@@ -86,8 +86,42 @@ lr_rule_index_image(const LrRuleIndex *index, int layer)
 
 /* ---------- finding postings ---------- */
 
+/*
+ * A place that a lead's values lead to.  Under many rules none of the lines of
+ * memory that it takes to get there is in a cache; so several places are sought
+ * at once, each a step further while the lines of the others are on their way.
+ */
+typedef struct Probe
+{
+	const LrImageColumn *column;
+	ColumnCalls *calls;
+	Datum		value;
+	uint32		hash;			/* EQUAL, PREFIX */
+	uint32		length;			/* PREFIX */
+	int			step;			/* RANGE: see lr_image_step */
+	int32		at;				/* RANGE: where the value lies */
+	const LrImageEntry *entry;	/* else; NULL: none */
+} Probe;
+
+/* Places sought at once. */
+#define PROBES		16
+
+typedef struct Probes
+{
+	int			n;
+	Probe		probe[PROBES];
+} Probes;
+
+/* Asks for the row of a rule that may soon be looked at. */
+static inline void
+expect_rule(const LrImage *image, const int32 *rank, const int32 *end)
+{
+	if (rank < end)
+		lr_prefetch(lr_image_rule(image, *rank));
+}
+
 static void
-add_stream(LrLayerSearch *s, const int32 *ranks, int n)
+add_stream(LrLayerSearch *s, const LrImage *image, const int32 *ranks, int n)
 {
 	if (n == 0)
 		return;
@@ -102,71 +136,168 @@ add_stream(LrLayerSearch *s, const int32 *ranks, int n)
 	}
 	s->stream[s->n].at = ranks;
 	s->stream[s->n++].end = ranks + n;
+	expect_rule(image, ranks, ranks + n);
+	expect_rule(image, ranks + 1, ranks + n);
 }
 
 static void
-add_posting(LrLayerSearch *s, const LrImage *image, const LrPosting *posting)
-{
-	add_stream(s, lr_posting_ranks(image, posting), posting->n);
-}
-
-static void
-find_equal(LrLayerSearch *s, const LrImage *image,
-		   const LrImageColumn *column, ColumnCalls *calls, Datum value)
-{
-	uint32		hash = DatumGetUInt32(FunctionCall1Coll(&calls->probe,
-														column->collation,
-														value));
-	const LrImageEntry *entry;
-	uint32		at = 0;
-
-	while ((entry = lr_image_bucket(image, column, hash, &at)) != NULL)
-		if (entry->hash == hash &&
-			DatumGetBool(FunctionCall2Coll(&calls->equal, column->collation,
-										   value,
-										   lr_image_value(image, entry->value,
-														  column->byval))))
-			add_posting(s, image, &entry->posting);
-}
-
-static void
-find_prefixes(LrLayerSearch *s, const LrImage *image,
-			  const LrImageColumn *column, Datum value)
-{
-	struct varlena *text = PG_DETOAST_DATUM_PACKED(value);
-	const char *data = VARDATA_ANY(text);
-	uint32		len = VARSIZE_ANY_EXHDR(text);
-	const uint32 *lengths = LR_IMAGE_AT(image, column->lengths, uint32);
-	int			i;
-
-	for (i = 0; i < column->nlengths && lengths[i] <= len; i++)
-	{
-		uint32		hash = lr_prefix_hash(data, lengths[i]);
-		const LrImageEntry *entry;
-		uint32		at = 0;
-
-		while ((entry = lr_image_bucket(image, column, hash, &at)) != NULL)
-			if (entry->hash == hash && entry->len == lengths[i] &&
-				memcmp(VARDATA_ANY(LR_IMAGE_AT(image, entry->value, char)),
-					   data, lengths[i]) == 0)
-				add_posting(s, image, &entry->posting);
-	}
-}
-
-static void
-find_intervals(LrLayerSearch *s, const LrImage *image,
-			   const LrImageColumn *column, ColumnCalls *calls, Datum value)
+find_intervals(LrLayerSearch *s, const LrImage *image, const Probe *p)
 {
 	int			room = 16;
 	int32	   *ranks = (int32 *) palloc(room * sizeof(int32));
-	int			n = lr_image_stab(image, column,
-								  lr_image_locate(image, column,
-												  &calls->probe, value),
-								  &ranks, &room);
+	int			n = lr_image_stab(image, p->column, p->at, &ranks, &room);
 
 	if (n > 1)
 		qsort(ranks, n, sizeof(int32), lr_compare_int32);
-	add_stream(s, ranks, n);
+	add_stream(s, image, ranks, n);
+}
+
+static bool
+is_entry(const LrImage *image, const Probe *p, const LrImageEntry *entry)
+{
+	const LrImageColumn *column = p->column;
+	Datum		value;
+
+	if (entry->hash != p->hash)
+		return false;
+	value = lr_image_value(image, entry->value, column->byval);
+	if (column->kind == LR_FILE_EQUAL)
+		return DatumGetBool(FunctionCall2Coll(&p->calls->equal,
+											  column->collation, p->value,
+											  value));
+	return VARSIZE_ANY_EXHDR(DatumGetPointer(value)) == p->length &&
+		memcmp(VARDATA_ANY(DatumGetPointer(value)),
+			   VARDATA_ANY(DatumGetPointer(p->value)), p->length) == 0;
+}
+
+/*
+ * Finds the entry of a place, and asks for what comes next.  There may be more
+ * than one that is equal (rule_places.c): those before the last are streams at
+ * once.
+ */
+static void
+find_entry(LrLayerSearch *s, const LrImage *image, Probe *p)
+{
+	const LrImageEntry *entry;
+	uint32		at = 0;
+
+	p->entry = NULL;
+	while ((entry = lr_image_bucket(image, p->column, p->hash, &at)) != NULL)
+	{
+		if (!is_entry(image, p, entry))
+			continue;
+		if (p->entry != NULL)
+			add_stream(s, image, lr_posting_ranks(image, &p->entry->posting),
+					   p->entry->posting.n);
+		p->entry = entry;
+		lr_prefetch(lr_posting_ranks(image, &entry->posting));
+	}
+}
+
+/* Finishes the probes, which have been begun. */
+static void
+settle(LrLayerSearch *s, const LrImage *image, Probes *probes)
+{
+	int			i;
+
+	for (i = 0; i < probes->n; i++)
+	{
+		Probe	   *p = &probes->probe[i];
+
+		if (p->column->kind != LR_FILE_RANGE)
+		{
+			find_entry(s, image, p);
+			continue;
+		}
+		p->at = lr_image_locate_from(image, p->column, &p->calls->probe,
+									 p->value, p->step);
+		lr_prefetch(LR_IMAGE_AT(image, p->column->intervals, LrImageInterval) +
+					lr_image_begun(image, p->column, p->at));
+	}
+	for (i = 0; i < probes->n; i++)
+	{
+		Probe	   *p = &probes->probe[i];
+
+		if (p->column->kind == LR_FILE_RANGE)
+			find_intervals(s, image, p);
+		else if (p->entry != NULL)
+			add_stream(s, image, lr_posting_ranks(image, &p->entry->posting),
+					   p->entry->posting.n);
+	}
+	probes->n = 0;
+}
+
+/* A probe of a column. */
+static Probe *
+add_probe(LrLayerSearch *s, const LrImage *image, Probes *probes,
+		  const LrImageColumn *column, ColumnCalls *calls, Datum value)
+{
+	Probe	   *p;
+
+	if (probes->n == PROBES)
+		settle(s, image, probes);
+	p = &probes->probe[probes->n++];
+	p->column = column;
+	p->calls = calls;
+	p->value = value;
+	return p;
+}
+
+static void
+set_hash(const LrImage *image, Probe *p, uint32 hash)
+{
+	p->hash = hash;
+	lr_prefetch(lr_image_place(image, p->column, hash));
+}
+
+static void
+add_prefixes(LrLayerSearch *s, const LrImage *image, Probes *probes,
+			 const LrImageColumn *column, Datum value)
+{
+	struct varlena *text = PG_DETOAST_DATUM_PACKED(value);
+	uint32		length = VARSIZE_ANY_EXHDR(text);
+	const uint32 *lengths = LR_IMAGE_AT(image, column->lengths, uint32);
+	int			i;
+
+	for (i = 0; i < column->nlengths && lengths[i] <= length; i++)
+	{
+		Probe	   *p = add_probe(s, image, probes, column, NULL,
+								  PointerGetDatum(text));
+
+		p->length = lengths[i];
+		set_hash(image, p, lr_prefix_hash(VARDATA_ANY(text), lengths[i]));
+	}
+}
+
+/* Begins what a column asks of its value. */
+static void
+add_column(LrLayerSearch *s, const LrImage *image, Probes *probes,
+		   const LrImageColumn *column, ColumnCalls *calls, Datum value)
+{
+	const LrPosting *posting;
+	Probe	   *p;
+
+	switch ((LrFilingKind) column->kind)
+	{
+		case LR_FILE_EQUAL:
+			p = add_probe(s, image, probes, column, calls, value);
+			set_hash(image, p,
+					 DatumGetUInt32(FunctionCall1Coll(&calls->probe,
+													  column->collation,
+													  value)));
+			break;
+		case LR_FILE_PREFIX:
+			add_prefixes(s, image, probes, column, value);
+			break;
+		case LR_FILE_RANGE:
+			p = add_probe(s, image, probes, column, calls, value);
+			p->step = lr_image_step(image, column, &calls->probe, value);
+			break;
+		case LR_FILE_NULL:
+			posting = &lr_image_place(image, column, 0)->posting;
+			add_stream(s, image, lr_posting_ranks(image, posting), posting->n);
+			break;
+	}
 }
 
 static void
@@ -174,6 +305,7 @@ begin_layer(LrLayerSearch *s, Layer *layer, TupleTableSlot *row)
 {
 	const LrImage *image = layer->image;
 	const LrImageColumn *column;
+	Probes		probes;
 	int			i;
 
 	s->n = 0;
@@ -183,7 +315,7 @@ begin_layer(LrLayerSearch *s, Layer *layer, TupleTableSlot *row)
 	s->head = image == NULL ? -2 : -1;
 	if (image == NULL || row == NULL)
 		return;
-	add_stream(s, LR_IMAGE_AT(image, image->rest, int32), image->nrest);
+	probes.n = 0;
 	column = LR_IMAGE_AT(image, image->columns, LrImageColumn);
 	for (i = 0; i < image->ncolumns; i++, column++)
 	{
@@ -195,24 +327,10 @@ begin_layer(LrLayerSearch *s, Layer *layer, TupleTableSlot *row)
 		value = slot_getattr(row, column->attno, &isnull);
 		if (isnull != (column->kind == LR_FILE_NULL))
 			continue;
-		switch ((LrFilingKind) column->kind)
-		{
-			case LR_FILE_EQUAL:
-				find_equal(s, image, column, &layer->column[i], value);
-				break;
-			case LR_FILE_PREFIX:
-				find_prefixes(s, image, column, value);
-				break;
-			case LR_FILE_RANGE:
-				find_intervals(s, image, column, &layer->column[i], value);
-				break;
-			case LR_FILE_NULL:
-				add_posting(s, image,
-							&LR_IMAGE_AT(image, column->entries,
-										 LrImageEntry)->posting);
-				break;
-		}
+		add_column(s, image, &probes, column, &layer->column[i], value);
 	}
+	settle(s, image, &probes);
+	add_stream(s, image, LR_IMAGE_AT(image, image->rest, int32), image->nrest);
 }
 
 void
@@ -300,7 +418,10 @@ advance(LrRuleSearch *search, int number)
 
 				/* a rule may stand in several postings */
 				while (stream->at < stream->end && *stream->at <= s->last)
+				{
 					stream->at++;
+					expect_rule(layer->image, stream->at + 1, stream->end);
+				}
 				if (stream->at < stream->end &&
 					(best < 0 || *stream->at < best))
 					best = *stream->at;
@@ -334,12 +455,8 @@ lr_rule_search_next(LrRuleSearch *search, LrRuleRef *found)
 		advance(search, 1);
 	if (base->head >= 0 &&
 		(delta->head < 0 ||
-		 lr_compare_rules(search->index->layer[0].image,
-						  lr_image_rule(search->index->layer[0].image,
-										base->head),
-						  search->index->layer[1].image,
-						  lr_image_rule(search->index->layer[1].image,
-										delta->head)) < 0))
+		 lr_compare_rules(search->index->layer[0].image, base->head,
+						  search->index->layer[1].image, delta->head) < 0))
 	{
 		found->layer = 0;
 		found->rank = base->head;

@@ -15,24 +15,27 @@
 #include "rule_draft.h"
 
 static void
-row_of_image(const LrImage *image, const LrImageRule *from, LrRuleRow *row)
+row_of_image(const LrImage *image, int rank, LrRuleRow *row)
 {
+	const LrImageRule *from = lr_image_rule(image, rank);
+	const LrImageMore *more = lr_image_more(image, rank);
+
 	row->id = from->id;
 	row->version = from->version;
-	row->priority = from->priority;
+	row->priority = more->priority;
 	row->team = from->team;
 	row->method = from->method;
 	row->overflow = from->overflow;
-	row->overflow_team = from->overflow_team;
-	row->scope = from->scope;
-	row->name = LR_IMAGE_TEXT(image, from->name);
-	row->condition = LR_IMAGE_TEXT(image, from->condition);
-	row->team_expr = LR_IMAGE_TEXT(image, from->team_expr);
-	row->member_expr = LR_IMAGE_TEXT(image, from->member_expr);
-	row->member_condition = LR_IMAGE_TEXT(image, from->member_condition);
-	row->member_rank = LR_IMAGE_TEXT(image, from->member_rank);
-	row->written_by = LR_IMAGE_TEXT(image, from->written_by);
-	row->search_path = LR_IMAGE_TEXT(image, from->search_path);
+	row->overflow_team = more->overflow_team;
+	row->scope = *lr_image_scope(image, from);
+	row->name = lr_image_name(image, rank);
+	row->condition = LR_IMAGE_TEXT(image, more->condition);
+	row->team_expr = LR_IMAGE_TEXT(image, more->team_expr);
+	row->member_expr = LR_IMAGE_TEXT(image, more->member_expr);
+	row->member_condition = LR_IMAGE_TEXT(image, more->member_condition);
+	row->member_rank = LR_IMAGE_TEXT(image, more->member_rank);
+	row->written_by = LR_IMAGE_TEXT(image, more->written_by);
+	row->search_path = LR_IMAGE_TEXT(image, more->search_path);
 }
 
 /*
@@ -92,20 +95,19 @@ take_over_entries(LrImageBuilder *b, LrDraftRule **rules,
 				  const LrImage *image, const LrImageColumn *column,
 				  const LrFiling *start)
 {
-	const LrImageEntry *entry = LR_IMAGE_AT(image, column->entries,
-											LrImageEntry);
-	int			i;
+	const LrImageEntry *entry;
+	uint32		at = 0;
 
-	for (i = 0; i < column->nentries; i++)
+	while ((entry = lr_image_entry(image, column, &at)) != NULL)
 	{
-		const int32 *ranks = lr_posting_ranks(image, &entry[i].posting);
+		const int32 *ranks = lr_posting_ranks(image, &entry->posting);
 		LrFiling	f = *start;
-		int			j;
+		int			i;
 
 		if (column->kind != LR_FILE_NULL)
-			f.low.value = lr_image_value(image, entry[i].value, column->byval);
-		for (j = 0; j < entry[i].posting.n; j++)
-			take_over(b, rules[ranks[j]], &f);
+			f.low.value = lr_image_value(image, entry->value, column->byval);
+		for (i = 0; i < entry->posting.n; i++)
+			take_over(b, rules[ranks[i]], &f);
 	}
 }
 
@@ -150,8 +152,8 @@ lr_image_add_all(LrImageBuilder *b, const LrImage *image, const uint8 *dead)
 		rules[i] = lr_draft_rule(b);
 		rules[i]->image = image;
 		rules[i]->from = lr_image_rule(image, i);
-		rules[i]->flags = rules[i]->from->flags;
-		row_of_image(image, rules[i]->from, &rules[i]->row);
+		rules[i]->flags = rules[i]->from->flags & ~LR_RULE_PLAIN;
+		row_of_image(image, i, &rules[i]->row);
 	}
 	for (i = 0; i < image->ncolumns; i++)
 		take_over_column(b, rules, image, &columns[i]);

@@ -120,44 +120,61 @@ write_posting(LrBytes *bytes, LrDraftPlace **places, int n)
 	return posting;
 }
 
-static void
-write_buckets(LrBytes *bytes, LrImageColumn *to)
+/* The length of a prefix. */
+static int32
+prefix_length(Datum value)
 {
-	uint32		size = pg_nextpower2_32(Max(4, (uint32) (to->nentries * 1.4)));
-	uint32	   *bucket;
-	LrImageEntry *entry;
-	int			i;
-
-	to->mask = size - 1;
-	to->buckets = lr_bytes_reserve(bytes, size * sizeof(uint32),
-								   sizeof(uint32));
-	bucket = LR_BYTES_AT(bytes, to->buckets, uint32);
-	entry = LR_BYTES_AT(bytes, to->entries, LrImageEntry);
-	for (i = 0; i < to->nentries; i++)
-	{
-		uint32		at = entry[i].hash;
-
-		while (bucket[at & to->mask] != 0)
-			at++;
-		bucket[at & to->mask] = i + 1;
-	}
+	return (int32) VARSIZE_ANY_EXHDR(DatumGetPointer(value));
 }
 
 /* The lengths that prefixes have, for PREFIX. */
 static void
-write_lengths(LrBytes *bytes, LrImageColumn *to)
+write_lengths(LrBytes *bytes, LrDraftPlace **places, int n, LrImageColumn *to)
 {
-	int32	   *lengths = (int32 *) palloc((to->nentries + 1) * sizeof(int32));
+	int32	   *lengths = (int32 *) MemoryContextAllocHuge(CurrentMemoryContext,
+														   (n + 1) * sizeof(int32));
 	int			i;
 
-	for (i = 0; i < to->nentries; i++)
-		lengths[i] = LR_BYTES_AT(bytes, to->entries, LrImageEntry)[i].len;
-	qsort(lengths, to->nentries, sizeof(int32), lr_compare_int32);
-	to->nlengths = qunique(lengths, to->nentries, sizeof(int32),
-						   lr_compare_int32);
+	for (i = 0; i < n; i++)
+		lengths[i] = prefix_length(places[i]->filing.low.value);
+	qsort(lengths, n, sizeof(int32), lr_compare_int32);
+	to->nlengths = qunique(lengths, n, sizeof(int32), lr_compare_int32);
 	to->lengths = lr_bytes_add(bytes, lengths, to->nlengths * sizeof(int32),
 							   sizeof(int32));
 	pfree(lengths);
+}
+
+/* The first free place from where a hash leads. */
+static LrOffset
+free_place(LrBytes *bytes, const LrImageColumn *to, uint32 hash)
+{
+	LrImageEntry *entry = LR_BYTES_AT(bytes, to->entries, LrImageEntry);
+
+	while (entry[hash & to->mask].posting.n != 0)
+		hash++;
+	return to->entries + (hash & to->mask) * sizeof(LrImageEntry);
+}
+
+/* The entry of n places that are alike. */
+static void
+write_entry(LrBytes *bytes, LrDraftPlace **places, int n,
+			const LrImageColumn *to)
+{
+	LrOffset	at = free_place(bytes, to, places[0]->hash);
+	LrRoom		room = {at + offsetof(LrImageEntry, inlined),
+	at + sizeof(LrImageEntry)};
+	LrOffset	value = 0;
+	LrPosting	posting;
+	LrImageEntry *entry;
+
+	if (to->kind != LR_FILE_NULL)
+		value = lr_bytes_value(bytes, &room, to->type, to->len, to->byval,
+							   places[0]->filing.low.value);
+	posting = write_posting(bytes, places, n);
+	entry = LR_BYTES_AT(bytes, at, LrImageEntry);
+	entry->hash = places[0]->hash;
+	entry->value = value;
+	entry->posting = posting;
 }
 
 static void
@@ -165,35 +182,23 @@ write_entries(LrBytes *bytes, LrDraftColumn *column, LrImageColumn *to)
 {
 	int			n;
 	LrDraftPlace **places = taken_places(column, &n);
-	int			i = 0;
 	int			first;
+	int			end;
 
 	qsort_arg(places, n, sizeof(LrDraftPlace *), compare_filed, column);
 	for (first = 0; first < n;
 		 first = end_of_entry(column, places, first, n))
 		to->nentries++;
-	to->entries = lr_bytes_reserve(bytes, to->nentries * sizeof(LrImageEntry),
-								   MAXIMUM_ALIGNOF);
-	for (first = 0; first < n;)
+	to->mask = pg_nextpower2_32(Max(4, (uint32) (to->nentries * 1.4))) - 1;
+	to->entries = lr_bytes_reserve(bytes, ((Size) to->mask + 1) *
+								   sizeof(LrImageEntry), LR_IMAGE_LINE);
+	for (first = 0; first < n; first = end)
 	{
-		int			end = end_of_entry(column, places, first, n);
-		Datum		value = places[first]->filing.low.value;
-		LrImageEntry entry;
-
-		memset(&entry, 0, sizeof(entry));
-		entry.hash = places[first]->hash;
-		if (to->kind != LR_FILE_NULL)
-			entry.value = lr_bytes_value(bytes, to->type, to->len, to->byval,
-										 value);
-		if (to->kind == LR_FILE_PREFIX)
-			entry.len = VARSIZE_ANY_EXHDR(DatumGetPointer(value));
-		entry.posting = write_posting(bytes, places + first, end - first);
-		LR_BYTES_AT(bytes, to->entries, LrImageEntry)[i++] = entry;
-		first = end;
+		end = end_of_entry(column, places, first, n);
+		write_entry(bytes, places + first, end - first, to);
 	}
-	write_buckets(bytes, to);
 	if (to->kind == LR_FILE_PREFIX)
-		write_lengths(bytes, to);
+		write_lengths(bytes, places, n, to);
 	pfree(places);
 }
 
@@ -210,31 +215,52 @@ compare_intervals(const void *a, const void *b)
 	return x->rank < y->rank ? -1 : x->rank > y->rank;
 }
 
-/* Fills in `most`; returns it for the stretch. */
-static int32
-set_most(LrImageInterval *interval, int first, int last)
+/* Fills in `back` (see LrImageInterval). */
+static void
+set_back(LrImageInterval *interval, int n)
 {
-	int			middle = first + (last - first) / 2;
-	int32		below;
-	int32		above;
+	int			last = -1;		/* that is not empty */
+	int			i;
 
-	if (first > last)
-		return LR_IMAGE_LOWEST;
-	below = set_most(interval, first, middle - 1);
-	above = set_most(interval, middle + 1, last);
-	interval[middle].most = Max(interval[middle].high, Max(below, above));
-	return interval[middle].most;
+	for (i = 0; i < n; i++)
+	{
+		int			back = last;
+
+		if (interval[i].low <= interval[i].high)
+		{
+			while (back >= 0 && interval[back].high <= interval[i].high)
+				back = interval[back].back;
+			last = i;
+		}
+		interval[i].back = back;
+	}
+}
+
+/* Fills in `begun`, for n intervals. */
+static void
+set_begun(LrBytes *bytes, const LrImageColumn *to)
+{
+	const LrImageInterval *interval = LR_BYTES_AT(bytes, to->intervals,
+												  LrImageInterval);
+	int32	   *begun = LR_BYTES_AT(bytes, to->begun, int32);
+	int32		at;
+	int			n = 0;
+
+	for (at = -1; at < 2 * to->nentries; at++)
+	{
+		while (n < to->nintervals && interval[n].low <= at)
+			n++;
+		begun[at + 1] = n;
+	}
 }
 
 static void
 write_bounds(LrBytes *bytes, LrImageColumn *to, const LrDraftBound *bounds)
 {
+	Size		size = to->byval ? sizeof(Datum) : sizeof(LrOffset);
 	int			i;
 
-	to->entries = lr_bytes_reserve(bytes, to->nentries *
-								   (to->byval ? sizeof(Datum) :
-									sizeof(LrOffset)),
-								   sizeof(Datum));
+	to->entries = lr_bytes_reserve(bytes, to->nentries * size, LR_IMAGE_LINE);
 	for (i = 0; i < to->nentries; i++)
 	{
 		Datum		value = bounds[i].constant->value;
@@ -245,9 +271,15 @@ write_bounds(LrBytes *bytes, LrImageColumn *to, const LrDraftBound *bounds)
 			LR_BYTES_AT(bytes, to->entries, Datum)[i] = value;
 			continue;
 		}
-		at = lr_bytes_value(bytes, to->type, to->len, false, value);
+		at = lr_bytes_value(bytes, NULL, to->type, to->len, false, value);
 		LR_BYTES_AT(bytes, to->entries, LrOffset)[i] = at;
 	}
+	to->steps = lr_bytes_reserve(bytes, lr_image_steps(to->nentries) * size,
+								 sizeof(Datum));
+	for (i = 0; i < lr_image_steps(to->nentries); i++)
+		memcpy(LR_BYTES_AT(bytes, to->steps + i * size, char),
+			   LR_BYTES_AT(bytes, to->entries + i * LR_IMAGE_STEP * size, char),
+			   size);
 }
 
 static void
@@ -260,7 +292,7 @@ write_intervals(LrBytes *bytes, LrDraftColumn *column, LrImageColumn *to)
 
 	write_bounds(bytes, to, bounds);
 	to->intervals = lr_bytes_reserve(bytes, to->nintervals *
-									 sizeof(LrImageInterval), sizeof(int32));
+									 sizeof(LrImageInterval), LR_IMAGE_LINE);
 	interval = LR_BYTES_AT(bytes, to->intervals, LrImageInterval);
 	for (i = 0; i < to->nintervals; i++)
 	{
@@ -271,7 +303,10 @@ write_intervals(LrBytes *bytes, LrDraftColumn *column, LrImageColumn *to)
 	}
 	qsort(interval, to->nintervals, sizeof(LrImageInterval),
 		  compare_intervals);
-	(void) set_most(interval, 0, to->nintervals - 1);
+	set_back(interval, to->nintervals);
+	to->begun = lr_bytes_reserve(bytes, (2 * (Size) to->nentries + 1) *
+								 sizeof(int32), LR_IMAGE_LINE);
+	set_begun(bytes, to);
 	pfree(bounds);
 	pfree(places);
 }

@@ -19,6 +19,12 @@
 
 #include "rule_scope.h"
 
+const LrRuleScope lr_rule_unlimited = {
+	.percent = 100,
+	.since = DT_NOBEGIN,
+	.until = DT_NOEND
+};
+
 /* A bound that is exclusive at the lower, inclusive at the upper end moves. */
 static TimestampTz
 next_moment(const RangeBound *bound, bool moves)
@@ -34,10 +40,10 @@ lr_rule_scope_read(LrRuleScope *scope, LrScan *scan)
 	bool		isnull;
 	Datum		value = lr_scan_datum(scan, "percent", &isnull);
 
-	scope->percent = isnull ? 100 :
-		DatumGetFloat8(DirectFunctionCall1(numeric_float8, value));
-	scope->since = DT_NOBEGIN;
-	scope->until = DT_NOEND;
+	*scope = lr_rule_unlimited;
+	if (!isnull)
+		scope->percent = DatumGetFloat8(DirectFunctionCall1(numeric_float8,
+															value));
 	value = lr_scan_datum(scan, "valid", &isnull);
 	if (!isnull)
 	{

@@ -17,6 +17,17 @@ typedef struct LrRuleScope
 	TimestampTz until;
 } LrRuleScope;
 
+/* Always in force, and all leads. */
+extern const LrRuleScope lr_rule_unlimited;
+
+static inline bool
+lr_rule_is_unlimited(const LrRuleScope *scope)
+{
+	return scope->percent == lr_rule_unlimited.percent &&
+		scope->since == lr_rule_unlimited.since &&
+		scope->until == lr_rule_unlimited.until;
+}
+
 /* The scope of the rule whose row a scan is at. */
 extern void lr_rule_scope_read(LrRuleScope *scope, LrScan *scan);
 

@@ -51,12 +51,11 @@ add_place(Places *p, const LrImageColumn *column, const char *says,
 static void
 add_entries(Places *p, const LrImageColumn *column)
 {
-	const LrImageEntry *entry = LR_IMAGE_AT(p->image, column->entries,
-											LrImageEntry);
+	const LrImageEntry *entry;
 	bool		alike = false;
-	int			i;
+	uint32		at = 0;
 
-	for (i = 0; i < column->nentries; i++, entry++)
+	while ((entry = lr_image_entry(p->image, column, &at)) != NULL)
 	{
 		if (!has_rank(p, &entry->posting))
 			continue;

@@ -41,8 +41,8 @@ find_call(LrImageBuilder *b, const LrImageCall *wanted)
 
 /* Fills in a check; false: there is no room for its call. */
 static bool
-set_check(LrImageBuilder *b, LrImageCheck *to, const LrImageCall *call,
-		  bool last, Datum value)
+set_check(LrImageBuilder *b, LrRoom *room, LrImageCheck *to,
+		  const LrImageCall *call, bool last, Datum value)
 {
 	int			number = find_call(b, call);
 
@@ -51,14 +51,14 @@ set_check(LrImageBuilder *b, LrImageCheck *to, const LrImageCall *call,
 	to->call = number;
 	to->last = last;
 	if (OidIsValid(call->func))
-		to->value = lr_bytes_value(&b->bytes, call->type, call->len,
+		to->value = lr_bytes_value(&b->bytes, room, call->type, call->len,
 								   call->byval, value);
 	return true;
 }
 
 static bool
-set_new_check(LrImageBuilder *b, LrImageCheck *to, const LrCheck *check,
-			  bool last)
+set_new_check(LrImageBuilder *b, LrRoom *room, LrImageCheck *to,
+			  const LrCheck *check, bool last)
 {
 	LrImageCall call;
 
@@ -70,7 +70,7 @@ set_new_check(LrImageBuilder *b, LrImageCheck *to, const LrCheck *check,
 	call.type = check->constant.type;
 	call.len = check->constant.len;
 	call.byval = check->constant.byval;
-	return set_check(b, to, &call, last, check->constant.value);
+	return set_check(b, room, to, &call, last, check->constant.value);
 }
 
 /* Checks that a rule needs beside being where it is filed: lists of them. */
@@ -96,9 +96,26 @@ needed_checks(LrDraftRule *rule)
 	return needed;
 }
 
-/* Those of a new rule; *n of them.  NULL: the condition itself says it all. */
+/* Where n checks of a rule go: into it, if there is room, else by themselves. */
+static LrOffset
+place_checks(LrImageBuilder *b, LrRoom *room, int n)
+{
+	Size		size = n * sizeof(LrImageCheck);
+	LrOffset	at = room->at;
+
+	if (at + size > room->end)
+		return lr_bytes_reserve(&b->bytes, size, MAXIMUM_ALIGNOF);
+	room->at += size;
+	return at;
+}
+
+/*
+ * Those of a new rule; *n of them, which will be at *at.  NULL: the condition
+ * itself says it all.
+ */
 static LrImageCheck *
-new_checks(LrImageBuilder *b, LrDraftRule *rule, int *n)
+new_checks(LrImageBuilder *b, LrDraftRule *rule, LrRoom *room, LrOffset *at,
+		   int *n)
 {
 	List	   *needed = needed_checks(rule);
 	LrImageCheck *checks;
@@ -108,14 +125,17 @@ new_checks(LrImageBuilder *b, LrDraftRule *rule, int *n)
 	*n = 0;
 	foreach(lc, needed)
 		*n += list_length((List *) lfirst(lc));
+	if (*n > PG_UINT16_MAX)
+		return NULL;
 	checks = (LrImageCheck *) palloc0((*n + 1) * sizeof(LrImageCheck));
+	*at = place_checks(b, room, *n);
 	*n = 0;
 	foreach(lc, needed)
 	{
 		List	   *alternatives = (List *) lfirst(lc);
 
 		foreach(lc2, alternatives)
-			if (!set_new_check(b, &checks[(*n)++], (LrCheck *) lfirst(lc2),
+			if (!set_new_check(b, room, &checks[(*n)++], (LrCheck *) lfirst(lc2),
 							   lnext(alternatives, lc2) == NULL))
 				return NULL;
 	}
@@ -124,7 +144,8 @@ new_checks(LrImageBuilder *b, LrDraftRule *rule, int *n)
 
 /* Those of a rule of an image, in the same way. */
 static LrImageCheck *
-old_checks(LrImageBuilder *b, LrDraftRule *rule, int *n)
+old_checks(LrImageBuilder *b, LrDraftRule *rule, LrRoom *room, LrOffset *at,
+		   int *n)
 {
 	const LrImage *image = rule->image;
 	const LrImageCheck *from = LR_IMAGE_AT(image, rule->from->checks,
@@ -135,28 +156,34 @@ old_checks(LrImageBuilder *b, LrDraftRule *rule, int *n)
 
 	*n = rule->from->nchecks;
 	checks = (LrImageCheck *) palloc0((*n + 1) * sizeof(LrImageCheck));
+	*at = place_checks(b, room, *n);
 	for (i = 0; i < *n; i++)
 	{
 		const LrImageCall *call = &calls[from[i].call];
 		Datum		value = from[i].value == 0 ? (Datum) 0 :
 			lr_image_value(image, from[i].value, call->byval);
 
-		if (!set_check(b, &checks[i], call, from[i].last, value))
+		if (!set_check(b, room, &checks[i], call, from[i].last, value))
 			return NULL;
 	}
 	return checks;
 }
 
+/* The checks of the rule that stands at `rule_at`. */
 static void
-write_checks(LrImageBuilder *b, LrDraftRule *rule, LrImageRule *to)
+write_checks(LrImageBuilder *b, LrDraftRule *rule, LrOffset rule_at)
 {
+	LrRoom		room = {rule_at + offsetof(LrImageRule, inlined),
+	rule_at + sizeof(LrImageRule)};
+	LrImageRule *to;
 	LrImageCheck *checks;
+	LrOffset	at;
 	int			n;
 
 	if (rule->image != NULL)
-		checks = old_checks(b, rule, &n);
+		checks = old_checks(b, rule, &room, &at, &n);
 	else if (rule->condition != NULL && !(rule->flags & LR_RULE_NEVER))
-		checks = new_checks(b, rule, &n);
+		checks = new_checks(b, rule, &room, &at, &n);
 	else
 		return;
 	if (checks == NULL)
@@ -166,9 +193,11 @@ write_checks(LrImageBuilder *b, LrDraftRule *rule, LrImageRule *to)
 	}
 	if (n > 0)
 	{
+		memcpy(LR_BYTES_AT(&b->bytes, at, LrImageCheck), checks,
+			   n * sizeof(LrImageCheck));
+		to = LR_BYTES_AT(&b->bytes, rule_at, LrImageRule);
 		to->nchecks = n;
-		to->checks = lr_bytes_add(&b->bytes, checks, n * sizeof(LrImageCheck),
-								  sizeof(LrOffset));
+		to->checks = at;
 	}
 	pfree(checks);
 }
@@ -176,33 +205,86 @@ write_checks(LrImageBuilder *b, LrDraftRule *rule, LrImageRule *to)
 /* ---------- rules ---------- */
 
 static void
-write_rule(LrImageBuilder *b, LrDraftRule *rule, LrOffset at)
+write_more(LrBytes *bytes, const LrRuleRow *row, LrImageMore *to)
+{
+	memset(to, 0, sizeof(*to));
+	to->priority = row->priority;
+	to->overflow_team = row->overflow_team;
+	to->condition = lr_bytes_text(bytes, row->condition);
+	to->team_expr = lr_bytes_text(bytes, row->team_expr);
+	to->member_expr = lr_bytes_text(bytes, row->member_expr);
+	to->member_condition = lr_bytes_text(bytes, row->member_condition);
+	to->member_rank = lr_bytes_text(bytes, row->member_rank);
+	to->written_by = lr_bytes_shared(bytes, LR_TEXT_WRITTEN_BY,
+									 row->written_by);
+	to->search_path = lr_bytes_shared(bytes, LR_TEXT_SEARCH_PATH,
+									  row->search_path);
+}
+
+/* Number of the writer whose name stands there; -1: there are too many. */
+static int
+find_writer(LrImageBuilder *b, LrOffset name)
 {
 	LrBytes    *bytes = &b->bytes;
-	LrImageRule to;
+	int			i;
 
-	memset(&to, 0, sizeof(to));
-	to.id = rule->row.id;
-	to.version = rule->row.version;
-	to.priority = rule->row.priority;
-	to.team = rule->row.team;
-	to.method = rule->row.method;
-	to.overflow = rule->row.overflow;
-	to.overflow_team = rule->row.overflow_team;
-	to.scope = rule->row.scope;
-	to.name = lr_bytes_text(bytes, rule->row.name);
-	to.condition = lr_bytes_text(bytes, rule->row.condition);
-	to.team_expr = lr_bytes_text(bytes, rule->row.team_expr);
-	to.member_expr = lr_bytes_text(bytes, rule->row.member_expr);
-	to.member_condition = lr_bytes_text(bytes, rule->row.member_condition);
-	to.member_rank = lr_bytes_text(bytes, rule->row.member_rank);
-	to.written_by = lr_bytes_shared(bytes, LR_TEXT_WRITTEN_BY,
-									rule->row.written_by);
-	to.search_path = lr_bytes_shared(bytes, LR_TEXT_SEARCH_PATH,
-									 rule->row.search_path);
-	write_checks(b, rule, &to);
-	to.flags = rule->flags;
-	*LR_BYTES_AT(bytes, at, LrImageRule) = to;
+	for (i = b->nwriters - 1; i >= 0; i--)
+		if (b->writers[i] == name ||
+			(b->writers[i] != 0 && name != 0 &&
+			 strcmp(LR_BYTES_AT(bytes, b->writers[i], char),
+					LR_BYTES_AT(bytes, name, char)) == 0))
+			return i;
+	if (b->nwriters == LR_MAX_WRITERS)
+		return -1;
+	b->writers[b->nwriters] = name;
+	return b->nwriters++;
+}
+
+/* Says that a rule is plain, if it is. */
+static void
+set_plain(LrImageBuilder *b, LrImageRule *rule, const LrImageMore *more)
+{
+	int			writer;
+
+	if ((rule->flags & LR_RULE_EVALUATE) != 0 || rule->scope != 0 ||
+		more->team_expr != 0 || more->member_expr != 0 ||
+		more->member_condition != 0 || more->member_rank != 0 ||
+		more->overflow_team >= 0)
+		return;
+	writer = find_writer(b, more->condition != 0 ? more->written_by : 0);
+	if (writer < 0)
+		return;
+	rule->flags |= LR_RULE_PLAIN;
+	rule->writer = writer;
+}
+
+static void
+write_rule(LrImageBuilder *b, LrDraftRule *rule, LrOffset at,
+		   LrOffset more_at)
+{
+	LrBytes    *bytes = &b->bytes;
+	LrImageMore more;
+	LrOffset	scope = 0;
+	LrOffset	name;
+	LrImageRule *to;
+
+	write_checks(b, rule, at);
+	name = lr_bytes_text(bytes, rule->row.name);
+	write_more(bytes, &rule->row, &more);
+	if (!lr_rule_is_unlimited(&rule->row.scope))
+		scope = lr_bytes_add(bytes, &rule->row.scope, sizeof(LrRuleScope),
+							 MAXIMUM_ALIGNOF);
+	*LR_BYTES_AT(bytes, more_at, LrImageMore) = more;
+	to = LR_BYTES_AT(bytes, at, LrImageRule);
+	to->id = rule->row.id;
+	to->version = rule->row.version;
+	to->name = name;
+	to->team = rule->row.team;
+	to->method = rule->row.method;
+	to->overflow = rule->row.overflow;
+	to->flags = rule->flags;
+	to->scope = scope;
+	set_plain(b, to, &more);
 }
 
 static bool
@@ -227,12 +309,16 @@ write_rules(LrImageBuilder *b, LrImage *head)
 	int32	   *ranks;
 	int			i;
 
+	(void) find_writer(b, 0);
 	head->nrules = b->nrules;
 	head->rules = lr_bytes_reserve(bytes, b->nrules * sizeof(LrImageRule),
-								   MAXIMUM_ALIGNOF);
+								   LR_IMAGE_LINE);
+	head->more = lr_bytes_reserve(bytes, b->nrules * sizeof(LrImageMore),
+								   sizeof(LrOffset));
 	for (i = 0; i < b->nrules; i++)
 	{
-		write_rule(b, b->rules[i], head->rules + i * sizeof(LrImageRule));
+		write_rule(b, b->rules[i], head->rules + i * sizeof(LrImageRule),
+				   head->more + i * sizeof(LrImageMore));
 		if (is_in_rest(b->rules[i]))
 			head->nrest++;
 		head->has_members |= b->rules[i]->row.member_condition != NULL ||
@@ -283,6 +369,9 @@ write_image(LrImageBuilder *b)
 	head.calls = lr_bytes_add(bytes, b->calls, b->ncalls * sizeof(LrImageCall),
 							  sizeof(Oid));
 	head.ncalls = b->ncalls;
+	head.writers = lr_bytes_add(bytes, b->writers, b->nwriters *
+								sizeof(LrOffset), sizeof(LrOffset));
+	head.nwriters = b->nwriters;
 	head.size = bytes->size;
 	*LR_BYTES_AT(bytes, 0, LrImage) = head;
 }
