@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
+#include "port/pg_bitutils.h"
 
 #include "board.h"
 #include "leadroute.h"
@@ -183,14 +184,24 @@ goes_first(const LrBoard *board, LrTree tree, int a, int b)
 	}
 	else
 	{
+		int			order = 0;
+
 		if (tree == LR_BY_LOAD)
 		{
 			double		r = load_ratio(board, p);
 			double		s = load_ratio(board, q);
 
-			if (r != s)
-				return r < s;
+			order = r < s ? -1 : r > s;
 		}
+		else if (tree == LR_BY_TARGET)
+			order = lr_by_target(lr_seat_received(&lr_seats[p->seat], board->month),
+								 p->target,
+								 lr_seat_received(&lr_seats[q->seat], board->month),
+								 q->target);
+		else if (tree == LR_BY_TIER)
+			order = lr_tier(p->tier, p->seat) - lr_tier(q->tier, q->seat);
+		if (order != 0)
+			return order < 0;
 		x = lr_member_slots[p->slot].last_turn;
 		y = lr_member_slots[q->slot].last_turn;
 	}
@@ -285,10 +296,15 @@ keep(LrBoard *board, LrTree order)
 }
 
 int
-lr_board_first(LrBoard *board, LrTree tree)
+lr_board_first(LrBoard *board, LrTree tree, int32 month)
 {
 	Tree		t;
 
+	if (tree == LR_BY_TARGET && board->month != month)
+	{
+		board->month = month;
+		board->kept[LR_BY_TARGET] = false;
+	}
 	if (tree == LR_BY_LOAD && board->by_capacity != (board->unlimited == 0))
 	{
 		board->by_capacity = board->unlimited == 0;
@@ -320,7 +336,7 @@ lr_board_member(int slot)
 		LrTree		tree;
 
 		note_full(place);
-		for (tree = LR_BY_LOAD; tree <= LR_BY_IDLE; tree++)
+		for (tree = LR_BY_LOAD; tree < LR_TREES; tree++)
 			if (board->kept[tree])
 				replay(board, tree, place - board->first);
 	}
@@ -435,6 +451,18 @@ lr_board_next_out(const LrBoard *board, int i)
 	return -1;
 }
 
+int
+lr_board_first_in(const LrBoard *board)
+{
+	const uint8 *in = lr_places_in + board->first / 8;
+	int			at;
+
+	for (at = 0; at < (board->n + 7) / 8; at++)
+		if (in[at] != 0)
+			return at * 8 + pg_rightmost_one_pos32(in[at]);
+	return -1;
+}
+
 bool
 lr_board_is_set(const LrBoard *board, const uint8 *candidates)
 {
@@ -451,6 +479,41 @@ lr_board_seat(int place)
 {
 	/* who adds to one seat mostly adds to all: the tree is made again */
 	lr_rotation_slots[lr_places[place].rotation].board.kept[LR_BY_CREDIT] = false;
+}
+
+void
+lr_seat_receive(int seat, int32 month, int32 n)
+{
+	LrSeat	   *s = &lr_seats[seat];
+	LrBoard    *board;
+
+	if (month > s->month && n < 0)
+		return;					/* forgotten with the counters that it was in */
+	if (month > s->month)
+	{
+		s->before = lr_seat_received(s, month - 1);
+		s->received = 0;
+		s->month = month;
+	}
+	if (month == s->month)
+		s->received += n;
+	else if (month == s->month - 1)
+		s->before += n;
+	if (s->place == LR_NO_SLOT)
+		return;
+	board = &lr_rotation_slots[lr_places[s->place].rotation].board;
+	if (board->kept[LR_BY_TARGET])
+		replay(board, LR_BY_TARGET, s->place - board->first);
+}
+
+void
+lr_board_measured(int db)
+{
+	int			i;
+
+	for (i = 0; i < lr_shared->rotations_used; i++)
+		if (lr_rotation_slots[i].db == db)
+			lr_rotation_slots[i].board.kept[LR_BY_TIER] = false;
 }
 
 /* What a grade has gained, goes to its seats; their order stays. */
@@ -514,7 +577,8 @@ is_for(const LrBoard *board, const LrTeam *team)
 
 		if (p->slot != team->member[i]->slot || p->seat != team->seat[i] ||
 			p->weight != team->weight[i] ||
-			p->capacity != team->member[i]->capacity)
+			p->capacity != team->member[i]->capacity ||
+			p->target != team->target[i] || p->tier != team->member[i]->tier)
 			return false;
 	}
 	return true;
@@ -604,6 +668,8 @@ put_up(LrBoard *board, int rotation, const LrTeam *team)
 		p->grade = board->first / LR_PLACES_PER_GRADE + team->grade[i];
 		p->rank = grade->start + grade->n++;
 		p->capacity = team->member[i]->capacity;
+		p->target = team->target[i];
+		p->tier = team->member[i]->tier;
 		p->weight = team->weight[i];
 		ranked[board->first + p->rank] = i;
 		enter_chain(board->first + i);

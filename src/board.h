@@ -20,7 +20,7 @@
  * Invariants, all under db->lock
  * - serial is not 0 exactly while the board stands; it changes whenever the
  *	 board is put up.  Who knows it has compared all places with its team:
- *	 slots, seats, weights and capacities.
+ *	 slots, seats, weights, capacities, targets and tiers.
  * - While it stands, LrSeat.place of each of its seats names its place, and its
  *	 place is in the chain of its member (LrMemberSlot.place); both say
  *	 LR_NO_SLOT otherwise.
@@ -54,6 +54,8 @@ typedef struct LrPlace
 	int			grade;			/* in lr_grades */
 	int			rank;			/* among all, ordered by grade and place */
 	int32		capacity;
+	int32		target;			/* as LrTeam.target */
+	int32		tier;			/* as LrMember.tier */
 	double		weight;
 } LrPlace;
 
@@ -124,8 +126,14 @@ lr_board_in(const LrBoard *board)
 	return lr_places_in + board->first / 8;
 }
 
-/* The first by load or by idle time of those in. */
-extern int	lr_board_first(LrBoard *board, LrTree tree);
+/* The first by another order than credit of those in; month: for by_target. */
+extern int	lr_board_first(LrBoard *board, LrTree tree, int32 month);
+
+/* The first of those in, in the published order. */
+extern int	lr_board_first_in(const LrBoard *board);
+
+/* Measured tiers of a database have changed. */
+extern void lr_board_measured(int db);
 
 /* The first by credit of those in of a grade, which has some. */
 extern int	lr_board_first_of_grade(LrBoard *board, int grade);
@@ -162,6 +170,9 @@ lr_seat_add(int seat, int64 amount)
 		lr_board_seat(s->place);
 }
 
+/* Adds to what it has received by_target in a month; one too old is forgotten. */
+extern void lr_seat_receive(int seat, int32 month, int32 n);
+
 /* Its credit. */
 static inline int64
 lr_seat_credit(int seat)
@@ -173,6 +184,33 @@ lr_seat_credit(int seat)
 		(lr_places_in[place / 8] & (1 << (place % 8))) != 0)
 		return s->credit + lr_grades[lr_places[place].grade].gained;
 	return s->credit;
+}
+
+/*
+ * Two members by_target: received by target, the lesser first; who has no target
+ * is last, there who has received less first.  Exact.
+ */
+static inline int
+lr_by_target(int64 received_a, int32 target_a, int64 received_b, int32 target_b)
+{
+	int64		x = received_a * Max(target_b, 1);
+	int64		y = received_b * Max(target_a, 1);
+
+	if ((target_a > 0) != (target_b > 0))
+		return target_a > 0 ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+/* Of who is neither measured nor set. */
+#define LR_TIER_MIDDLE	2
+
+/* A member's tier in a team: what was set, else what was measured. */
+static inline int
+lr_tier(int32 set, int seat)
+{
+	int			measured = seat == LR_NO_SLOT ? 0 : lr_seats[seat].tier;
+
+	return set > 0 ? set : measured > 0 ? measured : LR_TIER_MIDDLE;
 }
 
 /* Load or last_turn of a member have changed. */

@@ -206,7 +206,7 @@ take_by_hand(LrMember *m, int load, bool ignore_limits, LrReservation *r)
 	r->member_slot = m->slot;
 	r->load = load;
 	r->last_turn = -1;
-	lr_reserve_prepare(NULL);
+	lr_reserve_prepare(NULL, 0);
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	if (m->slot != LR_NO_SLOT)
 	{

@@ -35,6 +35,7 @@
 #include "expr.h"
 #include "guard.h"
 #include "leadroute.h"
+#include "method_words.h"
 #include "roster.h"
 #include "owner_rights.h"
 #include "scan.h"
@@ -345,16 +346,14 @@ check_overflow_team(Row *row)
 static void
 check_rule(Row *row)
 {
-	static const char *const methods[] = {
-		"round_robin", "least_loaded", "longest_idle", "random", NULL
-	};
 	static const char *const overflows[] = {
 		"next_rule", "team", "hold", "ignore_limits", "none", NULL
 	};
 	bool		changed = row->old == NULL || expressions_differ(row);
 	ListCell   *lc;
 
-	check_word("method", text_of(row, row->new, "method"), methods);
+	check_word("method", text_of(row, row->new, "method"),
+			   lr_method_list());
 	check_word("overflow", text_of(row, row->new, "overflow"), overflows);
 	check_overflow_team(row);
 	fill_writer(row, changed);
@@ -506,6 +505,21 @@ refuse_delete_with_history(Row *row)
 						 quote_literal_cstr(name))));
 }
 
+/* Refuses a number that is not greater than 0; NULL passes. */
+static void
+check_positive(Row *row, const char *name, const char *of, const char *hint)
+{
+	bool		isnull;
+	int32		value = DatumGetInt32(column(row, row->new, name, &isnull));
+
+	if (!isnull && value <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("%s %d of %s is out of range", name, value, of),
+				 errdetail("A %s is greater than 0.", name),
+				 errhint("%s", hint)));
+}
+
 static void
 check_member(Row *row)
 {
@@ -524,6 +538,8 @@ check_member(Row *row)
 	if (text_of(row, row->new, "owner_value") == NULL)
 		set_text(row, "owner_value", name);
 	owner_value = text_of(row, row->new, "owner_value");
+	check_positive(row, "tier", psprintf("member \"%s\"", name),
+				   "1 is the best tier. NULL: the tier is measured.");
 	if (row->old != NULL && !differs(row, "owner_value"))
 		return;
 	foreach(lc, tables_of(text_of(row, row->new, "router"), NULL))
@@ -540,6 +556,11 @@ check_team_member(Row *row)
 	if (isnull || text_of(row, row->new, "member") == NULL ||
 		text_of(row, row->new, "team") == NULL)
 		return;					/* NOT NULL says so */
+	check_positive(row, "target",
+				   psprintf("member \"%s\" in team \"%s\"",
+							text_of(row, row->new, "member"),
+							text_of(row, row->new, "team")),
+				   "NULL: the member has no target, and by_target it comes after all who have one.");
 	weight = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
 												value));
 	if (!(weight >= 1e-6 && weight <= 1e6))

@@ -65,12 +65,16 @@ lr_checkpoint_read(void)
 	Datum	   *b;
 	Datum	   *c;
 	Datum	   *d;
+	Datum	   *month;
+	Datum	   *received;
+	Datum	   *before;
 	int			n;
 	int			i;
 
 	PushActiveSnapshot(GetLatestSnapshot());
 	lr_read_query("SELECT cut, member, load, last_turn, seat_router, seat_team,"
-			   " seat_member, seat_credit FROM leadroute.checkpoint"
+			   " seat_member, seat_credit, seat_month, seat_received,"
+			   " seat_received_before FROM leadroute.checkpoint"
 			   " ORDER BY cut DESC LIMIT 1", 0, 0, 0);
 	PopActiveSnapshot();
 	if (SPI_processed == 0)
@@ -90,9 +94,20 @@ lr_checkpoint_read(void)
 	(void) array_column(6, INT4OID, &b);
 	(void) array_column(7, INT4OID, &c);
 	(void) array_column(8, INT8OID, &d);
+	(void) array_column(9, INT4OID, &month);
+	(void) array_column(10, INT4OID, &received);
+	(void) array_column(11, INT4OID, &before);
 	for (i = 0; i < n; i++)
-		lr_state_seat(s, DatumGetInt32(a[i]), DatumGetInt32(b[i]),
-				   DatumGetInt32(c[i]))->credit = DatumGetInt64(d[i]);
+	{
+		LrSeatState *seat = lr_state_seat(s, DatumGetInt32(a[i]),
+										  DatumGetInt32(b[i]),
+										  DatumGetInt32(c[i]));
+
+		seat->credit = DatumGetInt64(d[i]);
+		seat->month = DatumGetInt32(month[i]);
+		seat->received = DatumGetInt32(received[i]);
+		seat->before = DatumGetInt32(before[i]);
+	}
 	SPI_freetuptable(SPI_tuptable);
 	return s;
 }
@@ -114,15 +129,15 @@ write_checkpoint(LrState *s)
 	int			nm = hash_get_num_entries(s->members);
 	int			ns = hash_get_num_entries(s->seats);
 	int			room = Max(nm, ns) + 1;
-	Datum	   *c[7];
-	Datum		values[9];
-	bool		nulls[9] = {false};
+	Datum	   *c[10];
+	Datum		values[12];
+	bool		nulls[12] = {false};
 	HASH_SEQ_STATUS seq;
 	LrMemberState *m;
 	LrSeatState  *seat;
 	int			i;
 
-	for (i = 0; i < 7; i++)
+	for (i = 0; i < 10; i++)
 		c[i] = (Datum *) palloc(room * sizeof(Datum));
 	i = 0;
 	hash_seq_init(&seq, s->members);
@@ -139,14 +154,17 @@ write_checkpoint(LrState *s)
 		c[3][i] = Int32GetDatum(seat->key.router);
 		c[4][i] = Int32GetDatum(seat->key.team);
 		c[5][i] = Int32GetDatum(seat->key.member);
-		c[6][i++] = Int64GetDatum(seat->credit);
+		c[6][i] = Int64GetDatum(seat->credit);
+		c[7][i] = Int32GetDatum(seat->month);
+		c[8][i] = Int32GetDatum(seat->received);
+		c[9][i++] = Int32GetDatum(seat->before);
 	}
 	values[0] = Int64GetDatum(s->cut);
 	values[1] = TimestampTzGetDatum(GetCurrentTimestamp());
 	for (i = 0; i < 3; i++)
 		values[2 + i] = make_array(c[i], nm, i == 0 ? INT4OID : INT8OID);
-	for (i = 3; i < 7; i++)
-		values[2 + i] = make_array(c[i], ns, i < 6 ? INT4OID : INT8OID);
+	for (i = 3; i < 10; i++)
+		values[2 + i] = make_array(c[i], ns, i != 6 ? INT4OID : INT8OID);
 	lr_append_values("checkpoint", values, nulls);
 }
 

@@ -10,6 +10,19 @@
  * with the earliest deadline, which keeps every prefix within 1 - 1/(2m-2) of
  * the exact share.  When they differ from the last lead's, the greatest credit
  * deviates less and decides.
+ *
+ * What decides, and what does when that is equal.  The last is always the
+ * published order of the team: by position, those without one after them, then
+ * by name; two members never are equal.
+ *	  round_robin		as above
+ *	  least_loaded		open load by capacity, where a candidate has none by
+ *						weight; who has been without a new lead for longest
+ *	  longest_idle		who has been without a new lead for longest
+ *	  by_target			received by target in the calendar month, see month.h,
+ *						those without target last; without a lead for longest
+ *	  top_producer		the tier, see measured.h; without a lead for longest
+ *	  waterfall			nothing but the published order
+ *	  random			nobody goes before anybody: a draw by weight
  */
 #include "postgres.h"
 
@@ -201,6 +214,22 @@ first_turn_on_board(const LrChoice *work)
 	return first.released >= 0 ? first.released : first.richest;
 }
 
+/* Leads that a member has received by_target in the lead's month. */
+static inline int32
+received(const LrChoice *work, int i)
+{
+	int			seat = work->team->seat[i];
+
+	return seat == LR_NO_SLOT ? 0 :
+		lr_seat_received(&lr_seats[seat], work->request->month);
+}
+
+static inline int
+tier(const LrChoice *work, int i)
+{
+	return lr_tier(work->team->member[i]->tier, work->team->seat[i]);
+}
+
 /* Member a goes before b; strict, total and without regard to eligibility. */
 bool
 lr_goes_before(const LrChoice *work, int a, int b)
@@ -220,9 +249,27 @@ lr_goes_before(const LrChoice *work, int a, int b)
 				if (x != y)
 					return x < y;
 			}
-			/* FALLTHROUGH */
+			return idle_before(work, a, b);
+		case LR_METHOD_BY_TARGET:
+			{
+				int			order = lr_by_target(received(work, a),
+												 work->team->target[a],
+												 received(work, b),
+												 work->team->target[b]);
+
+				return order != 0 ? order < 0 : idle_before(work, a, b);
+			}
+		case LR_METHOD_TOP_PRODUCER:
+			{
+				int			x = tier(work, a);
+				int			y = tier(work, b);
+
+				return x != y ? x < y : idle_before(work, a, b);
+			}
 		case LR_METHOD_LONGEST_IDLE:
 			return idle_before(work, a, b);
+		case LR_METHOD_WATERFALL:
+			return a < b;
 		default:
 			/* random: nobody is due before anybody */
 			return false;
@@ -320,9 +367,16 @@ lr_choose_on_board(const LrChoice *work)
 		case LR_METHOD_ROUND_ROBIN:
 			return first_turn_on_board(work);
 		case LR_METHOD_LEAST_LOADED:
-			return lr_board_first(work->board, LR_BY_LOAD);
+			return lr_board_first(work->board, LR_BY_LOAD, 0);
 		case LR_METHOD_LONGEST_IDLE:
-			return lr_board_first(work->board, LR_BY_IDLE);
+			return lr_board_first(work->board, LR_BY_IDLE, 0);
+		case LR_METHOD_BY_TARGET:
+			return lr_board_first(work->board, LR_BY_TARGET,
+								  work->request->month);
+		case LR_METHOD_TOP_PRODUCER:
+			return lr_board_first(work->board, LR_BY_TIER, 0);
+		case LR_METHOD_WATERFALL:
+			return lr_board_first_in(work->board);
 		default:
 			return drawn_on_board(work);
 	}
@@ -350,6 +404,16 @@ lr_measure(const LrChoice *work, int i, double *value)
 			*value = (double) (work->request->db->last_id + 1 -
 							   last_turn(work, i));
 			return last_turn(work, i) > 0;
+		case LR_METHOD_BY_TARGET:
+			if (team->target[i] > 0)
+				*value = (double) received(work, i) / team->target[i];
+			return team->target[i] > 0;
+		case LR_METHOD_TOP_PRODUCER:
+			*value = tier(work, i);
+			return true;
+		case LR_METHOD_WATERFALL:
+			*value = i + 1;
+			return true;
 		default:
 			*value = work->draw;
 			return true;

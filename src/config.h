@@ -33,6 +33,7 @@ typedef struct LrMember
 	char	   *owner_value;
 	bool		active;
 	int32		capacity;		/* -1: none */
+	int32		tier;			/* 1: the best; 0: as measured */
 	int			slot;			/* LR_NO_SLOT: shared memory is full */
 	int			nabsence;
 	LrAbsence  *absence;
@@ -50,6 +51,7 @@ typedef struct LrTeam
 	int			n;
 	LrMember  **member;			/* in the published order: position, name */
 	double	   *weight;
+	int32	   *target;			/* leads a calendar month; 0: none */
 	double		total_weight;
 	bool		ready;			/* what follows, up to share_sum, is valid */
 	int		   *seat;			/* slots; LR_NO_SLOT: shared memory is full */

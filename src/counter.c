@@ -64,8 +64,8 @@ lr_seat_counter(PG_FUNCTION_ARGS)
 	for (i = 0; i < lr_shared->seats_used; i++)
 	{
 		LrSeat		seat = lr_seats[i];
-		Datum		values[4];
-		bool		nulls[4] = {false};
+		Datum		values[7];
+		bool		nulls[7] = {false};
 		int64		credit;
 
 		if (seat.db != lr_db_index(db))
@@ -77,6 +77,9 @@ lr_seat_counter(PG_FUNCTION_ARGS)
 		values[1] = Int32GetDatum(seat.team);
 		values[2] = Int32GetDatum(seat.member);
 		values[3] = Float8GetDatum(LR_CREDIT_LEADS(credit));
+		values[4] = Int32GetDatum(seat.month);
+		values[5] = Int32GetDatum(seat.received);
+		values[6] = Int32GetDatum(seat.before);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;

@@ -10,6 +10,7 @@
 
 #include "decide.h"
 #include "evaluate.h"
+#include "month.h"
 #include "rule_scope.h"
 
 /* Least time between two events about the same error of a rule. */
@@ -268,6 +269,8 @@ pick_from(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
 	r.ignore_limits = ignore_limits;
 	r.dry_run = request->dry_run;
 	r.load = request->load;
+	if (rule->method == LR_METHOD_BY_TARGET)
+		r.month = lr_month(request->binding->router, request->now);
 	r.usable = request->binding->usable;
 	r.people = request->binding->router->people_seen;
 	r.now = request->now;
@@ -348,6 +351,7 @@ note_chosen(const LrDecideRequest *request, LrRule *rule, LrPick *pick,
 	e->load = request->load;
 	e->id = pick->reservation.id;
 	e->turn = pick->reservation.turn;
+	e->month = pick->reservation.month;
 	e->has_measure = pick->has_measure && rule->team->id >= 0;
 	e->measure = pick->measure;
 }
@@ -481,6 +485,7 @@ settle_without_owner(const LrDecideRequest *request, LrDecision *decision)
 		e->reason = "no_rule";
 	decision->reservation.member_slot = LR_NO_SLOT;
 	decision->reservation.turn = false;
+	decision->reservation.month = 0;
 	if (!request->dry_run)
 		e->id = decision->reservation.id = lr_reserve_id();
 }
@@ -569,7 +574,7 @@ lr_take(LrMember *member, int load, bool touch_turn, LrReservation *r)
 	r->member_slot = member != NULL ? member->slot : LR_NO_SLOT;
 	r->load = load;
 	r->last_turn = -1;
-	lr_reserve_prepare(NULL);
+	lr_reserve_prepare(NULL, 0);
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	r->id = lr_next_id(db);
 	if (touch_turn && r->member_slot != LR_NO_SLOT)

@@ -7,22 +7,7 @@
 #include "utils/timestamp.h"
 
 #include "explain.h"
-
-static const char *
-method_word(char method)
-{
-	switch (method)
-	{
-		case LR_METHOD_LEAST_LOADED:
-			return "least_loaded";
-		case LR_METHOD_LONGEST_IDLE:
-			return "longest_idle";
-		case LR_METHOD_RANDOM:
-			return "random";
-		default:
-			return "round_robin";
-	}
-}
+#include "method_words.h"
 
 /* Until when, for programs; NULL: not known. */
 static char *
@@ -39,45 +24,6 @@ passed_words(const LrExplain *x, const LrPassedOver *p)
 	return lr_passed_sentence(p, NULL, NULL, x->request.now);
 }
 
-/* What the method compares. */
-static char *
-measure_words(char method, const LrCandidate *c)
-{
-	if (!c->has_measure)
-		return pstrdup(method == LR_METHOD_LONGEST_IDLE ? "never had a lead" :
-					   "not measured");
-	switch (method)
-	{
-		case LR_METHOD_LEAST_LOADED:
-			return psprintf("load ratio %.3f", c->measure);
-		case LR_METHOD_LONGEST_IDLE:
-			/* what is counted are decisions up to this one */
-			return c->measure == 1 ? pstrdup("1 decision since its last lead") :
-				psprintf("%.0f decisions since its last lead", c->measure);
-		case LR_METHOD_RANDOM:
-			return psprintf("draw %.3f", c->measure);
-		default:
-			return psprintf("credit %.3f", c->measure);
-	}
-}
-
-/* The same for programs: what the measures of its members are. */
-static const char *
-measured(char method)
-{
-	switch (method)
-	{
-		case LR_METHOD_LEAST_LOADED:
-			return "load ratio";
-		case LR_METHOD_LONGEST_IDLE:
-			return "decisions since the last lead";
-		case LR_METHOD_RANDOM:
-			return "draw";
-		default:
-			return "credit";
-	}
-}
-
 static void
 put_member(LrOutput *out, const LrExplain *x, const LrTrial *trial, int i)
 {
@@ -87,7 +33,8 @@ put_member(LrOutput *out, const LrExplain *x, const LrTrial *trial, int i)
 	if (c->state.why == LR_CAN)
 		lr_line(out, "%s \"%s\": share %.4f, %s, %lld open%s",
 				chosen ? "->" : "  ", c->member->name, c->share,
-				measure_words(trial->rule->method, c), (long long) c->load,
+				lr_measure_words(trial->rule->method, c->has_measure,
+								 c->measure), (long long) c->load,
 				c->member->capacity >= 0 ?
 				psprintf(" of %d", c->member->capacity) : "");
 	else
@@ -147,16 +94,16 @@ put_team(LrOutput *out, const LrExplain *x, const LrTrial *trial)
 	int			i;
 
 	lr_put_text(out, "team", team->id < 0 ? NULL : team->name);
-	lr_put_text(out, "method", method_word(trial->rule->method));
+	lr_put_text(out, "method", lr_method_words(trial->rule->method)->word);
 	if (team->n > 0 && team->id < 0)
 		lr_line(out, "member \"%s\"", team->name);
 	else if (team->n > 0)
 		lr_line(out, "%s, %s: %d of %d %s can take it",
 				team->name ? psprintf("team \"%s\"", team->name) :
-				"every member", method_word(trial->rule->method),
+				"every member", lr_method_words(trial->rule->method)->word,
 				pick->candidates, team->n,
 				team->n == 1 ? "member" : "members");
-	lr_put_text(out, "measured", measured(trial->rule->method));
+	lr_put_text(out, "measured", lr_method_words(trial->rule->method)->measured);
 	lr_put_int(out, "candidates", pick->candidates);
 	lr_open(out, "members", true);
 	for (i = 0; i < team->n; i++)

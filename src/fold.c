@@ -56,8 +56,33 @@ lr_state_seat(LrState *s, int32 router, int32 team, int32 member)
 	LrSeatState  *seat = hash_search(s->seats, &key, HASH_ENTER, &found);
 
 	if (!found)
+	{
 		seat->credit = 0;
+		seat->month = seat->received = seat->before = 0;
+	}
 	return seat;
+}
+
+int32
+lr_state_received(const LrSeatState *seat, int32 month)
+{
+	return month == seat->month ? seat->received :
+		month == seat->month - 1 ? seat->before : 0;
+}
+
+void
+lr_state_receive(LrSeatState *seat, int32 month, int32 n)
+{
+	if (month > seat->month)
+	{
+		seat->before = lr_state_received(seat, month - 1);
+		seat->received = 0;
+		seat->month = month;
+	}
+	if (month == seat->month)
+		seat->received += n;
+	else if (month == seat->month - 1)
+		seat->before += n;
 }
 
 /* Column of a row of the current SPI result; 0 where it is NULL. */
@@ -169,13 +194,13 @@ fold_journal(LrState *s, int64 from, int64 upto)
 
 	lr_read_query("SELECT g.router::int8, g.team::int8, g.member::int8,"
 				  " CASE WHEN g.turn THEN g.n END, g.load, g.last_turn,"
-				  " g.candidates, v.member, v.weight, g.accruing, g.n, g.last"
-				  " FROM (SELECT router, team, member, candidates, accruing, team_version, turn,"
+				  " g.candidates, v.member, v.weight, g.accruing, g.n, g.last, g.target_month::int8"
+				  " FROM (SELECT router, team, member, candidates, accruing, team_version, turn, target_month,"
 				  " pg_catalog.count(*) AS n, pg_catalog.sum(load) AS load,"
 				  " pg_catalog.max(id) AS last,"
 				  " pg_catalog.max(id) FILTER (WHERE kind <> 'd') AS last_turn"
 				  " FROM leadroute.journal WHERE id > $1 AND id <= $2"
-				  " GROUP BY router, team, member, candidates, accruing, team_version, turn) g"
+				  " GROUP BY router, team, member, candidates, accruing, team_version, turn, target_month) g"
 				  " LEFT JOIN leadroute.team_version v ON g.turn AND v.id = g.team_version",
 				  2, from, upto);
 	for (i = 0; i < SPI_processed; i++)
@@ -191,6 +216,12 @@ fold_journal(LrState *s, int64 from, int64 upto)
 		m->last_turn = Max(m->last_turn, lr_spi_int8(i, 6));
 		if (lr_spi_int8(i, 4) != 0)
 			fold_turns(s, i);
+		if (lr_spi_int8(i, 13) != 0)
+			lr_state_receive(lr_state_seat(s, (int32) lr_spi_int8(i, 1),
+										   (int32) lr_spi_int8(i, 2),
+										   (int32) lr_spi_int8(i, 3)),
+							 (int32) lr_spi_int8(i, 13),
+							 (int32) lr_spi_int8(i, 11));
 	}
 	SPI_freetuptable(SPI_tuptable);
 }

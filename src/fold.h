@@ -29,6 +29,9 @@ typedef struct LrSeatState
 {
 	LrSeatKey		key;
 	int64		credit;
+	int32		month;			/* these as in LrSeat */
+	int32		received;
+	int32		before;
 } LrSeatState;
 
 /* The counters as the tables say. */
@@ -64,6 +67,12 @@ extern LrSeatState *lr_state_seat(LrState *s, int32 router, int32 team,
  * cut there unless upto is the highest number.
  */
 extern void lr_fold(LrState *s, int64 upto, Snapshot snapshot);
+
+/* Adds n leads that a seat has received by_target in a month. */
+extern void lr_state_receive(LrSeatState *seat, int32 month, int32 n);
+
+/* Leads that it has received in a month, as lr_seat_received. */
+extern int32 lr_state_received(const LrSeatState *seat, int32 month);
 
 /* Adds count leads of these shares that went to one member. */
 extern void lr_add_turns(LrState *s, int32 router, int32 team, int32 chosen,

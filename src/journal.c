@@ -99,6 +99,7 @@ lr_journal_add(const LrEntry *e)
 	set_int(values, nulls, J_TEAM, e->team, -1);
 	set_int(values, nulls, J_MEMBER, e->member, 0);
 	values[J_LOAD] = Int32GetDatum(e->load);
+	set_int(values, nulls, J_TARGET_MONTH, e->month, 0);
 	values[J_SHARE] = Int16GetDatum(1);
 	values[J_HOP] = Int16GetDatum((int16) Min(e->hop, PG_INT16_MAX));
 	values[J_KIND] = CharGetDatum(e->kind);

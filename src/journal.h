@@ -33,6 +33,7 @@ typedef struct LrEntry
 	bool		turn;
 	bool		has_measure;
 	double		measure;
+	int32		month;			/* in which it counts by_target; 0: not */
 	int64		team_version;
 	uint8	   *candidates;		/* bitmap of ncandidate_bytes, or NULL */
 	uint8	   *accruing;		/* the same of who had a share, too; NULL: nobody */

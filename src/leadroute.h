@@ -29,6 +29,9 @@
 #define LR_METHOD_LEAST_LOADED	'l'
 #define LR_METHOD_LONGEST_IDLE	'i'
 #define LR_METHOD_RANDOM		'x'
+#define LR_METHOD_BY_TARGET		't'
+#define LR_METHOD_TOP_PRODUCER	'p'
+#define LR_METHOD_WATERFALL		'w'
 
 /* rule.overflow */
 #define LR_OVERFLOW_NEXT_RULE		'n'

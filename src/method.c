@@ -283,6 +283,7 @@ fill_reservation(const LrChoice *work, LrPick *pick)
 		!request->ignore_limits;
 	r->team = team;
 	r->chosen = pick->chosen;
+	r->month = request->month;
 	lr_reserve_apply(r, 1);
 	if (r->turn && team->rotation != LR_NO_SLOT)
 		lr_rotation_slots[team->rotation].last_set = work->set;
@@ -536,7 +537,7 @@ lr_pick(const LrPickRequest *request, LrPick *pick)
 		work.draw = pg_prng_double(&prng);
 	}
 	if (!request->dry_run)
-		lr_reserve_prepare(team);
+		lr_reserve_prepare(team, request->month);
 	if (may_use_board(request))
 	{
 		if (pick_on_board(&work, pick))

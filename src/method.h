@@ -18,6 +18,7 @@ typedef struct LrPickRequest
 	bool		ignore_limits;
 	bool		dry_run;		/* explain: reserve nothing, give out no id */
 	int			load;			/* what the lead counts */
+	int32		month;			/* by_target: of now, see month.h; else 0 */
 	const bool *usable;			/* by member index: owner column can hold it */
 	uint64		people;			/* LrRouter.people_seen */
 	TimestampTz now;
@@ -52,8 +53,7 @@ typedef struct LrPick
 
 /*
  * Chooses and reserves under one lock.  Results live in the current context.
- * Ties: the published order of the team (position, then name); least_loaded
- * first the longest idle.
+ * Ties: see choice.c.
  */
 extern void lr_pick(const LrPickRequest *request, LrPick *pick);
 

@@ -55,6 +55,7 @@ read_members(LrRouter *router, LrDatabase *db)
 		m->owner_value = lr_scan_text(&scan, "owner_value");
 		m->active = lr_scan_bool(&scan, "active");
 		m->capacity = lr_scan_int(&scan, "capacity", -1);
+		m->tier = lr_scan_int(&scan, "tier", 0);
 		m->slot = lr_member_slot(db, m->id);
 		members = lappend(members, m);
 	}
@@ -198,6 +199,7 @@ typedef struct Membership
 	LrTeam	   *team;
 	int32		position;
 	double		weight;
+	int32		target;
 } Membership;
 
 static int
@@ -276,6 +278,7 @@ fill_team(LrTeam *team, Membership *from, int n)
 	team->n = n;
 	team->member = (LrMember **) palloc0((n + 1) * sizeof(LrMember *));
 	team->weight = (double *) palloc0((n + 1) * sizeof(double));
+	team->target = (int32 *) palloc0((n + 1) * sizeof(int32));
 	team->seat = (int *) palloc0((n + 1) * sizeof(int));
 	team->share = (int64 *) palloc0((n + 1) * sizeof(int64));
 	team->lead_share = (int64 *) palloc0((n + 1) * sizeof(int64));
@@ -285,6 +288,7 @@ fill_team(LrTeam *team, Membership *from, int n)
 	{
 		team->member[i] = from[i].member;
 		team->weight[i] = from[i].weight;
+		team->target[i] = from[i].target;
 		team->total_weight += from[i].weight;
 	}
 	make_grades(team);
@@ -387,6 +391,7 @@ read_memberships(LrRouter *router, int *n)
 		all[*n].position = lr_scan_int(&scan, "position", PG_INT32_MAX);
 		all[*n].weight = DatumGetFloat8(DirectFunctionCall1(numeric_float8,
 															weight));
+		all[*n].target = lr_scan_int(&scan, "target", 0);
 		(*n)++;
 	}
 	lr_scan_end(&scan);
@@ -438,6 +443,7 @@ lr_team_alone(LrRouter *router, LrMember *m)
 	team->ready = true;
 	team->member = (LrMember **) palloc0(sizeof(LrMember *));
 	team->weight = (double *) palloc0(sizeof(double));
+	team->target = (int32 *) palloc0(sizeof(int32));
 	team->seat = (int *) palloc0(sizeof(int));
 	team->share = (int64 *) palloc0(sizeof(int64));
 	team->lead_share = (int64 *) palloc0(sizeof(int64));

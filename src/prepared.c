@@ -85,6 +85,10 @@ settle_counter(const LrPreparedCounter *p, bool committed)
 			if (!committed && p->slot != LR_NO_SLOT)
 				lr_seat_add(p->slot, -p->amount);
 			return;
+		case LR_COUNTER_RECEIVED:
+			if (!committed)
+				lr_seat_receive(p->slot, (int32) p->before, -(int32) p->amount);
+			return;
 		default:
 			return;
 	}

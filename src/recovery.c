@@ -185,6 +185,12 @@ scan_prepared(const char *table, int64 cut, Snapshot snapshot, HTAB *all,
 			if (DatumGetBool(heap_getattr(row, SPI_fnumber(RelationGetDescr(rel), "turn"),
 										  RelationGetDescr(rel), &isnull)))
 				add_prepared_turn(s, rel, row, 1);
+			if (int_of(rel, row, "target_month", false) != 0)
+				lr_state_receive(lr_state_seat(s, (int32) int_of(rel, row, "router", false),
+											   (int32) int_of(rel, row, "team", false),
+											   (int32) int_of(rel, row, "member", false)),
+								 (int32) int_of(rel, row, "target_month", false),
+								 1);
 		}
 		else if (int_of(rel, row, "team_version", true) != 0)
 			add_prepared_turn(s, rel, row, -1);
@@ -239,8 +245,30 @@ apply_state(LrDatabase *db, LrState *s)
 			continue;
 		LWLockAcquire(db->lock, LW_EXCLUSIVE);
 		lr_seat_add(slot, seat->credit);
+		if (seat->month != 0)
+		{
+			lr_seat_receive(slot, seat->month, seat->received);
+			lr_seat_receive(slot, seat->month - 1, seat->before);
+		}
 		LWLockRelease(db->lock);
 	}
+}
+
+/* What it holds of one seat; false: no room. */
+static bool
+enter_seat(LrDatabase *db, TransactionId xid, const LrSeatState *seat)
+{
+	int			slot = lr_seat_slot(db, seat->key.router, seat->key.team,
+									seat->key.member);
+
+	return lr_prepared_enter(db, xid, LR_COUNTER_CREDIT, slot, seat->credit,
+							 0) &&
+		(seat->received == 0 || slot == LR_NO_SLOT ||
+		 lr_prepared_enter(db, xid, LR_COUNTER_RECEIVED, slot, seat->received,
+						   seat->month)) &&
+		(seat->before == 0 || slot == LR_NO_SLOT ||
+		 lr_prepared_enter(db, xid, LR_COUNTER_RECEIVED, slot, seat->before,
+						   seat->month - 1));
 }
 
 /* Enters what a prepared transaction holds into the shared array. */
@@ -272,10 +300,7 @@ enter_prepared(LrDatabase *db, Prepared *p)
 	}
 	hash_seq_init(&seq, p->state->seats);
 	while ((seat = hash_seq_search(&seq)) != NULL)
-		ok &= lr_prepared_enter(db, p->xid, LR_COUNTER_CREDIT,
-								lr_seat_slot(db, seat->key.router,
-											 seat->key.team, seat->key.member),
-								seat->credit, 0);
+		ok &= enter_seat(db, p->xid, seat);
 	if (!ok)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),

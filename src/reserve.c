@@ -41,6 +41,8 @@ typedef struct TeamHold
 	int64		whole;			/* leads for which all were candidates */
 	int64	   *gained;			/* by grade */
 	int64	   *delta;			/* beyond both, by index; see amount_of */
+	int32		month;			/* if not 0: received in this month, no credits */
+	int32	   *received;		/* by index */
 } TeamHold;
 
 /* What one level took from one member. */
@@ -204,12 +206,12 @@ composition_of(LrTeam *team)
 }
 
 static TeamHold *
-find_team_hold(Level *level, uint64 serial)
+find_team_hold(Level *level, uint64 serial, int32 month)
 {
 	TeamHold   *hold;
 
 	for (hold = level->teams; hold != NULL; hold = hold->next)
-		if (hold->composition->serial == serial)
+		if (hold->composition->serial == serial && hold->month == month)
 			return hold;
 	return NULL;
 }
@@ -240,27 +242,39 @@ hold(LrDatabase *db)
 	lr_me()->holds = lr_db_index(db) + 1;
 }
 
+static void
+make_team_hold(Level *level, LrTeam *team, int32 month)
+{
+	Composition *c = composition_of(team);
+	Size		size = month != 0 ? c->n * sizeof(int32) :
+		(c->grades + c->n) * sizeof(int64);
+	TeamHold   *hold = MemoryContextAllocZero(TopTransactionContext,
+											  MAXALIGN(sizeof(TeamHold)) + size);
+	char	   *arrays = (char *) hold + MAXALIGN(sizeof(TeamHold));
+
+	hold->composition = c;
+	hold->month = month;
+	if (month != 0)
+		hold->received = (int32 *) arrays;
+	else
+	{
+		hold->gained = (int64 *) arrays;
+		hold->delta = hold->gained + c->grades;
+	}
+	hold->next = level->teams;
+	level->teams = hold;
+}
+
 void
-lr_reserve_prepare(LrTeam *team)
+lr_reserve_prepare(LrTeam *team, int32 month)
 {
 	Level	   *level;
 
 	hold(lr_database());
 	level = current_level();
 	grow_level(level, 1);
-	if (team != NULL && find_team_hold(level, team->serial) == NULL)
-	{
-		Composition *c = composition_of(team);
-		TeamHold   *hold = MemoryContextAllocZero(TopTransactionContext,
-												  MAXALIGN(sizeof(TeamHold)) +
-												  (c->grades + c->n) * sizeof(int64));
-
-		hold->gained = (int64 *) ((char *) hold + MAXALIGN(sizeof(TeamHold)));
-		hold->delta = hold->gained + c->grades;
-		hold->composition = c;
-		hold->next = level->teams;
-		level->teams = hold;
-	}
+	if (team != NULL && find_team_hold(level, team->serial, month) == NULL)
+		make_team_hold(level, team, month);
 }
 
 /* ---------- applying ---------- */
@@ -289,7 +303,7 @@ static void
 apply_turn(const LrReservation *r, int sign)
 {
 	LrTeam	   *team = r->team;
-	TeamHold   *hold = find_team_hold(top_level, team->serial);
+	TeamHold   *hold = find_team_hold(top_level, team->serial, 0);
 	bool		stands = lr_board_stands(team);
 	LrBoard    *board = stands && team->graded ? lr_board_of(team) : NULL;
 	int64		sum = 0;
@@ -376,12 +390,18 @@ lr_reserve_apply(const LrReservation *r, int sign)
 	}
 	if (r->turn)
 		apply_turn(r, sign);
+	if (r->month != 0)
+	{
+		find_team_hold(top_level, r->team->serial,
+					   r->month)->received[r->chosen] += sign;
+		lr_seat_receive(r->team->seat[r->chosen], r->month, sign);
+	}
 }
 
 void
 lr_reserve_return(const LrReservation *r)
 {
-	lr_reserve_prepare(r->turn ? r->team : NULL);
+	lr_reserve_prepare(r->turn || r->month != 0 ? r->team : NULL, r->month);
 	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
 	lr_reserve_apply(r, -1);
 	LWLockRelease(held_db->lock);
@@ -437,7 +457,7 @@ lr_reserve_load(int member_slot, int load)
 
 	if (member_slot == LR_NO_SLOT || load == 0)
 		return;
-	lr_reserve_prepare(NULL);
+	lr_reserve_prepare(NULL, 0);
 	hold = load_hold(top_level, member_slot);
 	if (load < 0)
 	{
@@ -467,7 +487,7 @@ lr_reserve_id(void)
 {
 	int64		id;
 
-	lr_reserve_prepare(NULL);
+	lr_reserve_prepare(NULL, 0);
 	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
 	id = lr_next_id(held_db);
 	LWLockRelease(held_db->lock);
@@ -486,7 +506,11 @@ return_level(Level *level)
 
 	for (hold = level->teams; hold != NULL; hold = hold->next)
 		for (i = 0; i < hold->composition->n; i++)
-			add_credit(true, hold->composition->seat[i], -amount_of(hold, i));
+			if (hold->month == 0)
+				add_credit(true, hold->composition->seat[i], -amount_of(hold, i));
+			else if (hold->received[i] != 0)
+				lr_seat_receive(hold->composition->seat[i], hold->month,
+								-hold->received[i]);
 	for (i = 0; i < level->nloads; i++)
 	{
 		LoadHold   *load = &level->loads[i];
@@ -514,10 +538,17 @@ merge_level(Level *from, Level *to)
 
 	for (hold = from->teams; hold != NULL; hold = next)
 	{
-		TeamHold   *same = find_team_hold(to, hold->composition->serial);
+		TeamHold   *same = find_team_hold(to, hold->composition->serial,
+										  hold->month);
 
 		next = hold->next;
-		if (same != NULL)
+		if (same != NULL && hold->month != 0)
+		{
+			for (i = 0; i < hold->composition->n; i++)
+				same->received[i] += hold->received[i];
+			pfree(hold);
+		}
+		else if (same != NULL)
 		{
 			same->whole += hold->whole;
 			for (i = 0; i < hold->composition->grades; i++)
@@ -671,11 +702,14 @@ enter_holds(TransactionId xid)
 	for (hold = level ? level->teams : NULL; ok && hold != NULL; hold = hold->next)
 		for (i = 0; ok && i < hold->composition->n; i++)
 		{
-			int64		amount = amount_of(hold, i);
+			bool		credit = hold->month == 0;
+			int64		amount = credit ? amount_of(hold, i) : hold->received[i];
 
 			if (amount != 0 && hold->composition->seat[i] != LR_NO_SLOT)
-				ok = lr_prepared_add(held_db, xid, LR_COUNTER_CREDIT,
-								   hold->composition->seat[i], amount, 0);
+				ok = lr_prepared_add(held_db, xid, credit ? LR_COUNTER_CREDIT :
+								   LR_COUNTER_RECEIVED,
+								   hold->composition->seat[i], amount,
+								   hold->month);
 		}
 	return ok;
 }

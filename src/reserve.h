@@ -33,8 +33,9 @@ typedef struct LrReservation
 	int			load;
 	int64		last_turn;		/* the slot's before; -1: was not touched */
 	bool		turn;			/* credits were moved */
-	LrTeam	   *team;			/* where, if turn */
+	LrTeam	   *team;			/* where, if turn or month */
 	int			chosen;			/* index in the team */
+	int32		month;			/* in which it counts by_target; 0: not */
 	uint8	   *candidates;		/* bitmap; NULL: all of the team */
 	uint8	   *accruing;		/* who has a share beside them; NULL: nobody */
 } LrReservation;
@@ -49,9 +50,10 @@ lr_reservation_shares(const LrReservation *r, int i)
 
 /*
  * Makes room for one more reservation; may allocate.  To be called before
- * db->lock is taken, with the team whose credits may move (or NULL).
+ * db->lock is taken, with the team whose credits may move (or NULL), or, by
+ * month, what its members have received.
  */
-extern void lr_reserve_prepare(LrTeam *team);
+extern void lr_reserve_prepare(LrTeam *team, int32 month);
 
 /* Applies a reservation, sign 1, or takes it back, -1.  db->lock held. */
 extern void lr_reserve_apply(const LrReservation *r, int sign);

@@ -16,6 +16,7 @@
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/shmem.h"
+#include "utils/float.h"
 #include "utils/hsearch.h"
 #include "utils/syscache.h"
 
@@ -524,6 +525,7 @@ make_slot(const SlotKey *key)
 				m->last_turn = 0;
 				m->place = LR_NO_SLOT;
 				m->turn_dirty = false;
+				m->response_rate = m->conversion_rate = get_float8_nan();
 				m->db = key->db;
 			}
 			break;
@@ -537,6 +539,7 @@ make_slot(const SlotKey *key)
 				s->team = key->team;
 				s->member = key->member;
 				s->credit = 0;
+				s->month = s->received = s->before = s->tier = 0;
 				s->place = LR_NO_SLOT;
 				s->db = key->db;
 			}
@@ -681,7 +684,10 @@ lr_clear_counters(LrDatabase *db)
 		}
 	for (i = 0; i < lr_shared->seats_used; i++)
 		if (lr_seats[i].db == index)
+		{
 			lr_seats[i].credit = 0;
+			lr_seats[i].month = lr_seats[i].received = lr_seats[i].before = 0;
+		}
 	for (i = 0; i < lr_shared->rotations_used; i++)
 		if (lr_rotation_slots[i].db == index)
 			lr_rotation_slots[i].last_set = 0;

@@ -106,6 +106,10 @@ typedef struct LrMemberSlot
 	 * may name a lead that is not: the next checkpoint puts it right.
 	 */
 	bool		turn_dirty;
+
+	/* as last measured, see measured.h; NaN: not yet */
+	double		response_rate;
+	double		conversion_rate;
 } LrMemberSlot;
 
 /* A member's place in one rotation. */
@@ -117,17 +121,33 @@ typedef struct LrSeat
 	int32		member;
 	int			place;			/* on a board, see board.h; LR_NO_SLOT: none */
 	int64		credit;			/* exact share minus received; see lr_seat_credit */
+
+	/* leads by_target: of the latest month with any, and of the one before */
+	int32		month;			/* see month.h; 0: none yet */
+	int32		received;
+	int32		before;
+	int32		tier;			/* as last measured, see measured.h; 0: not yet */
 } LrSeat;
+
+/* Leads that a seat has received by_target in a month. */
+static inline int32
+lr_seat_received(const LrSeat *seat, int32 month)
+{
+	return month == seat->month ? seat->received :
+		month == seat->month - 1 ? seat->before : 0;
+}
 
 /* What the trees of a board are ordered by. */
 typedef enum LrTree
 {
 	LR_BY_CREDIT,
 	LR_BY_LOAD,
-	LR_BY_IDLE
+	LR_BY_IDLE,
+	LR_BY_TARGET,
+	LR_BY_TIER
 } LrTree;
 
-#define LR_TREES	3
+#define LR_TREES	5
 
 /* A rotation's board, see board.h. */
 typedef struct LrBoard
@@ -142,6 +162,7 @@ typedef struct LrBoard
 	int			unlimited;		/* of those in: without a capacity above 0 */
 	int64		picks;			/* since it was put up */
 	bool		by_capacity;	/* how the tree by load divides */
+	int32		month;			/* that the tree by target is of */
 	bool		kept[LR_TREES]; /* the tree is right */
 	bool		weight_known;
 	bool		set_known;
@@ -177,7 +198,8 @@ typedef enum LrCounterKind
 	LR_COUNTER_LOAD,			/* of a member slot: reserved */
 	LR_COUNTER_RELEASE,			/* of a member slot: given back by a commit */
 	LR_COUNTER_TURN,			/* last_turn of a member slot */
-	LR_COUNTER_CREDIT			/* of a seat */
+	LR_COUNTER_CREDIT,			/* of a seat */
+	LR_COUNTER_RECEIVED			/* of a seat; before is the month */
 } LrCounterKind;
 
 /* What a prepared transaction holds; one array entry a counter. */

@@ -19,6 +19,7 @@
 #include "compile.h"
 #include "generated.h"
 #include "leadroute.h"
+#include "method_words.h"
 #include "rule_build.h"
 #include "rule_scope.h"
 #include "rules.h"
@@ -26,18 +27,6 @@
 
 /* More changes than this are not worth telling apart. */
 #define MAX_CHANGES		20000
-
-static char
-method_code(const char *word)
-{
-	if (strcmp(word, "least_loaded") == 0)
-		return LR_METHOD_LEAST_LOADED;
-	if (strcmp(word, "longest_idle") == 0)
-		return LR_METHOD_LONGEST_IDLE;
-	if (strcmp(word, "random") == 0)
-		return LR_METHOD_RANDOM;
-	return LR_METHOD_ROUND_ROBIN;
-}
 
 static char
 overflow_code(const char *word)
@@ -88,7 +77,7 @@ read_row(LrScan *scan, LrRouter *router, LrRuleRow *row)
 	row->version = lr_scan_int(scan, "version", 0);
 	row->priority = lr_scan_int(scan, "priority", 0);
 	row->team = team_of(scan, router, "team", router->everyone->id);
-	row->method = method_code(lr_scan_text(scan, "method"));
+	row->method = lr_method_code(lr_scan_text(scan, "method"));
 	row->overflow = overflow_code(lr_scan_text(scan, "overflow"));
 	row->overflow_team = team_of(scan, router, "overflow_team", -1);
 	row->condition = lr_scan_text(scan, "condition");

@@ -173,6 +173,7 @@ follow_owner(LrFrame *frame, char *stored)
 		d->entry.kind = LR_KIND_NONE;
 		d->entry.member = d->entry.load = 0;
 		d->entry.turn = false;
+		d->entry.month = 0;
 		d->entry.reason = "late_trigger";
 		d->entry.detail = detail;
 	}

@@ -55,6 +55,24 @@ disagree(ReturnSetInfo *rsinfo, const char *what, const char *router,
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
+/* What a seat has received by_target; a month may have been rolled back. */
+static void
+verify_received(const LrSeat *seat, const LrSeatState *state,
+				ReturnSetInfo *rsinfo)
+{
+	int32		latest = Max(seat->month, state->month);
+	int32		month;
+
+	for (month = latest - 1; month <= latest; month++)
+		if (lr_seat_received(seat, month) != lr_state_received(state, month))
+			disagree(rsinfo, "received", psprintf("router id %d", seat->router),
+					 psprintf("team id %d, member id %d, month %04d-%02d",
+							  seat->team, seat->member, month / 12,
+							  month % 12 + 1),
+					 psprintf("%d", lr_state_received(state, month)),
+					 psprintf("%d", lr_seat_received(seat, month)));
+}
+
 /* Compares shared memory with the whole journal. */
 static void
 verify_counters(LrDatabase *db, LrState *s, ReturnSetInfo *rsinfo)
@@ -105,6 +123,7 @@ verify_counters(LrDatabase *db, LrState *s, ReturnSetInfo *rsinfo)
 					 psprintf("team id %d, member id %d", seat.team, seat.member),
 					 psprintf("%.6f", LR_CREDIT_LEADS(state->credit)),
 					 psprintf("%.6f", LR_CREDIT_LEADS(seat.credit)));
+		verify_received(&seat, state, rsinfo);
 	}
 }
 

@@ -61,6 +61,7 @@ CREATE TABLE leadroute.member (
 	role_name	text,
 	active		boolean NOT NULL DEFAULT true,
 	capacity	integer CHECK (capacity >= 0),
+	tier		integer CHECK (tier > 0),
 	attributes	jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(attributes) = 'object'),
 	joined_at	timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (router, name),
@@ -75,6 +76,7 @@ COMMENT ON COLUMN leadroute.member.owner_value IS 'What is written into the lead
 COMMENT ON COLUMN leadroute.member.role_name IS 'Database role of the member, by which it is known when it acts for itself. NULL: none.';
 COMMENT ON COLUMN leadroute.member.active IS 'false: gone for good; never receives a lead again.';
 COMMENT ON COLUMN leadroute.member.capacity IS 'Most open leads at once; a hard limit of every decision. NULL: no limit.';
+COMMENT ON COLUMN leadroute.member.tier IS 'Tier for method top_producer, 1 the best. NULL: as measured (leadroute.measured), 2 until then.';
 COMMENT ON COLUMN leadroute.member.attributes IS 'Whatever else is known of the member, a JSON object.';
 COMMENT ON COLUMN leadroute.member.joined_at IS 'When it became a member.';
 
@@ -101,6 +103,7 @@ CREATE TABLE leadroute.team_member (
 	member		text COLLATE "C" NOT NULL,
 	position	integer,
 	weight		numeric NOT NULL DEFAULT 1,
+	target		integer CHECK (target > 0),
 	PRIMARY KEY (router, team, member),
 	FOREIGN KEY (router, team) REFERENCES leadroute.team (router, name)
 		ON UPDATE CASCADE ON DELETE CASCADE,
@@ -113,6 +116,7 @@ COMMENT ON COLUMN leadroute.team_member.team IS 'The team.';
 COMMENT ON COLUMN leadroute.team_member.member IS 'The member.';
 COMMENT ON COLUMN leadroute.team_member.position IS 'Order within the team, smaller first; decides ties. Default: last.';
 COMMENT ON COLUMN leadroute.team_member.weight IS 'Share relative to the other members of the team; greater than 0, at most 1000000.';
+COMMENT ON COLUMN leadroute.team_member.target IS 'Leads promised to the member here in a calendar month, of the router''s time zone, for method by_target; greater than 0. NULL: none; such members come after all who have one.';
 
 CREATE TABLE leadroute.rule (
 	router			text COLLATE "C" NOT NULL DEFAULT leadroute.default_router()
@@ -154,7 +158,7 @@ COMMENT ON COLUMN leadroute.rule.condition IS 'SQL over the lead''s columns, boo
 COMMENT ON COLUMN leadroute.rule.team IS 'Team among whose members the lead is distributed. NULL: every member of the router; such rules share one rotation, weight 1, ties by name.';
 COMMENT ON COLUMN leadroute.rule.team_expr IS 'SQL over the lead that gives the name of the team, instead of team. NULL or an unknown name: the rule has nobody for the lead (reason unknown_team), the next ones are tried.';
 COMMENT ON COLUMN leadroute.rule.member_expr IS 'SQL over the lead that gives the name of a member, or else its owner_value, instead of a team: the lead is for this member alone, without a method. NULL or unknown: the rule has nobody for the lead (reason unknown_member), the next ones are tried.';
-COMMENT ON COLUMN leadroute.rule.method IS 'round_robin: turns by weight, exact shares. least_loaded: fewest open leads by capacity or weight. longest_idle: longest without a new lead. random: by weight, seeded by the lead''s key.';
+COMMENT ON COLUMN leadroute.rule.method IS 'round_robin: turns by weight, exact shares. least_loaded: fewest open leads by capacity or weight. longest_idle: longest without a new lead. random: by weight, seeded by the lead''s key. by_target: least received by target in the calendar month. top_producer: the best tier. waterfall: the first by position. Ties: least_loaded, by_target and top_producer: the longest without a new lead; then, and for all others, by position and name.';
 COMMENT ON COLUMN leadroute.rule.member_condition IS 'SQL over lead and member, boolean: who may have the lead. member.… are the columns of leadroute.member_facts, lead.… or a name alone the lead''s; no sub-selects, no volatile functions. Whom it is not true for does not fit; a member for whom it raises an error does not fit either, and the decision''s detail tells. NULL: everybody of the team fits.';
 COMMENT ON COLUMN leadroute.rule.member_rank IS 'SQL over lead and member as in member_condition, a number: who goes first by method best_match, the highest. NULL: none.';
 COMMENT ON COLUMN leadroute.rule.overflow IS 'When members fit but none can take the lead now: next_rule: the following rules are tried. team: it is offered to overflow_team by the rule''s method; if nobody there can take it, as next_rule. hold: it is held at once, no later rule is tried. ignore_limits: the method decides without regard to limits, never an absent or inactive member; if nobody is there, as next_rule. none: the lead stays without owner, no later rule is tried. Where no member fits at all: the following rules are tried. After the last rule the lead is held.';

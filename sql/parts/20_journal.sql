@@ -15,6 +15,7 @@ CREATE TABLE leadroute.journal (
 	team			integer,
 	member			integer,
 	load			integer NOT NULL,
+	target_month	integer,
 	share			smallint NOT NULL,
 	hop				smallint NOT NULL,
 	kind			"char" NOT NULL,
@@ -46,6 +47,7 @@ COMMENT ON COLUMN leadroute.journal.rule_version IS 'rule.version at the time.';
 COMMENT ON COLUMN leadroute.journal.team IS 'team.id. 0: every member of the router. NULL: no team was concerned.';
 COMMENT ON COLUMN leadroute.journal.member IS 'member.id of the owner. NULL: nobody, or an owner that is no member.';
 COMMENT ON COLUMN leadroute.journal.load IS 'What it added to the member''s load.';
+COMMENT ON COLUMN leadroute.journal.target_month IS 'Method by_target: the calendar month, in the router''s time zone, in which it counts as received: year * 12 + month - 1. NULL: any other method, or nobody got it.';
 COMMENT ON COLUMN leadroute.journal.share IS '1: the lead has one owner.';
 COMMENT ON COLUMN leadroute.journal.hop IS 'Number of earlier owners of the lead.';
 COMMENT ON COLUMN leadroute.journal.kind IS 'Code of the kind, see leadroute.kind_name.';
@@ -55,7 +57,7 @@ COMMENT ON COLUMN leadroute.journal.superseded IS 'true: a later row about the s
 COMMENT ON COLUMN leadroute.journal.lead_key IS 'Key of the lead as text; of several columns in the form of a row: (17,4711).';
 COMMENT ON COLUMN leadroute.journal.role_name IS 'Role that inserted or changed the lead.';
 COMMENT ON COLUMN leadroute.journal.team_version IS 'team_version.id: who was in the team, with which weights. NULL: no method was used.';
-COMMENT ON COLUMN leadroute.journal.measure IS 'What the method compared, for the chosen member: round_robin: its credit in leads before the decision; least_loaded: its load ratio; longest_idle: decisions since its last lead (NULL: never had one); random: the draw in [0, 1).';
+COMMENT ON COLUMN leadroute.journal.measure IS 'What the method compared, for the chosen member: round_robin: its credit in leads before the decision; least_loaded: its load ratio; longest_idle: decisions since its last lead (NULL: never had one); random: the draw in [0, 1); by_target: what it had received in the month by its target (NULL: it has none); top_producer: its tier; waterfall: its place in the team, from 1.';
 COMMENT ON COLUMN leadroute.journal.candidates IS 'Who could take it: bit i (least significant first) is the i-th member of team_version. NULL: all of them.';
 COMMENT ON COLUMN leadroute.journal.accruing IS 'Who was not there and was owed a share of it (team.catch_up), as in candidates. NULL: nobody.';
 COMMENT ON COLUMN leadroute.journal.passed_over IS 'Four numbers for each member that was due before the chosen one, read by leadroute.passed_entries; those beyond leadroute.passed_over_limit are counted there by reason. NULL: nobody.';
@@ -160,7 +162,10 @@ CREATE TABLE leadroute.checkpoint (
 	seat_router	integer[] NOT NULL,
 	seat_team	integer[] NOT NULL,
 	seat_member	integer[] NOT NULL,
-	seat_credit	bigint[] NOT NULL
+	seat_credit	bigint[] NOT NULL,
+	seat_month	integer[] NOT NULL,
+	seat_received			integer[] NOT NULL,
+	seat_received_before	integer[] NOT NULL
 );
 COMMENT ON TABLE leadroute.checkpoint IS 'One row is the state of all counters after every decision and event with id <= cut. Written by the worker; spares a restart the reading of the whole journal. Not dumped.';
 COMMENT ON COLUMN leadroute.checkpoint.cut IS 'Every decision and event up to this id is contained.';
@@ -172,6 +177,9 @@ COMMENT ON COLUMN leadroute.checkpoint.seat_router IS 'router.id of each seat in
 COMMENT ON COLUMN leadroute.checkpoint.seat_team IS 'team.id of each seat; 0: every member of the router.';
 COMMENT ON COLUMN leadroute.checkpoint.seat_member IS 'member.id of each seat.';
 COMMENT ON COLUMN leadroute.checkpoint.seat_credit IS 'Credit of each seat, in 2^-40 leads.';
+COMMENT ON COLUMN leadroute.checkpoint.seat_month IS 'Latest journal.target_month of each seat; 0: it has received nothing by_target.';
+COMMENT ON COLUMN leadroute.checkpoint.seat_received IS 'Leads received by_target in that month.';
+COMMENT ON COLUMN leadroute.checkpoint.seat_received_before IS 'Leads received by_target in the month before.';
 
 -- Not dumped: a restored or copied extension is another incarnation.
 CREATE TABLE leadroute.incarnation (

@@ -97,9 +97,9 @@ CREATE FUNCTION leadroute.member_counter(OUT member integer, OUT load bigint, OU
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_member_counter';
 COMMENT ON FUNCTION leadroute.member_counter() IS 'Counters of each member in shared memory: open load (open reservations included) and the decision of its last lead (0: none).';
 
-CREATE FUNCTION leadroute.seat_counter(OUT router integer, OUT team integer, OUT member integer, OUT credit double precision) RETURNS SETOF record
+CREATE FUNCTION leadroute.seat_counter(OUT router integer, OUT team integer, OUT member integer, OUT credit double precision, OUT target_month integer, OUT received integer, OUT received_before integer) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_seat_counter';
-COMMENT ON FUNCTION leadroute.seat_counter() IS 'Credit of each seat of each rotation in shared memory, in leads: exact share minus received. team 0: every member of the router.';
+COMMENT ON FUNCTION leadroute.seat_counter() IS 'Credit of each seat of each rotation in shared memory, in leads: exact share minus received; target_month: the latest month in which it has received leads by_target (year * 12 + month - 1; 0: none), how many then (open reservations included), and in the month before. team 0: every member of the router.';
 
 CREATE FUNCTION leadroute.board(OUT router integer, OUT team integer, OUT members integer, OUT candidates integer, OUT picks bigint) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_board';
@@ -139,8 +139,9 @@ CREATE FUNCTION leadroute.method_name(method "char") RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN CASE method
 	WHEN 'r' THEN 'round_robin' WHEN 'l' THEN 'least_loaded'
-	WHEN 'i' THEN 'longest_idle' WHEN 'x' THEN 'random' END;
-COMMENT ON FUNCTION leadroute.method_name("char") IS 'Word for a code of journal.method: r round_robin, l least_loaded, i longest_idle, x random.';
+	WHEN 'i' THEN 'longest_idle' WHEN 'x' THEN 'random'
+	WHEN 't' THEN 'by_target' WHEN 'p' THEN 'top_producer' WHEN 'w' THEN 'waterfall' END;
+COMMENT ON FUNCTION leadroute.method_name("char") IS 'Word for a code of journal.method: r round_robin, l least_loaded, i longest_idle, x random, t by_target, p top_producer, w waterfall.';
 
 CREATE FUNCTION leadroute.passed_name(code integer) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lr_passed_name';

@@ -85,7 +85,7 @@ INSERT INTO expected VALUES
 	('same_key(relation regclass, key_columns text[])', 'text', 'sql stable'),
 	('board(OUT router integer, OUT team integer, OUT members integer, OUT candidates integer, OUT picks bigint)', 'SETOF record', 'c volatile'),
 	('rule_index(OUT database text, OUT router integer, OUT routed_table integer, OUT version bigint, OUT rules integer, OUT bytes bigint, OUT readers integer, OUT is_current boolean)', 'SETOF record', 'c volatile'),
-	('seat_counter(OUT router integer, OUT team integer, OUT member integer, OUT credit double precision)', 'SETOF record', 'c volatile'),
+	('seat_counter(OUT router integer, OUT team integer, OUT member integer, OUT credit double precision, OUT target_month integer, OUT received integer, OUT received_before integer)', 'SETOF record', 'c volatile'),
 	('share_of(candidates bytea, member_index integer, weight double precision[], accruing bytea DEFAULT NULL::bytea)', 'double precision', 'c immutable parallel safe PUBLIC'),
 	('table_row_changed()', 'trigger', 'plpgsql volatile'),
 	('take_over(router text DEFAULT NULL::text, rule text DEFAULT NULL::text)', 'TABLE(table_name text, name text, former_writer text, error text)', 'plpgsql volatile'),

@@ -3,7 +3,7 @@
 # P6: what a routed lead costs in a team of 1,000 and of 10,000 members, against
 # 10, for each method that pushes; beside it, while one of 100 members is away.
 
-p6_methods=(round_robin least_loaded longest_idle random)
+p6_methods=(round_robin least_loaded longest_idle by_target top_producer waterfall random)
 
 # p6_database NAME MEMBERS LEADS
 p6_database() {

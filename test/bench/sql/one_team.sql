@@ -3,7 +3,7 @@ BEGIN;
 INSERT INTO leadroute.member (name, owner_value)
 	SELECT 'm' || i, i FROM generate_series(1, :members) i;
 INSERT INTO leadroute.team (name) VALUES ('sales');
-INSERT INTO leadroute.team_member (team, member, position)
-	SELECT 'sales', 'm' || i, i FROM generate_series(1, :members) i;
+INSERT INTO leadroute.team_member (team, member, position, target)
+	SELECT 'sales', 'm' || i, i, 10 + i % 7 FROM generate_series(1, :members) i;
 INSERT INTO leadroute.rule (name, team) VALUES ('all', 'sales');
 COMMIT;
