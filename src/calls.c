@@ -395,6 +395,7 @@ lr_adopt_lead(LrTable *table, const LrFacts *facts)
 		e.team = -1;
 		e.member = m->id;
 		e.load = r.load;
+		e.when = facts->when;
 		lr_journal_add(&e);
 		adopted = true;
 	}

@@ -632,12 +632,13 @@ static void
 check_routed_table(Row *row)
 {
 	char	   *router_expr = text_of(row, row->new, "router_expr");
-	char	   *closed_when = text_of(row, row->new, "closed_when");
 	bool		isnull;
 	Oid			relid = DatumGetObjectId(column(row, row->new, "relation",
 												&isnull));
 	Relation	rel;
 	bool		no_keys;
+	bool		changed;
+	int			i;
 
 	(void) column(row, row->new, "key_columns", &no_keys);
 	if (isnull || no_keys || text_of(row, row->new, "name") == NULL ||
@@ -648,8 +649,10 @@ check_routed_table(Row *row)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("the name of an attached table does not change"),
 				 errhint("leadroute.detach it and attach it under the other name.")));
-	fill_writer(row, row->old == NULL || differs(row, "router_expr") ||
-				differs(row, "closed_when"));
+	changed = row->old == NULL || differs(row, "router_expr");
+	for (i = 0; i < LR_WHENS; i++)
+		changed |= row->old != NULL && differs(row, lr_when_column[i]);
+	fill_writer(row, changed);
 	rel = try_relation_open(relid, AccessShareLock);
 	if (rel == NULL)
 		return;					/* restored before its table */
@@ -657,8 +660,13 @@ check_routed_table(Row *row)
 	relation_close(rel, AccessShareLock);
 	if (router_expr != NULL)
 		check_expression(relid, router_expr, LR_EXPR_TEXT, row, "router_expr");
-	if (closed_when != NULL)
-		check_expression(relid, closed_when, LR_EXPR_BOOL, row, "closed_when");
+	for (i = 0; i < LR_WHENS; i++)
+	{
+		char	   *text = text_of(row, row->new, lr_when_column[i]);
+
+		if (text != NULL)
+			check_expression(relid, text, LR_EXPR_WHEN, row, lr_when_column[i]);
+	}
 }
 
 Datum
@@ -797,18 +805,22 @@ lr_expression_error(PG_FUNCTION_ARGS)
 {
 	char	   *column_name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	bool		is_router = strcmp(column_name, "router_expr") == 0;
+	bool		known = is_router;
 	Judged		j = {0};
 	LrScan		scan;
+	int			i;
 
-	if (!is_router && strcmp(column_name, "closed_when") != 0)
+	for (i = 0; i < LR_WHENS; i++)
+		known |= strcmp(column_name, lr_when_column[i]) == 0;
+	if (!known)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid column_name \"%s\"", column_name),
-				 errhint("Valid words: router_expr, closed_when.")));
+				 errhint("Valid words: router_expr, closed_when, responded_when, converted_when.")));
 	j.relid = attached_relation(text_to_cstring(PG_GETARG_TEXT_PP(0)), &scan);
 	if (OidIsValid(j.relid))
 	{
-		j.kind = is_router ? LR_EXPR_TEXT : LR_EXPR_BOOL;
+		j.kind = is_router ? LR_EXPR_TEXT : LR_EXPR_WHEN;
 		j.text = lr_scan_text(&scan, column_name);
 		j.written_by = lr_scan_text(&scan, "written_by");
 		j.search_path = lr_scan_text(&scan, "search_path");

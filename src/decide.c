@@ -4,7 +4,9 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 
@@ -19,26 +21,42 @@
 /* Rules that a decision's detail tells about; of the others it says how many. */
 #define MAX_RULES_TOLD		8
 
-bool
-lr_lead_closed(LrTable *table, TupleTableSlot *row, char **detail)
+/* One of them. */
+static TimestampTz
+when_of(LrTable *table, TupleTableSlot *row, LrWhen what, char **detail)
 {
 	LrEvaluation ev;
 	bool		isnull;
 	Datum		value;
+	LrExpr	   *expr = table->when[what];
 
-	if (table->closed_when == NULL)
+	if (expr == NULL)
 	{
-		if (table->closed_broken)
-			lr_add_detail(detail, "closed_when", table->closed_broken);
-		return false;
+		if (table->when_broken[what])
+			lr_add_detail(detail, lr_when_column[what], table->when_broken[what]);
+		return LR_NOT_YET;
 	}
 	lr_evaluation_begin(&ev, table, row);
-	lr_evaluate_generated(&ev, table->closed_when, detail);
-	value = lr_evaluate(&ev, table->closed_when, &isnull);
+	lr_evaluate_generated(&ev, expr, detail);
+	value = lr_evaluate(&ev, expr, &isnull);
 	lr_evaluation_end(&ev);
 	if (ev.error)
-		lr_add_detail(detail, "closed_when", ev.error);
-	return !isnull && DatumGetBool(value);
+		lr_add_detail(detail, lr_when_column[what], ev.error);
+	if (isnull)
+		return LR_NOT_YET;
+	if (exprType((Node *) expr->tree) == TIMESTAMPTZOID)
+		return DatumGetTimestampTz(value);
+	return DatumGetBool(value) ? LR_SOME_TIME : LR_NOT_YET;
+}
+
+void
+lr_lead_when(LrTable *table, TupleTableSlot *row, TimestampTz *when,
+			 char **detail)
+{
+	int			i;
+
+	for (i = 0; i < LR_WHENS; i++)
+		when[i] = when_of(table, row, i, detail);
 }
 
 char *

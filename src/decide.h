@@ -83,8 +83,13 @@ typedef struct LrDecision
  */
 extern void lr_decide(const LrDecideRequest *request, LrDecision *decision);
 
-/* The lead's own SQL: closed? errors go to *detail and count as not true. */
-extern bool lr_lead_closed(LrTable *table, TupleTableSlot *row, char **detail);
+/*
+ * When what has happened to a lead, by its own SQL (LrTable.when): fills an array
+ * by LrWhen with times, LR_NOT_YET or LR_SOME_TIME.  Errors go to *detail and
+ * count as not yet.
+ */
+extern void lr_lead_when(LrTable *table, TupleTableSlot *row,
+						 TimestampTz *when, char **detail);
 
 /* The lead's router; NULL: none.  The same for errors. */
 extern char *lr_lead_router(LrTable *table, TupleTableSlot *row, char **detail);

@@ -355,8 +355,8 @@ is_kind(Oid type, Oid wanted)
 
 	if (type == UNKNOWNOID || wanted == TEXTOID)
 		return true;
-	if (wanted == BOOLOID)
-		return getBaseType(type) == BOOLOID;
+	if (wanted == BOOLOID || wanted == TIMESTAMPTZOID)
+		return getBaseType(type) == wanted;
 	get_type_category_preferred(getBaseType(type), &category, &preferred);
 	return category == TYPCATEGORY_NUMERIC;
 }
@@ -368,7 +368,9 @@ coerce_to_kind(ParseState *pstate, Node *node, LrExprKind kind,
 {
 	Oid			type = exprType(node);
 	Oid			wanted = kind == LR_EXPR_RANK ? FLOAT8OID :
-		kind == LR_EXPR_TEXT ? TEXTOID : BOOLOID;
+		kind == LR_EXPR_TEXT ? TEXTOID :
+		kind == LR_EXPR_WHEN && getBaseType(type) == TIMESTAMPTZOID ?
+		TIMESTAMPTZOID : BOOLOID;
 	Node	   *coerced = NULL;
 
 	if (is_kind(type, wanted))
@@ -379,7 +381,11 @@ coerce_to_kind(ParseState *pstate, Node *node, LrExprKind kind,
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("%s must be of type %s, not type %s", what,
+						kind == LR_EXPR_WHEN ?
+						"boolean or timestamp with time zone" :
 						format_type_be(wanted), format_type_be(type)),
+				 kind == LR_EXPR_WHEN && (type == TIMESTAMPOID || type == DATEOID) ?
+				 errhint("Say in which time zone it is, for example: won_at AT TIME ZONE 'UTC'") :
 				 wanted == BOOLOID ?
 				 errhint("Compare it with something, for example: budget > 1000") :
 				 wanted == FLOAT8OID ?

@@ -85,10 +85,25 @@ lr_pool_add(const LrEntry *e)
 }
 
 void
+lr_set_happened(Datum *values, bool *nulls, LrWhen what, TimestampTz when,
+				TimestampTz at)
+{
+	static const int column[LR_WHENS] = {
+		[LR_CLOSED] = J_CLOSED_AT,
+		[LR_RESPONDED] = J_RESPONDED_AT,
+		[LR_CONVERTED] = J_CONVERTED_AT,
+	};
+
+	nulls[column[what]] = when == LR_NOT_YET;
+	values[column[what]] = TimestampTzGetDatum(when == LR_SOME_TIME ? at : when);
+}
+
+void
 lr_journal_add(const LrEntry *e)
 {
 	Datum		values[J_COLUMNS];
 	bool		nulls[J_COLUMNS] = {false};
+	int			i;
 
 	values[J_ID] = Int64GetDatum(e->id);
 	values[J_ASSIGNED_AT] = TimestampTzGetDatum(e->at);
@@ -127,8 +142,10 @@ lr_journal_add(const LrEntry *e)
 	set_text(values, nulls, J_DETAIL, e->detail);
 	set_text(values, nulls, J_ACTOR, lr_actor);
 	nulls[J_ENDED_AT] = true;
-	nulls[J_CLOSED_AT] = !e->closed;
-	values[J_CLOSED_AT] = TimestampTzGetDatum(e->at);
+	for (i = 0; i < LR_WHENS; i++)
+		lr_set_happened(values, nulls, i, e->when != NULL ? e->when[i] :
+						i == LR_CLOSED && e->closed ? LR_SOME_TIME : LR_NOT_YET,
+						e->at);
 	nulls[J_PREVIOUS_ID] = e->previous_id == 0;
 	values[J_PREVIOUS_ID] = Int64GetDatum(e->previous_id);
 	if (e->member == 0 &&

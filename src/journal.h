@@ -43,7 +43,8 @@ typedef struct LrEntry
 	int			passed_count;
 	const char *reason;
 	const char *detail;
-	bool		closed;
+	bool		closed;			/* when[LR_CLOSED] has happened */
+	const TimestampTz *when;	/* by LrWhen, see table.h; NULL: closed says it all */
 	int64		previous_id;	/* of the row that it supersedes; 0: none */
 } LrEntry;
 
@@ -122,10 +123,14 @@ extern bool lr_journal_had_conflict(void);
 extern void lr_journal_end(int32 routed_table, const char *lead_key,
 						   const LrCurrent *current, TimestampTz at);
 
-/* Sets or clears closed_at. */
-extern void lr_journal_close(int32 routed_table, const char *lead_key,
-							 const LrCurrent *current, bool closed,
-							 TimestampTz at);
+/*
+ * Sets or clears what has happened to the lead: closed_at and the others of
+ * which change says that they differ.  at: the time of what has none.
+ */
+extern void lr_journal_happened(int32 routed_table, const char *lead_key,
+								const LrCurrent *current,
+								const TimestampTz *when, const bool *change,
+								TimestampTz at);
 
 /* The lead has another key from now on; who had that key before has gone. */
 extern void lr_journal_rekey(int32 routed_table, const char *old_key,

@@ -5,8 +5,8 @@
  * Invariants
  * - Whoever looks at the current row of a lead holds the lead's row lock, so
  *	 that nobody else is changing it.
- * - Updated in place are projections only: superseded, ended_at, closed_at and
- *	 the key.  What moves a counter is a row of its own, see journal.c.
+ * - Updated in place are projections only: superseded, ended_at, what has
+ *	 happened to the lead (closed_at, responded_at, converted_at) and the key.  What moves a counter is a row of its own, see journal.c.
  */
 #include "postgres.h"
 
@@ -386,21 +386,27 @@ lr_journal_end(int32 routed_table, const char *lead_key,
 }
 
 void
-lr_journal_close(int32 routed_table, const char *lead_key,
-				 const LrCurrent *current, bool closed, TimestampTz at)
+lr_journal_happened(int32 routed_table, const char *lead_key,
+					const LrCurrent *current, const TimestampTz *when,
+					const bool *change, TimestampTz at)
 {
 	Datum		values[J_COLUMNS] = {0};
 	bool		nulls[J_COLUMNS] = {false};
 	bool		replace[J_COLUMNS] = {false};
 	ItemPointerData tid = current->tid;
+	int			i;
 
-	values[J_CLOSED_AT] = TimestampTzGetDatum(at);
-	nulls[J_CLOSED_AT] = !closed;
-	replace[J_CLOSED_AT] = true;
+	for (i = 0; i < LR_WHENS; i++)
+		lr_set_happened(values, nulls, i, when[i], at);
+	replace[J_CLOSED_AT] = change[LR_CLOSED];
+	replace[J_RESPONDED_AT] = change[LR_RESPONDED];
+	replace[J_CONVERTED_AT] = change[LR_CONVERTED];
 	change_row(&tid, values, nulls, replace);
-	if (current->kind == LR_KIND_HELD && closed)
+	if (current->kind != LR_KIND_HELD || !change[LR_CLOSED])
+		return;
+	if (when[LR_CLOSED] != LR_NOT_YET)
 		leave_pool(routed_table, lead_key, current->id);
-	else if (current->kind == LR_KIND_HELD)
+	else
 		enter_pool(routed_table, lead_key, current);
 }
 

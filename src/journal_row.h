@@ -10,6 +10,7 @@
 #include "utils/relcache.h"
 
 #include "journal.h"
+#include "table.h"
 
 /* Columns of leadroute.journal, from 0. */
 enum
@@ -18,7 +19,8 @@ enum
 	J_TEAM, J_MEMBER, J_LOAD, J_TARGET_MONTH, J_SHARE, J_HOP, J_KIND, J_METHOD,
 	J_TURN, J_SUPERSEDED, J_LEAD_KEY, J_ROLE_NAME, J_TEAM_VERSION, J_MEASURE,
 	J_CANDIDATES, J_ACCRUING, J_PASSED_OVER, J_PASSED_OVER_COUNT, J_REASON, J_DETAIL,
-	J_ACTOR, J_ENDED_AT, J_CLOSED_AT, J_PREVIOUS_ID, J_COLUMNS
+	J_ACTOR, J_ENDED_AT, J_CLOSED_AT, J_RESPONDED_AT, J_CONVERTED_AT,
+	J_PREVIOUS_ID, J_COLUMNS
 };
 
 /* Columns of leadroute.event. */
@@ -67,6 +69,10 @@ extern void lr_pool_conflict(Relation rel, HeapTuple row);
 
 /* A decision may have ended so before its pool entry is written. */
 extern void lr_pool_forget_ended(HeapTuple *rows, int n);
+
+/* Fills in what has happened to a lead; at: for what says no time. */
+extern void lr_set_happened(Datum *values, bool *nulls, LrWhen what,
+							TimestampTz when, TimestampTz at);
 
 /* A held lead enters the pool. */
 extern void lr_pool_add(const LrEntry *entry);

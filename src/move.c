@@ -58,6 +58,7 @@ lr_move_arrives(LrFrame *frame, Relation rel, TupleTableSlot *row,
 	move->old.owner = was->owner ? pstrdup(was->owner) : NULL;
 	move->old.router = was->router ? pstrdup(was->router) : NULL;
 	move->old.closed = was->closed;
+	memcpy(move->old.when, was->when, LR_WHENS * sizeof(TimestampTz));
 	lr_facts(frame->table, row, &move->new);
 	/* the frame, and with it the table, may have gone by the time it is read */
 	if (move->new.router != NULL)

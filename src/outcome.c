@@ -40,7 +40,8 @@ lr_facts(LrTable *table, TupleTableSlot *row, LrFacts *facts)
 	facts->key = lr_table_key(table, row);
 	facts->owner = lr_table_owner(table, row);
 	facts->router = lr_lead_router(table, row, &detail);
-	facts->closed = lr_lead_closed(table, row, &detail);
+	lr_lead_when(table, row, facts->when, &detail);
+	facts->closed = facts->when[LR_CLOSED] != LR_NOT_YET;
 }
 
 static bool
@@ -63,8 +64,7 @@ lr_facts_may_differ(LrTable *table, TupleTableSlot *old, TupleTableSlot *new)
 {
 	int			i;
 
-	if (table->closed_when != NULL || table->closed_broken != NULL ||
-		table->router == NULL ||
+	if (table->any_when || table->router == NULL ||
 		column_differs(table, table->owner, old, new))
 		return true;
 	for (i = 0; i < table->nkeys; i++)
@@ -116,15 +116,21 @@ lr_outcome_end(LrTable *table, const char *key, LrCurrent *current,
 
 /* The owner was changed by hand, in the app's own UPDATE. */
 static void
-owner_changed(LrTable *table, const LrFacts *new, bool known,
-			  LrCurrent *current)
+owner_changed(LrTable *table, const LrFacts *old, const LrFacts *new,
+			  bool known, LrCurrent *current)
 {
 	LrBinding  *b = new->router != NULL ?
 		lr_table_bind_people(table, new->router) : NULL;
 	LrMember   *m = NULL;
 	LrReservation r;
 	LrEntry		e = {0};
+	TimestampTz when[LR_WHENS];
+	int			i;
 
+	/* what had happened before is not to the credit of the new owner */
+	for (i = 0; i < LR_WHENS; i++)
+		when[i] = i == LR_CLOSED || old->when[i] != new->when[i] ?
+			new->when[i] : LR_NOT_YET;
 	if (b != NULL && new->owner != NULL)
 		m = lr_binding_member(table, b, new->owner);
 	if (known)
@@ -147,6 +153,7 @@ owner_changed(LrTable *table, const LrFacts *new, bool known,
 		e.load = r.load;
 		e.hop = known ? current->hop + lr_had_owner(current) : 0;
 		e.closed = new->closed;
+		e.when = when;
 		e.previous_id = known ? current->id : 0;
 		if (new->owner != NULL && m == NULL)
 		{
@@ -159,22 +166,45 @@ owner_changed(LrTable *table, const LrFacts *new, bool known,
 	lr_journal_flush();
 }
 
+/*
+ * Something has happened to the lead, or has not after all.  Closed is what the
+ * journal does not know yet; the others are what this UPDATE has brought about:
+ * to the credit of who has the lead now.
+ */
 static void
-closed_changed(LrTable *table, const LrFacts *new, const LrCurrent *current)
+things_happened(LrTable *table, const LrFacts *old, const LrFacts *new,
+				const LrCurrent *current)
 {
+	bool		change[LR_WHENS];
+	bool		any = false;
 	int			load = 0;
+	int			i;
 
-	if (current->member != 0)
+	for (i = 0; i < LR_WHENS; i++)
 	{
-		load = new->closed ? -LR_LEAD_LOAD : LR_LEAD_LOAD;
-		lr_reserve_load(lr_member_slot(lr_database(), current->member), load);
-		if (new->closed)
-			lr_place_freed();
+		change[i] = i == LR_CLOSED && current->closed != new->closed;
+		/* nor does it know another time */
+		change[i] |= old->when[i] != new->when[i] &&
+			(i != LR_CLOSED || new->closed);
+		any |= change[i];
 	}
-	lr_journal_close(table->id, new->key, current, new->closed, lr_now());
-	lr_event_add(new->closed ? LR_EVENT_CLOSED : LR_EVENT_REOPENED,
-				 current->router, table->id, new->key, current->id,
-				 current->member, load, NULL);
+	if (!any)
+		return;
+	lr_journal_happened(table->id, new->key, current, new->when, change,
+						lr_now());
+	if (current->closed != new->closed)
+	{
+		if (current->member != 0)
+		{
+			load = new->closed ? -LR_LEAD_LOAD : LR_LEAD_LOAD;
+			lr_reserve_load(lr_member_slot(lr_database(), current->member), load);
+			if (new->closed)
+				lr_place_freed();
+		}
+		lr_event_add(new->closed ? LR_EVENT_CLOSED : LR_EVENT_REOPENED,
+					 current->router, table->id, new->key, current->id,
+					 current->member, load, NULL);
+	}
 	lr_journal_flush();
 }
 
@@ -215,7 +245,7 @@ lr_outcome_changed(LrTable *table, const LrFacts *old, const LrFacts *new)
 	/* the same value is somebody else's in another router */
 	owner_differs |= (old->router == NULL) != (new->router == NULL) ||
 		(old->router != NULL && strcmp(old->router, new->router) != 0);
-	if (!owner_differs && !key_differs && table->closed_when == NULL)
+	if (!owner_differs && !key_differs && !table->any_when)
 		return;
 	known = lr_journal_current(table->id, old->key, &current);
 	if (known && key_differs && is_taken(table, old->key))
@@ -231,9 +261,9 @@ lr_outcome_changed(LrTable *table, const LrFacts *old, const LrFacts *new)
 		known = lr_journal_current(table->id, new->key, &current);
 	}
 	if (owner_differs)
-		owner_changed(table, new, known, &current);
-	else if (known && current.closed != new->closed)
-		closed_changed(table, new, &current);
+		owner_changed(table, old, new, known, &current);
+	else if (known)
+		things_happened(table, old, new, &current);
 	/* closed leads are not adopted: now that it is open, it may have to be */
 	if (!owner_differs && old->closed && !new->closed &&
 		(!known || (current.member == 0 && lr_had_owner(&current))) &&

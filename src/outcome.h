@@ -16,6 +16,7 @@ typedef struct LrFacts
 	char	   *owner;			/* canonical text; NULL: nobody */
 	char	   *router;			/* name; NULL: not routed */
 	bool		closed;
+	TimestampTz when[LR_WHENS]; /* by LrWhen, see lr_lead_when */
 } LrFacts;
 
 /* Load of an open lead. */

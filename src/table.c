@@ -40,6 +40,12 @@
 #include "scan.h"
 #include "table.h"
 
+const char *const lr_when_column[LR_WHENS] = {
+	[LR_CLOSED] = "closed_when",
+	[LR_RESPONDED] = "responded_when",
+	[LR_CONVERTED] = "converted_when",
+};
+
 static List *tables = NIL;
 
 /* ---------- canonical text ---------- */
@@ -387,20 +393,26 @@ read_expressions(LrTable *table, LrScan *scan, Relation rel)
 	char	   *written_by = lr_scan_text(scan, "written_by");
 	char	   *search_path = lr_scan_text(scan, "search_path");
 	char	   *text = lr_scan_text(scan, "router_expr");
+	int			i;
 
 	if (text != NULL)
 		table->router_expr = lr_compile_guarded(rel, text, LR_EXPR_TEXT, written_by,
 											 search_path, "router_expr",
 											 &table->router_broken);
-	text = lr_scan_text(scan, "closed_when");
-	if (text != NULL)
-		table->closed_when = lr_compile_guarded(rel, text, LR_EXPR_BOOL, written_by,
-											 search_path, "closed_when",
-											 &table->closed_broken);
+	for (i = 0; i < LR_WHENS; i++)
+	{
+		text = lr_scan_text(scan, lr_when_column[i]);
+		if (text == NULL)
+			continue;
+		table->any_when = true;
+		table->when[i] = lr_compile_guarded(rel, text, LR_EXPR_WHEN, written_by,
+											search_path, lr_when_column[i],
+											&table->when_broken[i]);
+		if (table->when[i] != NULL)
+			lr_generated_need(table, rel, table->when[i]);
+	}
 	if (table->router_expr != NULL)
 		lr_generated_need(table, rel, table->router_expr);
-	if (table->closed_when != NULL)
-		lr_generated_need(table, rel, table->closed_when);
 }
 
 uint64

@@ -5,6 +5,7 @@
 #ifndef LR_TABLE_H
 #define LR_TABLE_H
 
+#include "datatype/timestamp.h"
 #include "nodes/execnodes.h"
 #include "storage/lockdefs.h"
 
@@ -14,6 +15,22 @@
 typedef struct LrTable LrTable;
 
 typedef struct LrBinding LrBinding;
+
+/* What becomes of a lead, as its table says by SQL over its row. */
+typedef enum LrWhen
+{
+	LR_CLOSED,
+	LR_RESPONDED,
+	LR_CONVERTED,
+	LR_WHENS
+} LrWhen;
+
+/* Of what has not happened, and of what has, without saying when. */
+#define LR_NOT_YET		DT_NOEND
+#define LR_SOME_TIME	DT_NOBEGIN
+
+/* The columns of routed_table: closed_when, … */
+extern const char *const lr_when_column[LR_WHENS];
 
 /* How the canonical text of a key column is made. */
 typedef enum LrKeyKind
@@ -70,11 +87,12 @@ struct LrTable
 	int16		owner_len;
 	bool		nobody_isnull;
 	char	   *nobody;			/* canonical text */
-	LrExpr	   *closed_when;
+	LrExpr	   *when[LR_WHENS]; /* NULL: none, or broken */
+	bool		any_when;		/* one is there, or broken */
 	char	   *broken;			/* why its leads cannot be routed; NULL: they can */
 	bool		warned;			/* that it is broken */
 	char	   *router_broken;	/* errors of these expressions; NULL: none */
-	char	   *closed_broken;
+	char	   *when_broken[LR_WHENS];
 	ExprContext *econtext;
 	List	   *leaves;
 	List	   *bindings;

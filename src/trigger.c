@@ -159,6 +159,7 @@ follow_owner(LrFrame *frame, char *stored)
 {
 	LrDecision *d = &frame->pending.decision;
 	bool		closed = d->entry.closed;
+	const TimestampTz *when = d->entry.when;
 	char	   *key = unconstify(char *, d->entry.lead_key);
 	char	   *detail = "set by a trigger after the decision";
 
@@ -178,6 +179,7 @@ follow_owner(LrFrame *frame, char *stored)
 		d->entry.detail = detail;
 	}
 	d->entry.closed = closed;
+	d->entry.when = when;
 }
 
 /*
@@ -240,6 +242,7 @@ look_at_row(LrFrame *frame, Relation rel, TupleTableSlot *slot)
 	char	   *router;
 	char	   *key;
 	char	   *owner;
+	TimestampTz *when = NULL;
 	bool		closed;
 
 	p->leaf = lr_table_leaf(table, rel);
@@ -256,12 +259,18 @@ look_at_row(LrFrame *frame, Relation rel, TupleTableSlot *slot)
 		if (b == NULL || !b->router->enabled)
 			return;
 		owner = lr_table_owner(table, row);
-		closed = lr_lead_closed(table, row, &detail);
+		if (table->any_when)
+		{
+			when = (TimestampTz *) palloc(LR_WHENS * sizeof(TimestampTz));
+			lr_lead_when(table, row, when, &detail);
+		}
+		closed = when != NULL && when[LR_CLOSED] != LR_NOT_YET;
 		if (owner != NULL)
 			keep_given(frame, b, key, owner, closed, detail);
 		else
 			decide_lead(frame, b, row, key, closed, detail);
 		p->decision.entry.closed = closed;
+		p->decision.entry.when = when;
 	}
 	note_count(p, rel);
 	lr_frame_arm(frame);

@@ -32,6 +32,8 @@ CREATE TABLE leadroute.routed_table (
 	owner_column	text NOT NULL,
 	nobody			text,
 	closed_when		text,
+	responded_when	text,
+	converted_when	text,
 	written_by		text,
 	search_path		text,
 	PRIMARY KEY (name),
@@ -48,7 +50,9 @@ COMMENT ON COLUMN leadroute.routed_table.router_expr IS 'SQL over the lead that 
 COMMENT ON COLUMN leadroute.routed_table.key_columns IS 'Columns that identify a lead: a primary key or a unique index over NOT NULL columns.';
 COMMENT ON COLUMN leadroute.routed_table.owner_column IS 'Column that receives the owner.';
 COMMENT ON COLUMN leadroute.routed_table.nobody IS 'Value of the owner column that means no owner, as text. NULL: SQL NULL means it.';
-COMMENT ON COLUMN leadroute.routed_table.closed_when IS 'SQL over the lead, boolean: true = the lead is closed and counts in nobody''s load. NULL: leads never close.';
+COMMENT ON COLUMN leadroute.routed_table.closed_when IS 'SQL over the lead, boolean or timestamptz: true, or a time = the lead is closed (then) and counts in nobody''s load; false, NULL or infinity = it is open. NULL: leads never close.';
+COMMENT ON COLUMN leadroute.routed_table.responded_when IS 'SQL over the lead, boolean or timestamptz: true, or a time = its owner has responded (then). What an UPDATE brings about is to the credit of who owns the lead after it. NULL: not known.';
+COMMENT ON COLUMN leadroute.routed_table.converted_when IS 'The same for: the lead has become a customer. It is what top_producer measures.';
 COMMENT ON COLUMN leadroute.routed_table.written_by IS 'Role that wrote the expressions and with whose rights they run. Filled by leadroute.';
 COMMENT ON COLUMN leadroute.routed_table.search_path IS 'search_path under which the expressions were written and are read. Filled by leadroute.';
 

@@ -35,9 +35,11 @@ CREATE TABLE leadroute.journal (
 	actor			text,
 	ended_at		timestamptz,
 	closed_at		timestamptz,
+	responded_at	timestamptz,
+	converted_at	timestamptz,
 	previous_id		bigint
 );
-COMMENT ON TABLE leadroute.journal IS 'One row is a decision about a lead, in ids and codes; read it through the view leadroute.assignment. Appended by the library; only superseded, ended_at, closed_at and (when a key changes) lead_key change later.';
+COMMENT ON TABLE leadroute.journal IS 'One row is a decision about a lead, in ids and codes; read it through the view leadroute.assignment. Appended by the library; only superseded, ended_at, closed_at, responded_at, converted_at and (when a key changes) lead_key change later.';
 COMMENT ON COLUMN leadroute.journal.id IS 'Number of the decision; rises in the order in which decisions were made.';
 COMMENT ON COLUMN leadroute.journal.assigned_at IS 'When it was decided.';
 COMMENT ON COLUMN leadroute.journal.router IS 'router.id';
@@ -67,6 +69,8 @@ COMMENT ON COLUMN leadroute.journal.detail IS 'The reason in prose, and what wen
 COMMENT ON COLUMN leadroute.journal.actor IS 'Who acted behind the role (setting leadroute.actor). NULL: not said.';
 COMMENT ON COLUMN leadroute.journal.ended_at IS 'When the assignment ended. NULL: it lasts.';
 COMMENT ON COLUMN leadroute.journal.closed_at IS 'When the lead was closed. NULL: it is open.';
+COMMENT ON COLUMN leadroute.journal.responded_at IS 'When its owner responded (routed_table.responded_when), under this row. NULL: not, or not under this row.';
+COMMENT ON COLUMN leadroute.journal.converted_at IS 'When the lead became a customer (routed_table.converted_when), under this row. NULL: not, or not under this row.';
 COMMENT ON COLUMN leadroute.journal.previous_id IS 'id of the row about the same lead that this one superseded, under whatever key the lead had then. NULL: it is the first.';
 -- The key first: what differs most is compared first.
 CREATE UNIQUE INDEX journal_current ON leadroute.journal (lead_key leadroute.key_ops, routed_table, share) WHERE NOT superseded;

@@ -89,10 +89,14 @@ SELECT j.id,
 	j.assigned_at,
 	j.ended_at,
 	j.closed_at,
+	j.responded_at,
+	j.converted_at,
 	j.hop,
 	j.load,
 	NOT j.superseded AS is_current,
 	j.closed_at IS NOT NULL AS closed,
+	j.responded_at IS NOT NULL AS responded,
+	j.converted_at IS NOT NULL AS converted,
 	j.previous_id
 FROM leadroute.journal j
 LEFT JOIN leadroute.router ro ON ro.id = j.router
@@ -130,10 +134,14 @@ COMMENT ON COLUMN leadroute.assignment.role_name IS 'Role that inserted or chang
 COMMENT ON COLUMN leadroute.assignment.assigned_at IS 'When it was decided.';
 COMMENT ON COLUMN leadroute.assignment.ended_at IS 'When the assignment ended. NULL: it lasts.';
 COMMENT ON COLUMN leadroute.assignment.closed_at IS 'When the lead was closed. NULL: it is open.';
+COMMENT ON COLUMN leadroute.assignment.responded_at IS 'When its owner responded, under this assignment. NULL: not yet, or under another one.';
+COMMENT ON COLUMN leadroute.assignment.converted_at IS 'When the lead became a customer, under this assignment. NULL: not yet, or under another one.';
 COMMENT ON COLUMN leadroute.assignment.hop IS 'Number of earlier owners of the lead.';
 COMMENT ON COLUMN leadroute.assignment.load IS 'What it added to the member''s load.';
 COMMENT ON COLUMN leadroute.assignment.is_current IS 'Whether it is what holds for the lead now. Never NULL.';
 COMMENT ON COLUMN leadroute.assignment.closed IS 'Whether the lead was closed under this assignment. Never NULL.';
+COMMENT ON COLUMN leadroute.assignment.responded IS 'Whether its owner responded under this assignment. Never NULL.';
+COMMENT ON COLUMN leadroute.assignment.converted IS 'Whether the lead became a customer under this assignment. Never NULL.';
 COMMENT ON COLUMN leadroute.assignment.previous_id IS 'id of the decision about the lead that this one took the place of. NULL: it was the first.';
 
 -- why: a sentence a decision or event.
@@ -390,11 +398,11 @@ WHERE r.enabled AND r.condition IS NOT NULL AND r.written_by IS NOT NULL
 AND NOT EXISTS (SELECT FROM pg_roles w WHERE w.rolname = r.written_by)
 UNION ALL
 SELECT 'error', 'writer_missing', format('table "%s"', rt.name),
-	format('Role "%s", with whose rights router_expr and closed_when run, does not exist: they are not evaluated.', rt.written_by),
+	format('Role "%s", with whose rights router_expr, closed_when, responded_when and converted_when run, does not exist: they are not evaluated.', rt.written_by),
 	format('Take it over: UPDATE leadroute.routed_table SET written_by = current_user WHERE name = %L;', rt.name),
 	NULL
 FROM leadroute.routed_table rt
-WHERE num_nonnulls(rt.router_expr, rt.closed_when) > 0 AND rt.written_by IS NOT NULL
+WHERE num_nonnulls(rt.router_expr, rt.closed_when, rt.responded_when, rt.converted_when) > 0 AND rt.written_by IS NOT NULL
 AND NOT EXISTS (SELECT FROM pg_roles w WHERE w.rolname = rt.written_by)
 UNION ALL
 SELECT 'error', 'condition_invalid', format('rule "%s" of router "%s"', c.name, c.router),
@@ -414,12 +422,12 @@ UNION ALL
 SELECT 'error', 'expression_invalid', format('table "%s"', x.name),
 	format('Its %s: %s', x.column_name, x.error),
 	CASE x.column_name WHEN 'router_expr' THEN 'Change it; until then leads of the table are not routed.'
-		ELSE 'Change it; until then no lead of the table counts as closed.' END,
+		ELSE format('Change it; until then no lead of the table counts as %s.', replace(x.column_name, '_when', '')) END,
 	NULL
 FROM (SELECT rt.name, k.column_name, leadroute.expression_error(rt.name, k.column_name) AS error
 	FROM leadroute.routed_table rt
 	JOIN pg_class cl ON cl.oid = rt.relation
-	CROSS JOIN (VALUES ('router_expr'), ('closed_when')) k (column_name)
+	CROSS JOIN (VALUES ('router_expr'), ('closed_when'), ('responded_when'), ('converted_when')) k (column_name)
 	OFFSET 0) x
 WHERE x.error IS NOT NULL
 UNION ALL
