@@ -39,6 +39,7 @@
 #include "roster.h"
 #include "owner_rights.h"
 #include "scan.h"
+#include "schedule.h"
 #include "table.h"
 
 PG_FUNCTION_INFO_V1(lr_check_config);
@@ -505,6 +506,25 @@ refuse_delete_with_history(Row *row)
 						 quote_literal_cstr(name))));
 }
 
+/* Restored rows of a router for which nothing is routed yet are not lost. */
+static void
+check_zone(Row *row, const char *router)
+{
+	char	   *zone = text_of(row, row->new, "timezone");
+
+	if (zone != NULL && (row->old == NULL || differs(row, "timezone")) &&
+		!lr_zone_is_named(zone))
+		lr_zone_unknown(zone, tables_of(router, NULL) != NIL ? ERROR : WARNING);
+}
+
+static void
+check_schedule(Row *row)
+{
+	check_zone(row, text_of(row, row->new, "router"));
+	lr_hours_check(text_of(row, row->new, "name"),
+				   text_of(row, row->new, "hours"));
+}
+
 /* Refuses a number that is not greater than 0; NULL passes. */
 static void
 check_positive(Row *row, const char *name, const char *of, const char *hint)
@@ -535,6 +555,7 @@ check_member(Row *row)
 	name = text_of(row, row->new, "name");
 	if (name == NULL)
 		return;					/* NOT NULL says so */
+	check_zone(row, text_of(row, row->new, "router"));
 	if (text_of(row, row->new, "owner_value") == NULL)
 		set_text(row, "owner_value", name);
 	owner_value = text_of(row, row->new, "owner_value");
@@ -695,6 +716,10 @@ lr_check_config(PG_FUNCTION_ARGS)
 		check_team_member(&row);
 	else if (strcmp(table, "absence") == 0)
 		check_absence(&row);
+	else if (strcmp(table, "router") == 0)
+		check_zone(&row, text_of(&row, row.new, "name"));
+	else if (strcmp(table, "schedule") == 0)
+		check_schedule(&row);
 	else if (strcmp(table, "routed_table") == 0)
 		check_routed_table(&row);
 	PG_RETURN_POINTER(row.new != NULL ? row.new : row.old);

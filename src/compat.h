@@ -87,6 +87,14 @@ typedef bool LrUpdateIndexes;
 #define lr_primary_key_index(rel)	RelationGetPrimaryKeyIndex(rel)
 #endif
 
+/* A range of bounds that are in order. */
+#if PG_VERSION_NUM >= 160000
+#define lr_make_range(type, lower, upper) \
+	make_range(type, lower, upper, false, NULL)
+#else
+#define lr_make_range(type, lower, upper)	make_range(type, lower, upper, false)
+#endif
+
 /* A wait event of our own where the server lets us name one. */
 #if PG_VERSION_NUM >= 170000
 #define lr_wait_event(name)	WaitEventExtensionNew(name)

@@ -30,6 +30,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "calendar.h"
 #include "compat.h"
 #include "config.h"
 #include "late.h"
@@ -50,6 +51,7 @@ static const char *const relation_name[] = {
 	"team_version", "team_version_find", "team_version_id", "checkpoint",
 	"config_history", "territory", "territory_key",
 	"rule_id_key", "rule_change", "rule_change_find", "member_facts",
+	"schedule", "schedule_pkey", "holiday", "holiday_pkey",
 };
 
 /*
@@ -365,6 +367,9 @@ read_router_row(LrRouter *router, const char *name)
 	{
 		router->id = lr_scan_int(&scan, "id", 0);
 		router->enabled = lr_scan_bool(&scan, "enabled");
+		router->zone = lr_zone(lr_scan_text(&scan, "timezone"));
+		if (router->zone == NULL)
+			router->zone = pg_tzset("GMT");
 		router->name = pstrdup(name);
 	}
 	lr_scan_end(&scan);

@@ -12,6 +12,7 @@
 #define LR_CONFIG_H
 
 #include "nodes/pg_list.h"
+#include "pgtime.h"
 #include "utils/palloc.h"
 #include "utils/timestamp.h"
 
@@ -32,6 +33,8 @@ typedef struct LrMember
 	char	   *name;
 	char	   *owner_value;
 	bool		active;
+	pg_tz	   *zone;			/* NULL: none of its own */
+	const struct LrSchedule *schedule;	/* NULL: always */
 	int32		capacity;		/* -1: none */
 	int32		tier;			/* 1: the best; 0: as measured */
 	int			slot;			/* LR_NO_SLOT: shared memory is full */
@@ -53,6 +56,9 @@ typedef struct LrTeam
 	double	   *weight;
 	int32	   *target;			/* leads a calendar month; 0: none */
 	double		total_weight;
+	const struct LrSchedule *schedule;	/* NULL: always */
+	struct LrCalendar **hours;	/* of each member here, NULL: always; NULL: of
+								 * all of them */
 	bool		ready;			/* what follows, up to share_sum, is valid */
 	int		   *seat;			/* slots; LR_NO_SLOT: shared memory is full */
 	int			rotation;		/* slot of the rotation */
@@ -88,6 +94,10 @@ typedef struct LrRouter
 	uint64		own_changes;	/* see lr_config_own_change */
 	uint64		generation;		/* of the database slot that its slots are in */
 	uint64		people_seen;	/* people generation last read */
+	pg_tz	   *zone;
+	int			nschedules;
+	struct LrSchedule **schedule;	/* see schedule.h; NULL: not read */
+	struct HTAB *calendars;		/* NULL: none yet */
 	int			nmembers;
 	LrMember  **member;			/* by name */
 	LrMember  **by_id;
@@ -137,6 +147,9 @@ extern char *lr_default_router_name(void);
 extern char *lr_meant_router_name(void);
 
 extern LrMember *lr_member_by_name(LrRouter *router, const char *name);
+
+/* The team of that name, to look at; NULL: there is none. */
+extern LrTeam *lr_team_find(LrRouter *router, const char *name);
 
 /* Ready to distribute to; id 0: every member. */
 extern LrTeam *lr_team_by_name(LrRouter *router, const char *name);

@@ -19,6 +19,7 @@
 #include "board.h"
 #include "people.h"
 #include "scan.h"
+#include "schedule.h"
 
 /* ---------- members ---------- */
 
@@ -35,6 +36,15 @@ compare_member_ids(const void *a, const void *b)
 	int32		y = (*(LrMember *const *) b)->id;
 
 	return x < y ? -1 : x > y;
+}
+
+/* The schedule that the row at a scan names. */
+static const LrSchedule *
+named_schedule(LrRouter *router, LrScan *scan)
+{
+	char	   *name = lr_scan_text(scan, "schedule");
+
+	return name != NULL ? lr_schedule_by_name(router, name) : NULL;
 }
 
 static void
@@ -54,6 +64,8 @@ read_members(LrRouter *router, LrDatabase *db)
 		m->name = lr_scan_text(&scan, "name");
 		m->owner_value = lr_scan_text(&scan, "owner_value");
 		m->active = lr_scan_bool(&scan, "active");
+		m->zone = lr_zone(lr_scan_text(&scan, "timezone"));
+		m->schedule = named_schedule(router, &scan);
 		m->capacity = lr_scan_int(&scan, "capacity", -1);
 		m->tier = lr_scan_int(&scan, "tier", 0);
 		m->slot = lr_member_slot(db, m->id);
@@ -96,8 +108,8 @@ compare_team_ids(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static LrTeam *
-find_team(LrRouter *router, const char *name)
+LrTeam *
+lr_team_find(LrRouter *router, const char *name)
 {
 	LrTeam		key = {.name = unconstify(char *, name)};
 	LrTeam	   *wanted = &key;
@@ -140,7 +152,7 @@ read_absence(LrRouter *router, LrScan *scan)
 	RangeType  *range = DatumGetRangeTypeP(lr_scan_datum(scan, "during",
 														 &isnull));
 	char	   *team_name = lr_scan_text(scan, "team");
-	LrTeam	   *team = team_name ? find_team(router, team_name) : NULL;
+	LrTeam	   *team = team_name ? lr_team_find(router, team_name) : NULL;
 	LrMember   *m = lr_member_by_name(router, lr_scan_text(scan, "member"));
 	MemoryContext old;
 	RangeBound	lower;
@@ -270,7 +282,7 @@ make_grades(LrTeam *team)
 
 /* Fills in a team from its n memberships, which are in order. */
 static void
-fill_team(LrTeam *team, Membership *from, int n)
+fill_team(LrRouter *router, LrTeam *team, Membership *from, int n)
 {
 	int			i;
 
@@ -292,6 +304,7 @@ fill_team(LrTeam *team, Membership *from, int n)
 		team->total_weight += from[i].weight;
 	}
 	make_grades(team);
+	lr_team_hours(router, team);
 }
 
 /*
@@ -349,6 +362,7 @@ read_team_rows(LrRouter *router)
 		team->catch_up = lr_scan_bool(&scan, "catch_up");
 		team->credit_limit = credit_limit(&scan);
 		team->router = router->id;
+		team->schedule = named_schedule(router, &scan);
 		if (router->nteams == room)
 			router->team = (LrTeam **) repalloc(router->team,
 												(room *= 2) * sizeof(LrTeam *));
@@ -377,7 +391,7 @@ read_memberships(LrRouter *router, int *n)
 				  router->name);
 	while (lr_scan_next(&scan))
 	{
-		LrTeam	   *team = find_team(router, lr_scan_text(&scan, "team"));
+		LrTeam	   *team = lr_team_find(router, lr_scan_text(&scan, "team"));
 		LrMember   *m = lr_member_by_name(router, lr_scan_text(&scan, "member"));
 		bool		isnull;
 		Datum		weight = lr_scan_datum(&scan, "weight", &isnull);
@@ -416,7 +430,7 @@ make_everyone(LrRouter *router)
 			all[n++].weight = 1;
 		}
 	everyone->router = router->id;
-	fill_team(everyone, all, n);
+	fill_team(router, everyone, all, n);
 	pfree(all);
 	return everyone;
 }
@@ -458,6 +472,7 @@ lr_team_alone(LrRouter *router, LrMember *m)
 			team->seat[0] = everyone->seat[i];
 			team->share[0] = team->share_sum = LR_CREDIT_ONE;
 		}
+	lr_team_hours(router, team);
 	m->alone = team;
 	MemoryContextSwitchTo(old);
 	return team;
@@ -478,11 +493,11 @@ read_teams(LrRouter *router)
 	{
 		for (last = first; last < n && all[last].team == all[first].team; last++)
 			;
-		fill_team(all[first].team, all + first, last - first);
+		fill_team(router, all[first].team, all + first, last - first);
 	}
 	for (i = 0; i < router->nteams; i++)
 		if (router->team[i]->serial == 0)
-			fill_team(router->team[i], NULL, 0);
+			fill_team(router, router->team[i], NULL, 0);
 	pfree(all);
 	router->everyone = make_everyone(router);
 }
@@ -553,7 +568,7 @@ lr_member_by_name(LrRouter *router, const char *name)
 LrTeam *
 lr_team_by_name(LrRouter *router, const char *name)
 {
-	LrTeam	   *team = find_team(router, name);
+	LrTeam	   *team = lr_team_find(router, name);
 
 	if (team != NULL && !team->ready)
 		take_slots(team);

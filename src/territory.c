@@ -113,6 +113,12 @@ lr_territory_router(const LrRouter *router)
 	return before;
 }
 
+const LrRouter *
+lr_territory_deciding(void)
+{
+	return deciding;
+}
+
 /* ---------- words and codes ---------- */
 
 /* Upper case, without blanks around: what differs only so is the same. */

@@ -17,4 +17,7 @@ extern void lr_territory_init(void);
  */
 extern const LrRouter *lr_territory_router(const LrRouter *router);
 
+/* Whose expressions are evaluated now; NULL: nobody's. */
+extern const LrRouter *lr_territory_deciding(void);
+
 #endif							/* LR_TERRITORY_H */

@@ -11,7 +11,7 @@ AS $$
 DECLARE
 	reads text[] := '{assignment,lead_history,member_status,member_facts,problem,fairness,trigger_status,later_trigger}';
 	records text[] := '{journal,event,pool_entry,team_version,former_name}';
-	settings text[] := '{router,routed_table,member,team,team_member,rule,territory}';
+	settings text[] := '{router,routed_table,schedule,holiday,member,team,team_member,rule,territory}';
 	-- export_config tells who is away
 	io text[] := '{config_table,export_config}';
 	asks text[] := '{why,key_text}';
@@ -44,7 +44,7 @@ BEGIN
 			calls := asks || explains || computes;
 		WHEN 'manager' THEN
 			selects := reads || records || settings;
-			writes := '{absence,member,team,team_member}';
+			writes := '{absence,schedule,holiday,member,team,team_member}';
 			calls := asks || explains || computes || io || '{pause,resume,absence_of,route,assign}'::text[];
 		WHEN 'admin' THEN
 			selects := reads || records || '{config_state,config_history,checkpoint}'::text[];
