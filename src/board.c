@@ -113,8 +113,10 @@ grade_at(const LrBoard *board, int g)
 static inline bool
 is_full(const LrPlace *p)
 {
-	return p->capacity >= 0 &&
-		lr_member_slots[p->slot].load + LR_LEAD_LOAD > p->capacity;
+	const LrMemberSlot *m = &lr_member_slots[p->slot];
+
+	return m->busy ||
+		(p->capacity >= 0 && m->load + LR_LEAD_LOAD > p->capacity);
 }
 
 static void

@@ -27,7 +27,8 @@
  * - A tree that is kept is right whatever changes: who changes load or last_turn
  *	 of a member calls lr_member_touched, and credits change by lr_seat_add
  *	 and lr_board_turn alone.
- * - full says of each place that its member cannot take one more lead.
+ * - full says of each place that its member cannot take one more lead: it is at
+ *	 its capacity, or busy.
  * - The board is a cache of the counters: taking it down loses nothing.
  *
  * Memory is of fixed size.  A board's range of places changes under

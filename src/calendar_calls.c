@@ -1,6 +1,7 @@
 /*
  * calendar_calls.c
- *	  Working time for SQL: is_open, next_opening, working_time, local_days.
+ *	  Working time for SQL: is_open, next_opening, working_time, available_from,
+ *	  local_days.
  *
  * They are for expressions, too: there they mean the router that decides, in
  * the state that its statement sees.
@@ -16,12 +17,14 @@
 #include "utils/typcache.h"
 
 #include "compat.h"
+#include "present.h"
 #include "schedule.h"
 #include "territory.h"
 
 PG_FUNCTION_INFO_V1(lr_is_open);
 PG_FUNCTION_INFO_V1(lr_next_opening);
 PG_FUNCTION_INFO_V1(lr_working_time);
+PG_FUNCTION_INFO_V1(lr_available_from_sql);
 PG_FUNCTION_INFO_V1(lr_local_days);
 
 /* ---------- what is asked about ---------- */
@@ -216,6 +219,38 @@ lr_working_time(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_NULL();
 	return ask(fcinfo, 5, working_time);
+}
+
+/* DT_NOEND: never. */
+static Datum
+available_from(FunctionCallInfo fcinfo, LrRouter *router)
+{
+	LrMember   *m = member_argument(fcinfo, 0, router);
+	char	   *team_name = text_argument(fcinfo, 1);
+	LrTeam	   *team = team_name != NULL ? lr_team_find(router, team_name) : NULL;
+	LrTeam		alone = {.id = -1,.n = 1,.member = &m};
+	LrCalendar *hours;
+
+	if (team_name != NULL && team == NULL)
+		unknown(router, "team", team_name);
+	if (team != NULL)
+		alone.id = team->id;
+	hours = lr_calendar_of(router, m->zone, m->schedule,
+						   team != NULL ? team->schedule : NULL, NULL);
+	if (hours != NULL)
+		alone.hours = &hours;
+	if (lr_territory_deciding() == NULL)
+		lr_people_accept(router);
+	return TimestampTzGetDatum(lr_available_from(&alone, 0,
+												 moment_argument(fcinfo, 2)));
+}
+
+Datum
+lr_available_from_sql(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	return ask(fcinfo, 3, available_from);
 }
 
 static int64

@@ -11,6 +11,7 @@
 #include "utils/json.h"
 
 #include "decide.h"
+#include "due.h"
 #include "evaluate.h"
 #include "month.h"
 #include "rule_scope.h"
@@ -484,6 +485,8 @@ try_rule(const LrDecideRequest *request, LrRule *rule, LrDecision *decision)
 	}
 
 	/* members fit, none can take it now */
+	decision->available_from = Min(decision->available_from,
+								   pick->available_from);
 	note_skipped(rule, pick, decision);
 	if (e->rule == 0)
 		note_pick(request, rule, pick, decision);
@@ -499,6 +502,9 @@ settle_without_owner(const LrDecideRequest *request, LrDecision *decision)
 
 	if (e->kind == '\0')
 		e->kind = LR_KIND_HELD;
+	if (e->kind == LR_KIND_HELD && !request->dry_run &&
+		decision->available_from != DT_NOEND)
+		lr_held_for(decision->available_from - request->now);
 	if (e->reason == NULL)
 		e->reason = "no_rule";
 	decision->reservation.member_slot = LR_NO_SLOT;
@@ -536,6 +542,7 @@ lr_decide(const LrDecideRequest *request, LrDecision *decision)
 	LrRuleRef	ref;
 
 	memset(decision, 0, sizeof(*decision));
+	decision->available_from = DT_NOEND;
 	e->at = request->now;
 	e->router = b->router->id;
 	e->routed_table = request->table->id;

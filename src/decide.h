@@ -74,6 +74,7 @@ typedef struct LrDecision
 	LrReservation reservation;
 	int			told;			/* rules that the detail tells about */
 	int			untold;			/* and those that it only counts */
+	TimestampTz available_from; /* somebody comes for whom it waits; DT_NOEND: not */
 	List	   *trials;			/* of LrTrial, dry runs only */
 } LrDecision;
 

@@ -21,6 +21,7 @@ typedef struct News
 	bool		held;
 	bool		freed;
 	bool		look;
+	TimestampTz available;		/* somebody may be there for a held lead; 0: no */
 } News;
 
 static News news = {0};
@@ -41,6 +42,15 @@ void
 lr_lead_held(void)
 {
 	news.held = true;
+}
+
+void
+lr_held_for(int64 time)
+{
+	TimestampTz at = GetCurrentTimestamp() + time;
+
+	if (news.available == 0 || at < news.available)
+		news.available = at;
 }
 
 void
@@ -128,7 +138,8 @@ held_leads_due(LrDatabase *db)
 {
 	TimestampTz now;
 
-	if (!db->made && !news.held && !news.freed && !news.look)
+	if (!db->made && !news.held && !news.freed && !news.look &&
+		news.available == 0)
 		return;
 	now = GetCurrentTimestamp();
 	if (db->made || news.look || (news.freed && db->held_due != DT_NOEND))
@@ -136,6 +147,8 @@ held_leads_due(LrDatabase *db)
 	else if (news.held)
 		db->held_due = Min(db->held_due, now +
 						   lr_held_retry_interval * USECS_PER_SEC);
+	if (news.available != 0)
+		db->held_due = Min(db->held_due, news.available);
 	db->held_news = true;
 	db->made = false;
 }

@@ -47,6 +47,12 @@ extern void lr_place_freed(void);
 extern void lr_look_at_held(void);
 extern void lr_lead_held(void);
 
+/*
+ * After so many microseconds somebody can be there who could take a lead that
+ * this transaction has not found anybody for.
+ */
+extern void lr_held_for(int64 time);
+
 /* The transaction has handed out ids in this slot.  For reserve.c. */
 extern void lr_ids_ended(LrDatabase *db, bool prepared);
 

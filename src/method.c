@@ -26,7 +26,8 @@
 
 /*
  * Whether nothing can keep any member from any lead: all active, never away,
- * without capacity.  Looked up once a state of the people.
+ * without hours or capacity, and nobody is busy.  Looked up once a state of the
+ * people.  Who becomes busy from now on, has done so after this lead.
  */
 static bool
 is_plain(const LrPickRequest *request)
@@ -34,12 +35,12 @@ is_plain(const LrPickRequest *request)
 	LrTeam	   *team = request->team;
 	int			i;
 
-	if (request->usable != NULL)
+	if (request->usable != NULL || request->db->busy > 0)
 		return false;
 	if (team->plain_seen != request->people)
 	{
 		team->plain_seen = request->people;
-		team->plain = true;
+		team->plain = team->hours == NULL;
 		for (i = 0; i < team->n; i++)
 			team->plain &= team->member[i]->active &&
 				team->member[i]->slot != LR_NO_SLOT &&
@@ -89,6 +90,8 @@ look_at_counters(LrChoice *work)
 	{
 		const LrMember *m = team->member[i];
 
+		if (team->why[i] == LR_CAN && lr_member_slots[m->slot].busy)
+			team->why[i] = LR_PASSED_BUSY;
 		if (team->why[i] == LR_CAN && m->capacity >= 0 &&
 			!work->request->ignore_limits &&
 			lr_open_load(m) + load > m->capacity)
@@ -207,7 +210,7 @@ describe(const LrChoice *work, int i, LrPassedOver *p)
 	p->why = work->team->why[i];
 	p->cap = 0;
 	p->until = p->a = p->b = 0;
-	if (p->why == LR_PASSED_AWAY)
+	if (p->why == LR_PASSED_AWAY || p->why == LR_PASSED_CLOSED)
 		p->until = work->until[i];
 	else if (p->why == LR_PASSED_FULL)
 	{
@@ -377,8 +380,9 @@ note_those_out(const LrChoice *work, LrPick *pick)
 	for (i = lr_board_next_out(work->board, 0); i >= 0;
 		 i = lr_board_next_out(work->board, i + 1))
 	{
-		/* who is present and out, is full */
+		/* who is present and out, is busy or full */
 		team->why[i] = work->roll->why[i] != LR_CAN ? work->roll->why[i] :
+			lr_member_slots[team->member[i]->slot].busy ? LR_PASSED_BUSY :
 			LR_PASSED_FULL;
 		note_passed(work, i, pick);
 	}
@@ -395,7 +399,7 @@ decide_on_board(LrChoice *work, LrPick *pick)
 	LrBoard    *board = lr_board_of(work->team);
 
 	/* it counts who can take one more lead, not how many */
-	if (board == NULL ||
+	if (board == NULL || (work->plain && request->db->busy > 0) ||
 		(work->roll->limits && request->load != LR_LEAD_LOAD))
 		return false;
 	work->board = board;
@@ -514,6 +518,20 @@ pick_on_board(LrChoice *work, LrPick *pick)
 	return done;
 }
 
+/* When the first of those comes who are away or off. */
+static TimestampTz
+first_to_come(const LrChoice *work)
+{
+	TimestampTz first = DT_NOEND;
+	int			i;
+
+	for (i = 0; i < work->team->n && work->until != NULL; i++)
+		if (work->team->why[i] == LR_PASSED_AWAY ||
+			work->team->why[i] == LR_PASSED_CLOSED)
+			first = Min(first, work->until[i]);
+	return first;
+}
+
 void
 lr_pick(const LrPickRequest *request, LrPick *pick)
 {
@@ -550,4 +568,6 @@ lr_pick(const LrPickRequest *request, LrPick *pick)
 	LWLockAcquire(request->db->lock, LW_EXCLUSIVE);
 	decide_locked(&work, pick);
 	LWLockRelease(request->db->lock);
+	if (pick->chosen < 0)
+		pick->available_from = first_to_come(&work);
 }

@@ -48,6 +48,7 @@ typedef struct LrPick
 	int			passed_count;
 	int			passed_rest[LR_PASSED_CODES];	/* beyond the limit, by reason */
 	LrReservation reservation;	/* applied, if somebody was chosen */
+	TimestampTz available_from; /* nobody was: somebody comes; DT_NOEND: not */
 	LrCandidate *all;			/* of each member, dry runs only */
 } LrPick;
 

@@ -7,6 +7,7 @@
 #include "datatype/timestamp.h"
 #include "utils/memutils.h"
 
+#include "calendar.h"
 #include "present.h"
 
 /* The end of an absence from this team that covers now; false: present. */
@@ -33,6 +34,36 @@ is_away(const LrMember *m, int32 team, TimestampTz now, int64 *until)
 	return away;
 }
 
+TimestampTz
+lr_available_from(const LrTeam *team, int i, TimestampTz at)
+{
+	LrCalendar *hours = team->hours != NULL ? team->hours[i] : NULL;
+
+	TimestampTz now = at;
+
+	for (;;)
+	{
+		const LrSpan *span;
+		int64		until;
+		bool		away = is_away(team->member[i], team->id, at, &until);
+
+		if (hours == NULL || until == DT_NOEND || (!away && at > now))
+			return until;
+		span = away ? lr_calendar_ahead(hours, until) :
+			lr_calendar_at(hours, at);
+		if (span->open || span->until == DT_NOEND)
+			return span->open ? until : DT_NOEND;
+		at = span->until;
+	}
+}
+
+static bool
+is_closed(const LrTeam *team, int i, TimestampTz now)
+{
+	return team->hours != NULL && team->hours[i] != NULL &&
+		!lr_calendar_at(team->hours[i], now)->open;
+}
+
 int
 lr_who_is_present(const LrPickRequest *request, uint8 *why, int64 *away_until)
 {
@@ -57,6 +88,12 @@ lr_who_is_present(const LrPickRequest *request, uint8 *why, int64 *away_until)
 			else if (m->nabsence > 0 &&
 					 is_away(m, team->id, request->now, &away_until[i]))
 				why[i] = LR_PASSED_AWAY;
+			else if (!request->ignore_limits &&
+					 is_closed(team, i, request->now))
+				why[i] = LR_PASSED_CLOSED;
+			if (team->hours != NULL && (why[i] == LR_PASSED_AWAY ||
+										why[i] == LR_PASSED_CLOSED))
+				away_until[i] = lr_available_from(team, i, request->now);
 		}
 	}
 	return fits;
@@ -72,6 +109,14 @@ note_moments(LrRoll *roll, const LrTeam *team, TimestampTz now)
 	roll->since = DT_NOBEGIN;
 	roll->until = DT_NOEND;
 	for (i = 0; i < team->n; i++)
+	{
+		if (team->hours != NULL && team->hours[i] != NULL)
+		{
+			const LrSpan *span = lr_calendar_at(team->hours[i], now);
+
+			roll->since = Max(roll->since, span->since);
+			roll->until = Min(roll->until, span->until);
+		}
 		for (j = 0; j < team->member[i]->nabsence; j++)
 		{
 			const LrAbsence *a = &team->member[i]->absence[j];
@@ -85,6 +130,7 @@ note_moments(LrRoll *roll, const LrTeam *team, TimestampTz now)
 			else
 				roll->since = Max(roll->since, a->until);
 		}
+	}
 }
 
 static LrRoll *

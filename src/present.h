@@ -1,7 +1,7 @@
 /*
  * present.h
  *	  Who of a team can take a lead, as far as can be said without the counters:
- *	  who is active and not away, and has counters.
+ *	  who is active, not away, in its working time, and has counters.
  */
 #ifndef LR_PRESENT_H
 #define LR_PRESENT_H
@@ -10,7 +10,7 @@
 
 /*
  * The answer for a big team, kept while it stays the same: for one state of the
- * people, between two ends or beginnings of absences.
+ * people, between two ends or beginnings of absences or working time.
  */
 typedef struct LrRoll
 {
@@ -21,15 +21,19 @@ typedef struct LrRoll
 	bool		limits;			/* somebody has a capacity */
 	uint8	   *can;			/* bitmap by index, in whole eight bytes */
 	uint8	   *why;			/* LrPassed of each member */
-	int64	   *away_until;		/* of who is away */
+	int64	   *away_until;		/* of who is away or closed */
 } LrRoll;
 
 /*
- * Fills in why (LR_CAN: nothing speaks against it) and the ends of absences, by
- * index.  Returns how many members are not gone for good.
+ * Fills in why (LR_CAN: nothing speaks against it) and, of who is away or has
+ * not its working time, from when on neither is so (DT_NOEND: never), by index.
+ * Hours are limits, so ignore_limits passes over them.  Returns how many members are not gone for good.
  */
 extern int	lr_who_is_present(const LrPickRequest *request, uint8 *why,
 							  int64 *away_until);
+
+/* From when on a member is neither away from a team nor off; DT_NOEND: never. */
+extern TimestampTz lr_available_from(const LrTeam *team, int i, TimestampTz at);
 
 /* The roll of a team; calls it when it is not good any more. */
 extern const LrRoll *lr_roll_call(const LrPickRequest *request);

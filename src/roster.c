@@ -302,6 +302,7 @@ make_database(Oid dboid, int64 incarnation)
 		db->replayed = InvalidXLogRecPtr;
 		db->last_id = db->checkpoint_id = db->tried_id = 0;
 		db->rewritten = 0;
+		db->busy = 0;
 		db->restored = false;
 		db->checkpoint_due = db->held_due = db->late_due = DT_NOEND;
 		db->late_from = db->member_saves = 0;
@@ -524,7 +525,7 @@ make_slot(const SlotKey *key)
 				m->load = 0;
 				m->last_turn = 0;
 				m->place = LR_NO_SLOT;
-				m->turn_dirty = false;
+				m->turn_dirty = m->busy = false;
 				m->response_rate = m->conversion_rate = get_float8_nan();
 				m->db = key->db;
 			}

@@ -74,6 +74,7 @@ typedef struct LrDatabase
 	int64		checkpoint_id;	/* last_id at the last checkpoint */
 	int			open_xacts;		/* backends whose min_id is set */
 	int			prepared;		/* entries of the prepared array */
+	int			busy;			/* member slots that are; read without lock, too */
 	int64		rewritten;		/* counts commits of SQL that wrote the journal */
 	bool		restored;		/* journal written by SQL: see restore.c */
 
@@ -106,6 +107,7 @@ typedef struct LrMemberSlot
 	 * may name a lead that is not: the next checkpoint puts it right.
 	 */
 	bool		turn_dirty;
+	bool		busy;			/* on a call: leadroute.busy; see LrDatabase.busy */
 
 	/* as last measured, see measured.h; NaN: not yet */
 	double		response_rate;

@@ -15,6 +15,11 @@ LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'lr_working_time';
 COMMENT ON FUNCTION leadroute.working_time(text, timestamptz, timestamptz, text, text, text) IS
 'Working time between two moments, as is_open says, in hours, minutes and seconds that really pass: a shift in the night of a change of the clock is an hour shorter or longer. Negative if until is before since. schedule may be NULL where a member or team is named. NULL: since or until is NULL. Errors as is_open.';
 
+CREATE FUNCTION leadroute.available_from(member text, team text DEFAULT NULL, at timestamptz DEFAULT now(), router text DEFAULT NULL) RETURNS timestamptz
+LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'lr_available_from_sql';
+COMMENT ON FUNCTION leadroute.available_from(text, text, timestamptz, text) IS
+'The first moment from at on at which a member is neither away nor outside of its working time: for leads of a team, by the team''s hours and with absences from this team, or (team is NULL) by its own. Limits do not count. infinity: not before it is resumed, or never. NULL: member or at is NULL. Errors as is_open.';
+
 CREATE FUNCTION leadroute.local_days(member text, first_day date, last_day date, router text DEFAULT NULL) RETURNS tstzrange
 LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'lr_local_days';
 COMMENT ON FUNCTION leadroute.local_days(text, date, date, text) IS

@@ -1,4 +1,4 @@
--- Members acting for themselves: pause and resume.
+-- Members acting for themselves: pause, resume, away, busy.
 --
 -- A member is known by its role_name.  What it may do for itself are views of
 -- its own rows: they read and write with the rights of the extension's owner,
@@ -149,3 +149,31 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadroute.resume(text, text) IS 'Ends the absences that cover now of a member of the default router: for one team or (NULL) all of them; later ones stay. A NOTICE when there was none. A member may do it for itself; others need INSERT, UPDATE and DELETE on leadroute.absence. Error: unknown member.';
+
+CREATE FUNCTION leadroute.away(member text, first_day date, last_day date DEFAULT NULL, reason text DEFAULT NULL) RETURNS tstzrange
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	router text := leadroute.default_router();
+	target regclass := leadroute.absence_of(router, away.member);
+	during tstzrange := leadroute.local_days(away.member, away.first_day, coalesce(away.last_day, away.first_day));
+BEGIN
+	IF during IS NULL THEN
+		RAISE EXCEPTION 'first_day must not be null' USING ERRCODE = 'null_value_not_allowed';
+	ELSIF upper(during) <= now() THEN
+		RAISE EXCEPTION 'the last day of an absence must not be in the past'
+			USING ERRCODE = 'invalid_parameter_value',
+				DETAIL = format('That day is over at %s.', upper(during));
+	END IF;
+	EXECUTE format('INSERT INTO %s (router, member, during, reason) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (router, member, during, team) DO UPDATE SET reason = excluded.reason', target)
+		USING router, away.member, during, away.reason;
+	RETURN during;
+END
+$$;
+COMMENT ON FUNCTION leadroute.away(text, date, date, text) IS 'Gives a member of the default router no leads on whole days, both included (last_day NULL: the first one only), from midnight to midnight in the zone of the member, else of its schedule, else of the router; returns from when until when. It adds to the absences there are. A member may do it for itself; others need INSERT on leadroute.absence. Error: unknown member, a last day before the first or over already, first_day is NULL.';
+
+CREATE FUNCTION leadroute.busy(member text, busy boolean) RETURNS boolean
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'lr_busy';
+COMMENT ON FUNCTION leadroute.busy(text, boolean) IS 'Gives a member of the default router no leads while it is on a call (true), until it says false; returns what it was before. Kept in memory only: it counts at once in every session, no rollback takes it back, and a restart of the server ends it. A member may do it for itself; others need INSERT on leadroute.absence. NULL: an argument is NULL. Error: unknown member, a standby server.';

@@ -16,7 +16,7 @@ DECLARE
 	io text[] := '{config_table,export_config}';
 	asks text[] := '{why,key_text}';
 	explains text[] := '{explain,explain_lead}';
-	computes text[] := '{fairness,member_counter,seat_counter,condition_error,expression_error,check_condition,rule_at,lint,territory}';
+	computes text[] := '{fairness,member_counter,seat_counter,condition_error,expression_error,check_condition,rule_at,lint,territory,is_open,next_opening,working_time,available_from,local_days}';
 	selects text[] := '{}';
 	writes text[] := '{}';
 	calls text[] := '{}';
@@ -35,7 +35,7 @@ BEGIN
 		WHEN 'rep' THEN
 			selects := '{my_status,my_lead_history}';
 			writes := '{my_absence}';
-			calls := asks || '{pause,resume,absence_of}'::text[];
+			calls := asks || '{pause,resume,away,busy,absence_of,local_days}'::text[];
 		WHEN 'app' THEN
 			selects := '{lead_history}';
 			calls := asks || explains || '{route}'::text[];
@@ -45,11 +45,11 @@ BEGIN
 		WHEN 'manager' THEN
 			selects := reads || records || settings;
 			writes := '{absence,schedule,holiday,member,team,team_member}';
-			calls := asks || explains || computes || io || '{pause,resume,absence_of,route,assign}'::text[];
+			calls := asks || explains || computes || io || '{pause,resume,away,busy,absence_of,route,assign}'::text[];
 		WHEN 'admin' THEN
 			selects := reads || records || '{config_state,config_history,checkpoint}'::text[];
 			writes := settings || '{absence}'::text[];
-			calls := asks || explains || computes || io || '{pause,resume,absence_of,route,assign}'::text[]
+			calls := asks || explains || computes || io || '{pause,resume,away,busy,absence_of,route,assign}'::text[]
 				|| '{await_editors,import_config,import_config_under,import_rows,import_routed_table,prune_config,check_document_rows,document_error,document_place,same_key,keyed_rows,take_over}'::text[]
 				|| '{board,rule_index,attach,attach_under,finish_attach,only_renamed,check_relation,key_of,check_owner_column,owner_text,detach,lead_trigger,adopt,adopted,release_table,release_missing,verify,rebuild,checkpoint_now}'::text[];
 		WHEN 'backup' THEN
@@ -80,7 +80,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadroute.grant_to(text, text) IS
-'Gives a role the rights of a profile; returns a sentence. rep: pause and resume itself, ask why it has a lead; it is known by member.role_name. app: ask why about every lead, explain those that it may SELECT, route stored ones; inserting leads needs no right. analyst: read all decisions, views and configuration, explain leads that it may SELECT; not why somebody is away. manager: what an analyst may, and write members, teams and absences, export the configuration, route and assign leads. admin: write and import all configuration, attach and detach tables that it owns, verify and rebuild. backup: read all tables and sequences, for pg_dump; to be given again after an update of the extension. A role may have several. Error: unknown role or profile; the caller does not own the extension.';
+'Gives a role the rights of a profile; returns a sentence. rep: pause and resume itself, say when it is away or busy, ask why it has a lead; it is known by member.role_name. app: ask why about every lead, explain those that it may SELECT, route stored ones; inserting leads needs no right. analyst: read all decisions, views and configuration, explain leads that it may SELECT; not why somebody is away. manager: what an analyst may, and write members, teams, schedules and absences, export the configuration, route and assign leads. admin: write and import all configuration, attach and detach tables that it owns, verify and rebuild. backup: read all tables and sequences, for pg_dump; to be given again after an update of the extension. A role may have several. Error: unknown role or profile; the caller does not own the extension.';
 
 DO $$
 DECLARE

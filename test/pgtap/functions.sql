@@ -10,9 +10,12 @@ INSERT INTO expected VALUES
 	('adopt_lead(lead_table text, key text)', 'boolean', 'c volatile'),
 	('assign(lead_table text, key anyelement, member text, reason text DEFAULT NULL::text, ignore_limits boolean DEFAULT false)', 'text', 'c volatile'),
 	('assign(lead_table text, key text, member text, reason text DEFAULT NULL::text, ignore_limits boolean DEFAULT false)', 'text', 'c volatile'),
+	('available_from(member text, team text DEFAULT NULL::text, at timestamp with time zone DEFAULT now(), router text DEFAULT NULL::text)', 'timestamp with time zone', 'c stable parallel restricted'),
 	('attach(relation regclass, owner_column text, name text DEFAULT NULL::text, router text DEFAULT NULL::text, router_expr text DEFAULT NULL::text, key_columns text[] DEFAULT NULL::text[], nobody text DEFAULT NULL::text, closed_when text DEFAULT NULL::text, responded_when text DEFAULT NULL::text, converted_when text DEFAULT NULL::text)', 'text', 'sql volatile'),
 	('attach_under(path text, relation regclass, owner_column text, name text, router text, router_expr text, key_columns text[], nobody text, closed_when text, responded_when text, converted_when text)', 'text', 'plpgsql volatile'),
 	('await_editors(router text)', 'void', 'c volatile strict'),
+	('away(member text, first_day date, last_day date DEFAULT NULL::date, reason text DEFAULT NULL::text)', 'tstzrange', 'plpgsql volatile'),
+	('busy(member text, busy boolean)', 'boolean', 'c volatile strict'),
 	('check_condition(lead_table text, condition text)', 'text', 'c volatile'),
 	('check_config()', 'trigger', 'c volatile'),
 	('check_document_rows(relation regclass, key_columns text[], hidden_columns text[], content jsonb, at text)', 'void', 'plpgsql stable'),
@@ -49,6 +52,7 @@ INSERT INTO expected VALUES
 	('import_config_under(path text, config jsonb, router text, prune boolean)', 'TABLE(table_name text, key jsonb, action text, old jsonb, new jsonb)', 'plpgsql volatile'),
 	('import_routed_table(path text, router text, content jsonb, place integer)', 'void', 'plpgsql volatile'),
 	('import_rows(path text, router text, relation regclass, key_columns text[], content jsonb, at text, place integer)', 'void', 'plpgsql volatile'),
+	('is_open(schedule text DEFAULT NULL::text, at timestamp with time zone DEFAULT now(), member text DEFAULT NULL::text, team text DEFAULT NULL::text, router text DEFAULT NULL::text)', 'boolean', 'c stable parallel restricted'),
 	('is_preloaded()', 'boolean', 'c stable PUBLIC'),
 	('journal_written()', 'trigger', 'c volatile'),
 	('keep_name()', 'trigger', 'plpgsql volatile security definer'),
@@ -63,9 +67,11 @@ INSERT INTO expected VALUES
 	('kind_name(kind "char")', 'text', 'sql immutable strict parallel safe PUBLIC'),
 	('lead_trigger()', 'trigger', 'c volatile'),
 	('lint(router text DEFAULT NULL::text, OUT severity text, OUT rule text, OUT what text, OUT detail text, OUT what_to_do text)', 'SETOF record', 'c volatile'),
+	('local_days(member text, first_day date, last_day date, router text DEFAULT NULL::text)', 'tstzrange', 'c stable parallel restricted'),
 	('member_counter(OUT member integer, OUT load bigint, OUT last_turn bigint)', 'SETOF record', 'c volatile'),
 	('members_saved()', 'trigger', 'c volatile'),
 	('method_name(method "char")', 'text', 'sql immutable strict parallel safe PUBLIC'),
+	('next_opening(schedule text DEFAULT NULL::text, at timestamp with time zone DEFAULT now(), member text DEFAULT NULL::text, team text DEFAULT NULL::text, router text DEFAULT NULL::text)', 'timestamp with time zone', 'c stable parallel restricted'),
 	('owner_text(relation regclass, column_name text, value text)', 'text', 'c volatile strict'),
 	('only_renamed(old leadroute.routed_table, new leadroute.routed_table)', 'boolean', 'sql stable'),
 	('passed_detail(code integer, until timestamp with time zone, figure integer, most integer, cap text, zone text, at timestamp with time zone)', 'text', 'c stable parallel safe PUBLIC'),
@@ -93,7 +99,8 @@ INSERT INTO expected VALUES
 	('verify(OUT what text, OUT router text, OUT subject text, OUT expected text, OUT found text)', 'SETOF record', 'c volatile'),
 	('version(OUT library text, OUT sql text)', 'record', 'c stable PUBLIC'),
 	('why(lead_table text, key anyelement)', 'SETOF text', 'plpgsql stable'),
-	('why(lead_table text, key text)', 'SETOF text', 'plpgsql stable');
+	('why(lead_table text, key text)', 'SETOF text', 'plpgsql stable'),
+	('working_time(schedule text, since timestamp with time zone, until timestamp with time zone, member text DEFAULT NULL::text, team text DEFAULT NULL::text, router text DEFAULT NULL::text)', 'interval', 'c stable parallel restricted');
 
 SELECT plan(2 * count(*)::integer + 3) FROM expected;
 CREATE EXTENSION leadroute;
