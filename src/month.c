@@ -20,13 +20,6 @@ typedef struct Known
 
 static Known known = {0};
 
-/* TODO: the router's, when it has one */
-static pg_tz *
-lr_router_zone(const LrRouter *router)
-{
-	return pg_tzset("UTC");
-}
-
 /* Local midnight of the first day of a month. */
 static TimestampTz
 beginning(int32 month, pg_tz *zone)
@@ -47,7 +40,7 @@ beginning(int32 month, pg_tz *zone)
 int32
 lr_month(const LrRouter *router, TimestampTz at)
 {
-	pg_tz	   *zone = lr_router_zone(router);
+	pg_tz	   *zone = router->zone;
 	struct pg_tm tm;
 	fsec_t		fsec;
 	int			offset;

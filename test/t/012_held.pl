@@ -59,15 +59,11 @@ $deleted{4} = 1;
 decided_ok(q(DELETE FROM lead WHERE id = 4), 8, 'a lead is deleted');
 decided_ok(q(UPDATE leadroute.member SET capacity = 4 WHERE name = 'anna'), 9, 'the capacity is raised, once more');
 
-# Nothing tells that an absence is over: the next retry finds out.
-$node->append_conf('postgresql.conf', 'leadroute.held_retry_interval = 1');
-$node->reload;
+# No transaction tells that an absence is over.
 $node->safe_psql('postgres', q(
 	INSERT INTO leadroute.absence (member, during) VALUES ('anna', tstzrange(now() - interval '1 minute', now() + interval '1.5 seconds'));
 	UPDATE lead SET stage = 'closed' WHERE id = 5));
 decided_ok('', 10, 'an absence ends by itself');
-$node->append_conf('postgresql.conf', 'leadroute.held_retry_interval = 3600');
-$node->reload;
 
 # What is only reserved comes back too.
 $node->safe_psql('postgres', q(DELETE FROM lead WHERE id = 12));

@@ -3,9 +3,10 @@
 # at each member finds: leadroute.check_picks does both for every lead, and raises
 # an error where they differ.  Here after random sequences of everything that
 # moves a counter or changes who may have a lead: inserts that are stored, fail,
-# conflict or are rolled back, closing and reopening, absences that begin and end,
-# capacities, weights, targets, tiers, months that pass, members that come and go,
-# prepared transactions, the counters loaded again and crashes.
+# conflict or are rolled back, closing and reopening, absences and working hours
+# that begin and end, members that are busy, capacities, weights, targets, tiers,
+# months that pass, members that come and go, prepared transactions, the counters
+# loaded again and crashes.
 #
 # LR_SEED=n repeats the choices of a run, LR_SECONDS is how long (default 20).
 #
@@ -32,7 +33,7 @@ my $node = new_node(
 my $people = 150;
 my @team = ('equal', 'few', 'many', 'odd', 'small');
 my @method = ('round_robin', 'least_loaded', 'longest_idle', 'random', 'by_target', 'top_producer', 'waterfall');
-my $day = 0;
+my $shift = 0;
 
 # equal: one weight; few: grades; many: more weights than there may be grades; odd:
 # weights whose sums depend on their order.
@@ -45,6 +46,8 @@ $node->safe_psql('postgres', $_) for (
 	qq(
 	INSERT INTO leadroute.member (name, capacity)
 		SELECT 'm' || g, CASE WHEN g % 3 = 0 THEN 5 + g % 50 END FROM generate_series(1, $people) g;
+	INSERT INTO leadroute.schedule (name, hours) VALUES ('day', 'Mon-Fri 8-18'), ('night', '20-6'), ('weekend', 'Sat 6-20, Sun 24 h');
+	UPDATE leadroute.member SET schedule = CASE id % 10 WHEN 1 THEN 'day' WHEN 2 THEN 'night' WHEN 3 THEN 'weekend' END;
 	INSERT INTO leadroute.team (name) SELECT unnest('{@{[join ',', @team]}}'::text[]);
 	INSERT INTO leadroute.team_member (team, member, weight)
 		SELECT 'equal', 'm' || g, 1 FROM generate_series(1, 140) g
@@ -72,6 +75,7 @@ sub index_of
 }
 
 sub any { return $_[ rand @_ ] }
+sub schedule { return any(q('day'), q('night'), q('weekend')) }
 sub whole { my ($least, $most) = @_; return $least + int rand($most - $least + 1) }
 sub member { return 'm' . whole(1, $people) }
 sub some_leads { return sprintf '(SELECT id FROM lead ORDER BY id %% %d, id LIMIT %d)', whole(2, 40), whole(1, 60) }
@@ -109,17 +113,22 @@ sub change
 		"UPDATE leadroute.member SET tier = @{[any('NULL', 1, 2, 3)]} WHERE name = '$m';",
 		"DELETE FROM leadroute.team_member WHERE team = '$team' AND member = '$m';",
 		"INSERT INTO leadroute.team_member (team, member) VALUES ('$team', '$m') ON CONFLICT DO NOTHING;",
-		("SELECT leadroute.pause('$m', leadroute_test.at(@{[$day + whole(1, 4)]}), team => @{[any('NULL', qq('$team'))]});") x 3,
+		("SELECT leadroute.pause('$m', leadroute_test.at(@{[$shift + whole(1, 12)]}), team => @{[any('NULL', qq('$team'))]});") x 3,
 		"SELECT leadroute.resume('$m');",
+		"SELECT leadroute.busy('$m', @{[any('true', 'true', 'false')]});",
+		"SELECT leadroute.busy(name, false) FROM leadroute.member;",
+		"UPDATE leadroute.member SET schedule = @{[schedule()]}, timezone = @{[any('NULL', q('Asia/Tokyo'), q('America/New_York'))]} WHERE name = '$m';",
+		"UPDATE leadroute.team SET schedule = @{[any('NULL', 'NULL', schedule())]} WHERE name = '$team';",
+		"UPDATE leadroute.schedule SET hours = '@{[whole(0, 12)]}:30-@{[whole(13, 24)]}' WHERE name = @{[schedule()]};",
 		"SELECT leadroute.checkpoint_now();");
 }
 
-# Absences end as time goes by.
+# Absences and working hours end as time goes by.
 sub clock
 {
 	# a month now and then: what was received by_target begins anew
-	$day += any((1) x 20, 31);
-	return "SELECT set_config('leadroute.test_clock', leadroute_test.at($day)::text, false);";
+	$shift += any((1, 1, 2, 5) x 5, 107);
+	return "SELECT set_config('leadroute.test_clock', leadroute_test.at($shift)::text, false);";
 }
 
 sub transaction
@@ -146,8 +155,8 @@ sub transaction
 $node->safe_psql(
 	'postgres', q(
 	CREATE SCHEMA leadroute_test;
-	CREATE FUNCTION leadroute_test.at(day integer) RETURNS timestamptz LANGUAGE sql AS
-		$$SELECT '2030-01-01 00:00+00'::timestamptz + day * interval '1 day'$$));
+	CREATE FUNCTION leadroute_test.at(shift integer) RETURNS timestamptz LANGUAGE sql AS
+		$$SELECT '2030-01-01 00:00+00'::timestamptz + shift * interval '7 hours'$$));
 
 # Errors that the changes may bring about.
 my $expected = qr/violates\ (check|not-null)\ constraint|current\ transaction\ is\ aborted|no\ such\ savepoint|
@@ -160,7 +169,7 @@ my $picks = 0;
 
 while (time < $end || $round < 2)
 {
-	my $sql = "SET lock_timeout = '50ms';\nSELECT set_config('leadroute.test_clock', leadroute_test.at($day)::text, false);\n";
+	my $sql = "SET lock_timeout = '50ms';\nSELECT set_config('leadroute.test_clock', leadroute_test.at($shift)::text, false);\n";
 
 	for (1 .. 60)
 	{
