@@ -89,6 +89,19 @@ END $$;
 SELECT * FROM state();
 SELECT * FROM leadroute.verify();
 
+-- What failed keeps nothing of a configuration that has changed since.
+DO $$
+BEGIN
+	FOR i IN 1 .. 20 LOOP
+		UPDATE leadroute.member SET name = 'chiara ' || i WHERE name LIKE 'chiara%';
+		BEGIN
+			PERFORM leadroute.assign('lead', 1, 'nobody');
+		EXCEPTION WHEN undefined_object THEN
+		END;
+	END LOOP;
+END $$;
+SELECT count(*) <= 2 AS few FROM pg_backend_memory_contexts WHERE name = 'leadroute router';
+
 DROP TABLE lead, part_lead CASCADE;
 DROP FUNCTION state, refuse;
 DROP EXTENSION leadroute;

@@ -14,6 +14,7 @@
 #include "facts.h"
 #include "generated.h"
 #include "guard.h"
+#include "pin.h"
 #include "rule_set.h"
 
 /* Bindings (routers) a table keeps. */
@@ -38,16 +39,23 @@ struct BoundRules
 static void
 free_binding(LrBinding *b)
 {
-	lr_router_unpin(b->router);
+	lr_router_release(b->router);
 	if (b->set != NULL)
 		lr_rule_set_unpin(b->set);
 	MemoryContextDelete(b->context);
 }
 
+static void
+give_back(void *b)
+{
+	((LrBinding *) b)->pins--;
+}
+
 void
 lr_binding_unpin(LrBinding *b)
 {
-	b->pins--;
+	lr_pin_remove(b);
+	give_back(b);
 }
 
 /* Forgets bindings to routers that have changed, and the oldest of many. */
@@ -434,13 +442,15 @@ bind(LrTable *table, const char *name, bool rules)
 		if (b == NULL)
 		{
 			purge_bindings(table);
-			b = make_binding(table, router);	/* has the pin now */
+			b = make_binding(table, router);
+			lr_router_keep(router); /* the binding has the pin now */
 		}
 		else
 			lr_router_unpin(router);
 		limit_compiled(b);
 		if (!rules || (need_rules(table, b) && need_facts(b)))
 		{
+			lr_pin_add(b, give_back);
 			b->pins++;
 			return b;
 		}

@@ -35,6 +35,7 @@
 #include "config.h"
 #include "late.h"
 #include "people.h"
+#include "pin.h"
 #include "roster.h"
 #include "scan.h"
 
@@ -467,6 +468,13 @@ cached_router(const char *name)
 	return NULL;
 }
 
+static void
+give_back(void *router)
+{
+	((LrRouter *) router)->pins--;
+	release_if_unused((LrRouter *) router);
+}
+
 LrRouter *
 lr_router_pin(const char *name)
 {
@@ -504,6 +512,7 @@ lr_router_pin(const char *name)
 	old = MemoryContextSwitchTo(CacheMemoryContext);
 	routers = lcons(router, routers);
 	MemoryContextSwitchTo(old);
+	lr_pin_add(router, give_back);
 	router->pins++;
 	evict_routers();
 	return router;
@@ -520,10 +529,22 @@ lr_router_is_current(LrRouter *router)
 }
 
 void
+lr_router_release(LrRouter *router)
+{
+	give_back(router);
+}
+
+void
+lr_router_keep(LrRouter *router)
+{
+	lr_pin_remove(router);
+}
+
+void
 lr_router_unpin(LrRouter *router)
 {
-	router->pins--;
-	release_if_unused(router);
+	lr_pin_remove(router);
+	give_back(router);
 }
 
 void

@@ -130,6 +130,10 @@ extern void lr_people_accept(LrRouter *router);
 extern LrRouter *lr_router_pin(const char *name);
 extern void lr_router_unpin(LrRouter *router);
 
+/* The pin may outlive the transaction; it is given back by lr_router_release. */
+extern void lr_router_keep(LrRouter *router);
+extern void lr_router_release(LrRouter *router);
+
 /* Which router has the name now: names may be exchanged.  0: none. */
 extern int32 lr_router_id(const char *name);
 

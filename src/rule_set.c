@@ -9,6 +9,7 @@
 #include "utils/memutils.h"
 
 #include "changes.h"
+#include "pin.h"
 #include "rule_set.h"
 #include "rule_share.h"
 #include "rules.h"
@@ -100,6 +101,27 @@ lr_rule_set_unpin(LrRuleSet *set)
 {
 	set->pins--;
 	release_set(set);
+}
+
+static void
+give_back(void *set)
+{
+	lr_rule_set_unpin((LrRuleSet *) set);
+}
+
+/* A set that another one is made from stays until that is done, or fails. */
+static void
+pin_start(LrRuleSet *set)
+{
+	lr_pin_add(set, give_back);
+	set->pins++;
+}
+
+static void
+unpin_start(LrRuleSet *set)
+{
+	lr_pin_remove(set);
+	lr_rule_set_unpin(set);
 }
 
 /* ---------- making ---------- */
@@ -385,7 +407,7 @@ find_start(LrTable *table, LrRouter *router, int32 **ids, int *n)
 	*n = -1;
 	if (from != NULL)
 	{
-		from->pins++;
+		pin_start(from);
 		*n = lr_rules_changed(router, from->version, ids);
 	}
 	if (*n >= 0 &&
@@ -398,16 +420,16 @@ find_start(LrTable *table, LrRouter *router, int32 **ids, int *n)
 	if (shared != NULL)
 	{
 		if (from != NULL)
-			lr_rule_set_unpin(from);
+			unpin_start(from);
 		keep_set(shared);
-		shared->pins++;
+		pin_start(shared);
 		return shared;
 	}
 	if (from != NULL)
 		*n = lr_rules_changed(router, from->version, ids);
 	if (*n >= 0 || from == NULL)
 		return from;
-	lr_rule_set_unpin(from);
+	unpin_start(from);
 	return NULL;
 }
 
@@ -466,14 +488,14 @@ lr_rule_set_pin(LrTable *table, LrRouter *router)
 	if (!lr_router_is_current(router))
 	{
 		if (from != NULL)
-			lr_rule_set_unpin(from);
+			unpin_start(from);
 		throw_away(set);
 		return NULL;
 	}
 	keep_set(set);
 	/* its base is the new set's too by now */
 	if (from != NULL)
-		lr_rule_set_unpin(from);
+		unpin_start(from);
 	set->pins++;
 	return set;
 }

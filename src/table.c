@@ -37,6 +37,7 @@
 #include "config.h"
 #include "generated.h"
 #include "owner_rights.h"
+#include "pin.h"
 #include "scan.h"
 #include "table.h"
 
@@ -563,6 +564,13 @@ definition_unchanged(LrTable *table)
 	return same;
 }
 
+static void
+give_back(void *table)
+{
+	((LrTable *) table)->pins--;
+	release_if_unused((LrTable *) table);
+}
+
 LrTable *
 lr_table_pin(const char *name)
 {
@@ -602,6 +610,7 @@ lr_table_pin(const char *name)
 		tables = lappend(tables, table);
 		MemoryContextSwitchTo(old);
 	}
+	lr_pin_add(table, give_back);
 	table->pins++;
 	return table;
 }
@@ -609,8 +618,8 @@ lr_table_pin(const char *name)
 void
 lr_table_unpin(LrTable *table)
 {
-	table->pins--;
-	release_if_unused(table);
+	lr_pin_remove(table);
+	give_back(table);
 }
 
 /*

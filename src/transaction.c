@@ -24,6 +24,7 @@
 #include "journal.h"
 #include "late.h"
 #include "move.h"
+#include "pin.h"
 #include "reserve.h"
 #include "roster.h"
 #include "rule_share.h"
@@ -72,6 +73,7 @@ on_transaction(XactEvent event, void *arg)
 			lr_moves_abort(0);
 			lr_evaluating_abort(0);
 			lr_share_abort(0);
+			lr_pins_abort(0);
 			lr_team_version_abort();
 			lr_reserve_abort(0);
 			lr_reserve_end(false);
@@ -96,6 +98,7 @@ on_subtransaction(SubXactEvent event, SubTransactionId mine,
 		case SUBXACT_EVENT_COMMIT_SUB:
 			lr_journal_commit_sub(nest);
 			lr_changes_commit_sub(nest);
+			lr_pins_commit_sub(nest);
 			lr_reserve_commit_sub(nest);
 			break;
 		case SUBXACT_EVENT_ABORT_SUB:
@@ -106,6 +109,7 @@ on_subtransaction(SubXactEvent event, SubTransactionId mine,
 			lr_moves_abort(nest);
 			lr_evaluating_abort(nest);
 			lr_share_abort(nest);
+			lr_pins_abort(nest);
 			lr_team_version_abort();
 			lr_reserve_abort(nest);
 			break;
