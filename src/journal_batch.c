@@ -153,6 +153,26 @@ current_batch(void)
 	return batch;
 }
 
+static bool
+is_empty(const Batch *batch)
+{
+	return batch->n[ROW_JOURNAL] + batch->n[ROW_EVENT] + batch->n[ROW_POOL] == 0;
+}
+
+/* Nothing waits in it.  Frees only. */
+static void
+empty_batch(Batch *batch)
+{
+	int			kind;
+
+	MemoryContextReset(batch->context);
+	for (kind = 0; kind < ROW_KINDS; kind++)
+	{
+		batch->n[kind] = batch->room[kind] = 0;
+		batch->row[kind] = NULL;
+	}
+}
+
 /*
  * A batch that was full will be full again: from then on its context keeps one
  * block that holds it all, row behind row, instead of asking the system for
@@ -161,8 +181,6 @@ current_batch(void)
 static void
 reset_batch(Batch *batch, bool was_full)
 {
-	int			kind;
-
 	if (was_full && !batch->large)
 	{
 		MemoryContextDelete(batch->context);
@@ -171,13 +189,7 @@ reset_batch(Batch *batch, bool was_full)
 												 LARGE_BATCH, LARGE_BATCH);
 		batch->large = true;
 	}
-	else
-		MemoryContextReset(batch->context);
-	for (kind = 0; kind < ROW_KINDS; kind++)
-	{
-		batch->n[kind] = batch->room[kind] = 0;
-		batch->row[kind] = NULL;
-	}
+	empty_batch(batch);
 }
 
 /* Appends n rows' worth of room. */
@@ -275,8 +287,7 @@ lend_outer_rows(void)
 		Lent	   *lent;
 		int			kind;
 
-		if (batch->nest == nest || batch->n[ROW_JOURNAL] +
-			batch->n[ROW_EVENT] + batch->n[ROW_POOL] == 0)
+		if (batch->nest == nest || is_empty(batch))
 			continue;
 		lent = (Lent *) MemoryContextAlloc(TopTransactionContext,
 										   sizeof(Lent));
@@ -329,15 +340,20 @@ take_back_lent(int nest)
 		Lent	   *lent = lents;
 
 		lents = lent->next;
-		if (lent->batch->nest >= nest)
-			continue;
-		memcpy(lent->batch->n, lent->n, sizeof(lent->n));
-		memcpy(lent->batch->room, lent->room, sizeof(lent->room));
-		memcpy(lent->batch->row, lent->row, sizeof(lent->row));
+		if (lent->batch->nest < nest)
+		{
+			memcpy(lent->batch->n, lent->n, sizeof(lent->n));
+			memcpy(lent->batch->room, lent->room, sizeof(lent->room));
+			memcpy(lent->batch->row, lent->row, sizeof(lent->row));
+		}
+		pfree(lent);
 	}
 }
 
-/* What was written under a level that commits is the one above's. */
+/*
+ * What was written under a level that commits is the one above's.  Rows that
+ * have come back to their own level are not needed any more.
+ */
 static void
 hand_up_lent(int nest)
 {
@@ -346,12 +362,19 @@ hand_up_lent(int nest)
 	while (*link != NULL)
 	{
 		Lent	   *lent = *link;
+		Batch	   *batch = lent->batch;
 
 		lent->nest = Min(lent->nest, nest - 1);
-		if (lent->nest <= lent->batch->nest)
-			*link = lent->next;
-		else
+		if (lent->nest > batch->nest)
+		{
 			link = &lent->next;
+			continue;
+		}
+		*link = lent->next;
+		pfree(lent);
+		/* unless the level that commits hands up rows of its own into it */
+		if (batch == innermost || is_empty(innermost))
+			empty_batch(batch);
 	}
 }
 
@@ -444,4 +467,5 @@ lr_journal_commit_sub(int nest)
 	}
 	innermost = batch->up;
 	MemoryContextDelete(batch->context);
+	pfree(batch);
 }
