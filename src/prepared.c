@@ -13,14 +13,20 @@
 #include "leadroute.h"
 #include "prepared.h"
 
+/*
+ * A free entry for a transaction, whose first one is its XACT: for the others
+ * the search goes on where it was.
+ */
 static LrPreparedCounter *
-free_prepared_entry(void)
+free_prepared_entry(LrCounterKind kind)
 {
-	int			i;
+	static int	next = 0;
 
-	for (i = 0; i < lr_shared->prepared_used; i++)
-		if (!TransactionIdIsValid(lr_prepared[i].xid))
-			return &lr_prepared[i];
+	if (kind == LR_COUNTER_XACT)
+		next = 0;
+	for (; next < lr_shared->prepared_used; next++)
+		if (!TransactionIdIsValid(lr_prepared[next].xid))
+			return &lr_prepared[next++];
 	if (lr_shared->prepared_used < lr_max_prepared_counters)
 		return &lr_prepared[lr_shared->prepared_used++];
 	return NULL;
@@ -30,7 +36,7 @@ bool
 lr_prepared_add(LrDatabase *db, TransactionId xid, LrCounterKind kind, int slot,
 				int64 amount, int64 before)
 {
-	LrPreparedCounter *p = free_prepared_entry();
+	LrPreparedCounter *p = free_prepared_entry(kind);
 
 	if (p == NULL)
 		return false;
