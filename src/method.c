@@ -219,12 +219,16 @@ describe(const LrChoice *work, int i, LrPassedOver *p)
 	}
 }
 
-/* Notes who could not take it, if he was due before the chosen one. */
+/*
+ * Notes who could not take it, if he was due before the chosen one.  Who has no
+ * counters is never due, whatever else keeps him from it.
+ */
 static void
 note_passed(const LrChoice *work, int i, LrPick *pick)
 {
 	if (pick->chosen >= 0 &&
 		(work->team->why[i] == LR_PASSED_NO_SLOT ||
+		 work->team->member[i]->slot == LR_NO_SLOT ||
 		 !lr_goes_before(work, i, pick->chosen)))
 		return;
 	if (pick->npassed < lr_passed_over_limit)
