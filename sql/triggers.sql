@@ -177,6 +177,25 @@ SELECT count(*) AS rows, count(owner) AS with_owner FROM audit;
 SELECT state();
 DROP TRIGGER audit ON lead;
 
+-- A trigger that runs later deletes rows of the table before one is stored: it
+-- is decided all the same, by COPY, too.
+CREATE FUNCTION replace_older() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	DELETE FROM lead WHERE country = NEW.country AND email LIKE 'older%';
+	RETURN NEW;
+END $$;
+CREATE TRIGGER zzz_replace BEFORE INSERT ON lead FOR EACH ROW WHEN (NEW.email LIKE 'newer%') EXECUTE FUNCTION replace_older();
+INSERT INTO lead (email, country) VALUES ('older 1', 'AT'), ('older 2', 'AT'), ('older 3', 'CH'), ('older 4', 'IT');
+COPY lead (email, country) FROM stdin;
+newer 1	AT
+newer 2	CH
+newer 3	FR
+\.
+INSERT INTO lead (email, country) VALUES ('newer 4', 'IT');
+SELECT email, a.kind FROM lead LEFT JOIN leadroute.assignment a ON a.lead_key = lead.id::text AND a.is_current WHERE email ~ 'older|newer' ORDER BY email;
+SELECT state();
+DROP TRIGGER zzz_replace ON lead;
+
 -- ALTER TABLE between two leads of a session
 ALTER TABLE lead ADD COLUMN extra text DEFAULT 'x';
 INSERT INTO lead (email, country) VALUES ('altered 1', 'AT') RETURNING owner IS NOT NULL AS owned;
@@ -188,6 +207,6 @@ SELECT state();
 
 DROP TABLE lead, form, inbox, audit CASCADE;
 DROP DOMAIN owner_name;
-DROP FUNCTION set_points, state, refuse, take, insert_child, insert_more, try_child, add_lead, from_form, audit;
+DROP FUNCTION set_points, state, refuse, take, insert_child, insert_more, try_child, add_lead, from_form, audit, replace_older;
 DROP EXTENSION leadroute;
 DROP SCHEMA leadroute;

@@ -92,7 +92,7 @@ inserted_rows(PgStat_TableStatus *counts)
 
 	if (trans == NULL || trans->nest_level != GetCurrentTransactionNestLevel())
 		return 0;
-	return trans->tuples_inserted - trans->tuples_deleted;
+	return trans->tuples_inserted;
 }
 
 /* row_stored checks itself against the server's count, where there is one. */
