@@ -42,6 +42,16 @@ TABLE wrong;
 SELECT leadroute.resume('c', 'owed') IS NOT NULL AS resumed;
 SELECT got(9, 'owed'), credits('owed');
 
+-- on a call, too; but who is off duty misses nothing
+CALL make_team('on call', '{a,b,c}', true);
+SELECT leadroute.busy('b', true);
+INSERT INTO leadroute.schedule (name, hours, timezone) VALUES ('never now', to_char(now() AT TIME ZONE 'UTC' + interval '2 days', 'Dy') || ' 10:00-11:00', 'UTC');
+UPDATE leadroute.member SET schedule = 'never now' WHERE name = 'c';
+SELECT got(4, 'on call'), credits('on call');
+SELECT leadroute.busy('b', false);
+UPDATE leadroute.member SET schedule = NULL WHERE name = 'c';
+SELECT got(5, 'on call'), credits('on call');
+
 -- up to credit_limit, never beyond
 CALL make_team('limited', '{a,b,c}', true, 2.5);
 SELECT leadroute.pause('c', 'infinity', NULL, 'limited') IS NOT NULL AS paused;

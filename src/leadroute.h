@@ -67,8 +67,11 @@ typedef enum LrUnfit
 	LR_UNFIT_TEAM = 3			/* team_member.condition is not true */
 } LrUnfit;
 
-/* Whether team.catch_up owes its share to who was passed over so: not there. */
-#define lr_is_owed(why)	((why) == LR_PASSED_AWAY)
+/*
+ * Whether team.catch_up owes its share to who was passed over so: not there.
+ * Who is off duty has missed nothing.
+ */
+#define lr_is_owed(why)	((why) == LR_PASSED_AWAY || (why) == LR_PASSED_BUSY)
 
 /* Settings, see leadroute.c. */
 extern bool lr_routing;
