@@ -104,16 +104,35 @@ SELECT m, pg_temp.week(NULL, '2030-06-02 12:00Z', m, 'morning', 1, 'UTC') AS utc
 -- hours that never meet
 SELECT leadroute.next_opening(member => 'eve', team => 'morning', at => '2030-06-03Z') IS NULL AS never, leadroute.is_open(member => 'eve', team => 'morning'), leadroute.working_time(NULL, '2030-01-01Z', '2040-01-01Z', 'eve', 'morning');
 
+SELECT detail FROM leadroute.lint() WHERE what = 'hours_never_meet';
+INSERT INTO leadroute.schedule (name, hours) VALUES ('sundays', 'Sun 24 h');
+BEGIN;
+UPDATE leadroute.member SET schedule = 'sundays' WHERE name <> 'joe';
+SELECT severity, what, detail, what_to_do FROM leadroute.lint() WHERE what = 'hours_never_meet';
+UPDATE leadroute.member SET schedule = 'sundays';
+SELECT detail FROM leadroute.lint() WHERE what = 'hours_never_meet';
+-- zones that this server does not know, as a dump of another one may have them
+SET LOCAL session_replication_role = replica;
+UPDATE leadroute.member SET timezone = 'Mars/Olympus' WHERE name = 'kim';
+UPDATE leadroute.schedule SET timezone = 'Mars/Hellas' WHERE name = 'berlin';
+SELECT severity, what, detail, what_to_do FROM leadroute.lint() WHERE what = 'timezone_unknown';
+SELECT leadroute.is_open('berlin', '2030-06-03 09:00 Europe/Madrid'), leadroute.is_open('berlin', '2030-06-03 08:59 Europe/Madrid');
+ROLLBACK;
+
 \echo == who gets the leads
 INSERT INTO leadroute.rule (name, condition, team, overflow) VALUES ('morning', $$kind = 'morning'$$, 'morning', 'next_rule'), ('any', $$kind = 'any'$$, 'any', 'next_rule'), ('beyond', $$kind = 'beyond'$$, 'morning', 'ignore_limits');
+-- who gets a lead, and who was passed over; what is held is gone before the worker sees it
 CREATE FUNCTION pg_temp.lead(at text, kind text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-	who text;
+	new record;
+	passed text;
 BEGIN
 	PERFORM set_config('leadroute.test_clock', (at::timestamp AT TIME ZONE 'Europe/Madrid')::text, false);
-	INSERT INTO lead (kind) VALUES (lead.kind) RETURNING owner INTO who;
-	RETURN concat_ws(': ', coalesce(who, '-'), (SELECT string_agg(format('%s %s%s', p ->> 'member', p ->> 'code', ' until ' || to_char((p ->> 'until')::timestamptz AT TIME ZONE 'Europe/Madrid', 'Dy DD HH24:MI')), ', ' ORDER BY i)
-		FROM leadroute.assignment a, jsonb_array_elements(a.passed_over) WITH ORDINALITY x (p, i) WHERE a.id = (SELECT max(id) FROM leadroute.assignment)));
+	INSERT INTO lead (kind) VALUES (lead.kind) RETURNING id, owner INTO new;
+	passed := (SELECT string_agg(format('%s %s%s', p ->> 'member', p ->> 'code', ' until ' || to_char((p ->> 'until')::timestamptz AT TIME ZONE 'Europe/Madrid', 'Dy DD HH24:MI')), ', ' ORDER BY i)
+		FROM leadroute.assignment a, jsonb_array_elements(a.passed_over) WITH ORDINALITY x (p, i) WHERE a.lead_key = new.id::text AND a.is_current);
+	DELETE FROM lead WHERE id = new.id AND owner IS NULL;
+	RETURN concat_ws(': ', coalesce(new.owner, '-'), passed);
 END $$;
 SELECT pg_temp.lead('2030-06-03 10:00', 'any');
 SELECT pg_temp.lead('2030-06-03 10:00', 'any');

@@ -274,9 +274,9 @@ look_at_table(LrLint *lint, const char *table, Oid relid)
 
 /* ---------- what is reported ---------- */
 
-static void
-finding(LrLint *lint, const char *severity, const LrLintRule *rule,
-		const char *what, char *detail, char *what_to_do)
+void
+lr_lint_finding(LrLint *lint, const char *severity, const LrLintRule *rule,
+				const char *what, char *detail, char *what_to_do)
 {
 	Datum		values[5];
 	bool		nulls[5] = {false};
@@ -298,28 +298,28 @@ report_proof(LrLint *lint, const LrLintRule *rule)
 	switch (rule->proof)
 	{
 		case LR_PROVED_CONTRADICTION:
-			finding(lint, "warning", rule, "contradiction",
-					"Its condition can never be true.",
-					psprintf("Correct the condition, or delete the rule: %s",
-							 rule->condition));
+			lr_lint_finding(lint, "warning", rule, "contradiction",
+							"Its condition can never be true.",
+							psprintf("Correct the condition, or delete the rule: %s",
+									 rule->condition));
 			break;
 		case LR_PROVED_UNREACHABLE:
-			finding(lint, "warning", rule, "unreachable",
-					psprintf("It never gets a lead: every lead that matches it matches %s first, with which the lead stays.",
-							 rule->because),
-					"Give it a smaller priority, or delete it.");
+			lr_lint_finding(lint, "warning", rule, "unreachable",
+							psprintf("It never gets a lead: every lead that matches it matches %s first, with which the lead stays.",
+									 rule->because),
+							"Give it a smaller priority, or delete it.");
 			break;
 		case LR_PROVED_COVERED:
-			finding(lint, "warning", rule, "covered",
-					psprintf("Every lead that matches it matches %s first: it gets only what nobody there can take.",
-							 rule->because),
-					"Give it a smaller priority, for it says more than what is tried first.");
+			lr_lint_finding(lint, "warning", rule, "covered",
+							psprintf("Every lead that matches it matches %s first: it gets only what nobody there can take.",
+									 rule->because),
+							"Give it a smaller priority, for it says more than what is tried first.");
 			break;
 		case LR_PROVED_FALLBACK:
-			finding(lint, "notice", rule, "fallback",
-					psprintf("It takes the same leads as %s and is tried later: it gets only what nobody there can take.",
-							 rule->because),
-					"Nothing, if it is meant for that.");
+			lr_lint_finding(lint, "notice", rule, "fallback",
+							psprintf("It takes the same leads as %s and is tried later: it gets only what nobody there can take.",
+									 rule->because),
+							"Nothing, if it is meant for that.");
 			break;
 		case LR_PROVED_NOTHING:
 			break;
@@ -331,33 +331,33 @@ report_rule(LrLint *lint, const LrLintRule *rule)
 {
 	if (rule->scope.until <= lint->now)
 	{
-		finding(lint, "warning", rule, "expired",
-				psprintf("It has not been in force since %s.",
-						 timestamptz_to_str(rule->scope.until)),
-				"Delete it, or change valid.");
+		lr_lint_finding(lint, "warning", rule, "expired",
+						psprintf("It has not been in force since %s.",
+								 timestamptz_to_str(rule->scope.until)),
+						"Delete it, or change valid.");
 		return;
 	}
 	if (rule->broken != NULL)
-		finding(lint, "error", rule, "condition_invalid", rule->broken,
-				"Change its condition, or its routed_table; the rule does not match leads of that table.");
+		lr_lint_finding(lint, "error", rule, "condition_invalid", rule->broken,
+						"Change its condition, or its routed_table; the rule does not match leads of that table.");
 	if (rule->target_broken != NULL)
-		finding(lint, "error", rule, "target_invalid", rule->target_broken,
-				"Change it; the rule has nobody for leads of that table.");
+		lr_lint_finding(lint, "error", rule, "target_invalid", rule->target_broken,
+						"Change it; the rule has nobody for leads of that table.");
 	if (rule->scope.percent <= 0)
-		finding(lint, "warning", rule, "percent_zero",
-				"It takes 0 percent of the leads: none.",
-				"Raise percent, or disable the rule.");
+		lr_lint_finding(lint, "warning", rule, "percent_zero",
+						"It takes 0 percent of the leads: none.",
+						"Raise percent, or disable the rule.");
 	if (!rule->staffed && !rule->computed)
-		finding(lint, "warning", rule, "team_empty",
-				rule->team == NULL ? pstrdup("The router has no active member.") :
-				psprintf("Team \"%s\" has no active member.", rule->team),
-				"Add members, or disable the rule.");
+		lr_lint_finding(lint, "warning", rule, "team_empty",
+						rule->team == NULL ? pstrdup("The router has no active member.") :
+						psprintf("Team \"%s\" has no active member.", rule->team),
+						"Add members, or disable the rule.");
 	report_proof(lint, rule);
 	if (rule->narrower != NULL && rule->proof == LR_PROVED_NOTHING)
-		finding(lint, "notice", rule, "order_by_name",
-				psprintf("Rule \"%s\" of the same priority is narrower and is tried first only because of its name.",
-						 rule->narrower->name),
-				"Give them different priorities.");
+		lr_lint_finding(lint, "notice", rule, "order_by_name",
+						psprintf("Rule \"%s\" of the same priority is narrower and is tried first only because of its name.",
+								 rule->narrower->name),
+						"Give them different priorities.");
 }
 
 /* Whether some rule takes every lead of a table. */
@@ -395,11 +395,11 @@ look_at_tables(LrLint *lint)
 			continue;
 		look_at_table(lint, name, relid);
 		if (!has_catch_all(lint, name))
-			finding(lint, "warning", NULL, "no_catch_all",
-					psprintf("No rule takes every lead of table \"%s\": one that matches none is held.",
-							 name),
-					psprintf("INSERT INTO leadroute.rule (router, name) VALUES (%s, 'everyone');",
-							 quote_literal_cstr(lint->router->name)));
+			lr_lint_finding(lint, "warning", NULL, "no_catch_all",
+							psprintf("No rule takes every lead of table \"%s\": one that matches none is held.",
+									 name),
+							psprintf("INSERT INTO leadroute.rule (router, name) VALUES (%s, 'everyone');",
+									 quote_literal_cstr(lint->router->name)));
 	}
 	lr_scan_end(&scan);
 }
@@ -430,12 +430,13 @@ lr_lint(PG_FUNCTION_ARGS)
 			look_at_tables(&lint);
 		for (i = 0; i < lint.nrules; i++)
 			report_rule(&lint, lint.rule[i]);
+		lr_lint_hours(&lint);
 		if (lint.ncut > 0)
-			finding(&lint, "notice", NULL, "not_compared",
-					psprintf("%d %s not compared with all others that may have to do with %s, for these are too many.",
-							 lint.ncut, lint.ncut == 1 ? "rule was" : "rules were",
-							 lint.ncut == 1 ? "it" : "them"),
-					"Nothing; some of these rules may be unreachable without being named here.");
+			lr_lint_finding(&lint, "notice", NULL, "not_compared",
+							psprintf("%d %s not compared with all others that may have to do with %s, for these are too many.",
+									 lint.ncut, lint.ncut == 1 ? "rule was" : "rules were",
+									 lint.ncut == 1 ? "it" : "them"),
+							"Nothing; some of these rules may be unreachable without being named here.");
 	}
 	PG_FINALLY();
 	{

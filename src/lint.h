@@ -6,6 +6,7 @@
  *	lint.c			reading and compiling the rules, what is reported
  *	lint_places.c	which rules are compared with which
  *	lint_proof.c	proofs
+ *	lint_hours.c	working hours
  */
 #ifndef LR_LINT_H
 #define LR_LINT_H
@@ -102,6 +103,14 @@ extern bool lr_lint_compare(LrLint *lint, LrLintRule *rule);
  * they are, is tried before them.
  */
 extern void lr_lint_compare_names(LrLint *lint, LrLintRule *rule);
+
+/* Reports something; rule: NULL for what is about no rule. */
+extern void lr_lint_finding(LrLint *lint, const char *severity,
+							const LrLintRule *rule, const char *what,
+							char *detail, char *what_to_do);
+
+/* Reports what is odd about working hours. */
+extern void lr_lint_hours(LrLint *lint);
 
 /* Keeps the least that is proved for any of the tables. */
 extern void lr_lint_note(LrLintRule *rule, LrProof proof, char *because);

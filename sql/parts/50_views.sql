@@ -536,7 +536,7 @@ AND (c.conrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
 		'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.checkpoint'::regclass));
 COMMENT ON VIEW leadroute.problem IS 'One row is something that is wrong now; none: nothing is known to be. Expressions are judged as they run, with the rights of their writers.';
 COMMENT ON COLUMN leadroute.problem.severity IS 'error: leads are not decided as configured. warning: they may not be decided as meant.';
-COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, later_trigger, rule_error, held_too_long, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all (see leadroute.lint), journal_trigger, journal_foreign_key.';
+COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, later_trigger, rule_error, held_too_long, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, timezone_unknown (see leadroute.lint), journal_trigger, journal_foreign_key.';
 COMMENT ON COLUMN leadroute.problem.subject IS 'What it is about.';
 COMMENT ON COLUMN leadroute.problem.detail IS 'What is wrong, in a sentence.';
 COMMENT ON COLUMN leadroute.problem.what_to_do IS 'What helps; often a statement.';
