@@ -36,6 +36,10 @@ $node->safe_psql(
 	DELETE FROM leadroute.router WHERE name = 'spare';
 	SET search_path = crm, public;
 	INSERT INTO leadroute.member (name, capacity) VALUES ('anna', NULL), ('bruno', 20), ('chiara', NULL), ('dora', 1);
+	UPDATE leadroute.router SET timezone = 'Asia/Tokyo';
+	INSERT INTO leadroute.schedule (name, hours, timezone) VALUES ('always', 'Mon-Fri 24 h; Sat,Sun 0-24', 'Europe/Madrid'), ('night', '22:00-06:00', NULL);
+	INSERT INTO leadroute.holiday (schedule, day) VALUES ('always', '2999-12-25'), ('night', '2000-01-01');
+	UPDATE leadroute.member SET schedule = 'always', timezone = 'America/New_York' WHERE name = 'bruno';
 	SELECT leadroute.attach('crm.lead', 'owner', closed_when => $$stage = 'closed'$$);
 	SELECT leadroute.attach('public."odd ""name"', 'owner', name => 'odd');
 	INSERT INTO leadroute.team (name) VALUES ('t'), ('gone'), ('small');
@@ -67,7 +71,7 @@ is($node->safe_psql('postgres', 'SELECT count(*) > 0 FROM leadroute.pool_entry')
 my @tables = (
 	'crm.lead', '"odd ""name"',
 	map { "leadroute.$_" }
-	  qw(router routed_table member team team_member rule absence config_history journal event pool_entry team_version));
+	  qw(router routed_table schedule holiday member team team_member rule absence config_history journal event pool_entry team_version));
 
 my @sequences = map { "leadroute.${_}_id_seq" } qw(router routed_table member team rule);
 

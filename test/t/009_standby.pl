@@ -29,6 +29,7 @@ $primary->safe_psql(
 	INSERT INTO leadroute.rule (name, condition, team, method) VALUES
 		('weighted', 'n = 1', 't', 'round_robin'), ('idle', 'n = 2', NULL, 'longest_idle'),
 		('everyone', NULL, NULL, 'round_robin');
+	INSERT INTO leadroute.schedule (name, hours) VALUES ('day', '9-18');
 	INSERT INTO lead (id, n) SELECT g, 1 FROM generate_series(1, 10) g));
 
 $primary->backup('b');
@@ -56,6 +57,7 @@ my %query = (
 	'assignment' => 'SELECT id, lead_key, member, team, rule, kind, is_current FROM leadroute.assignment ORDER BY id',
 	'why' => q(SELECT leadroute.why('lead', 20)),
 	# the figures are without what is prepared
+	'working time' => q(SELECT leadroute.is_open('day', '2030-06-03 08:00+00'), leadroute.next_opening('day', '2030-06-03 20:00+00'), leadroute.available_from('anna', at => '2030-06-03 20:00+00')),
 	'explain' => q(SELECT e FROM leadroute.explain('lead', 20) e WHERE e !~ 'credit|Result'),
 	'explain_lead' => q(SELECT e FROM leadroute.explain_lead('lead', '{"id": 5000, "n": 2}') e WHERE e !~ 'since|Result'),
 	'fairness' => 'SELECT f FROM leadroute.fairness f ORDER BY f::text');
@@ -65,6 +67,8 @@ for my $what (sort keys %query)
 	isnt($expected, '', "$what: the primary answers");
 	is($standby->safe_psql('postgres', $query{$what}), $expected, "$what: the standby answers the same");
 }
+my ($rc, $out, $err) = $standby->psql('postgres', q(SELECT leadroute.busy('anna', true)));
+like($err, qr/cannot execute leadroute.busy\(\) during recovery/, 'nobody is busy on a standby');
 is( $standby->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'leadroute%')),
 	0, 'nothing of leadroute runs on the standby');
 

@@ -52,6 +52,9 @@ my %call = (
 	assign => q(leadroute.assign('lead', 4, 'anna')),
 	explain => q(leadroute.explain('lead', 4)),
 	explain_lead => q(leadroute.explain_lead('lead', '{}')),
+	is_open => q(leadroute.is_open(member => 'anna')),
+	available_from => q(leadroute.available_from('anna')),
+	busy => q(leadroute.busy('anna', true)),
 	verify => q(leadroute.verify()),
 	rebuild => q(leadroute.rebuild()));
 for my $name (sort keys %call)

@@ -44,7 +44,7 @@ $publisher->safe_psql(
 	INSERT INTO leadroute.rule (name, team) VALUES ('everyone', 't');
 	INSERT INTO lead (id, n) SELECT g, g FROM generate_series(1, 5) g;
 	CREATE PUBLICATION p FOR TABLE lead, leadroute.member, leadroute.team, leadroute.team_member,
-		leadroute.rule, leadroute.absence;));
+		leadroute.rule, leadroute.absence, leadroute.schedule, leadroute.holiday;));
 $subscriber->safe_psql('postgres',
 	"CREATE SUBSCRIPTION s CONNECTION '@{[$publisher->connstr]} dbname=postgres' PUBLICATION p");
 $subscriber->wait_for_subscription_sync($publisher, 's');
@@ -53,7 +53,7 @@ $subscriber->wait_for_subscription_sync($publisher, 's');
 is( $publisher->safe_psql('postgres', q(
 	SELECT c.relname FROM pg_class c
 	WHERE c.relnamespace = 'leadroute'::regnamespace
-	AND c.relname IN ('router', 'routed_table', 'member', 'team', 'team_member', 'rule', 'absence')
+	AND c.relname IN ('router', 'routed_table', 'member', 'team', 'team_member', 'rule', 'absence', 'schedule', 'holiday')
 	AND c.relreplident <> 'f' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid
 		AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END)
 	ORDER BY 1)),
@@ -84,6 +84,13 @@ is( $subscriber->safe_psql('postgres', q(
 my %change = (
 	'1 an absence' => [ q(SELECT leadroute.pause('bruno')), 'anna anna' ],
 	'2 its end' => [ q(SELECT leadroute.resume('bruno')), qr/^(anna bruno|bruno (anna|bruno))$/ ],
+	'21 hours' => [
+		q(INSERT INTO leadroute.schedule (name, hours) VALUES ('other day', to_char(now() AT TIME ZONE 'UTC' + interval '3 days', 'Dy') || ' 24 h');
+		UPDATE leadroute.member SET schedule = 'other day' WHERE name = 'bruno'), 'anna anna' ],
+	'22 other hours' => [ q(UPDATE leadroute.schedule SET hours = '24 h'), qr/^(anna bruno|bruno (anna|bruno))$/ ],
+	'23 a holiday' => [
+		q(INSERT INTO leadroute.holiday (schedule, day) SELECT 'other day', (now() AT TIME ZONE 'UTC')::date + g FROM generate_series(-1, 1) g), 'anna anna' ],
+	'24 its end' => [ q(DELETE FROM leadroute.holiday), qr/^(anna bruno|bruno (anna|bruno))$/ ],
 	'3 another team' => [
 		q(INSERT INTO leadroute.team (name) VALUES ('u');
 		INSERT INTO leadroute.team_member (team, member) VALUES ('u', 'chiara');
