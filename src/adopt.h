@@ -16,9 +16,10 @@
 extern void lr_adopt_members(List *member_ids);
 
 /*
- * Journals an open lead that its owner, a member, has had all along, unless
- * the journal has it with a member.  The lead's row is locked, or nobody else
- * can change it.  Returns whether it did.
+ * Journals a lead that its owner, a member, has had all along, unless the
+ * journal has it with a member: an open one, and where leads are known again
+ * (router.sticky_key) a closed one, which counts as no load.  The lead's row is
+ * locked, or nobody else can change it.  Returns whether it did.
  */
 extern bool lr_adopt_lead(LrTable *table, const LrFacts *facts);
 

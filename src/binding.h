@@ -35,6 +35,7 @@ typedef struct LrRule
 	LrTeam	   *overflow_team;	/* NULL: none */
 	char		overflow_method;	/* in that team */
 	LrRuleScope scope;
+	bool		keeps_turns;	/* who gets a lead by it is not behind others for it */
 	const char *written_by;
 	const char *search_path;
 } LrRule;
@@ -75,6 +76,7 @@ struct LrBinding
 	LrRuleIndex *index;			/* the set's */
 	struct BoundRules *bound;
 	bool	   *writer_exists[2];	/* by layer, by number of the writer */
+	struct LrCompiledKeys *keys;	/* see sticky_key.c; NULL: not compiled yet */
 	MemoryContext compiled;		/* of conditions */
 	Size		compiled_size;	/* bytes in it */
 };

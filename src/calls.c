@@ -33,6 +33,7 @@
 #include "owner_rights.h"
 #include "reserve.h"
 #include "scan.h"
+#include "sticky.h"
 
 PG_FUNCTION_INFO_V1(lr_route);
 PG_FUNCTION_INFO_V1(lr_assign);
@@ -54,8 +55,11 @@ no_such_lead(LrTable *table, const char *key)
 			 errmsg("lead table \"%s\" has no lead %s", table->name, key)));
 }
 
-/* Writes the owner of a decided lead and what the journal says of it. */
-static void
+/*
+ * Writes the owner of a decided lead and what the journal says of it; false:
+ * the journal says so already.
+ */
+static bool
 settle(LrTable *table, LrBinding *b, const char *key, LrMember *member,
 	   LrEntry *e)
 {
@@ -67,7 +71,7 @@ settle(LrTable *table, LrBinding *b, const char *key, LrMember *member,
 	{
 		/* a lead that is held again stays where it is, in its order */
 		if (member == NULL && current.kind == e->kind)
-			return;
+			return false;
 		e->hop = current.hop + lr_had_owner(&current);
 		e->previous_id = current.id;
 		if (current.member != 0)
@@ -79,6 +83,7 @@ settle(LrTable *table, LrBinding *b, const char *key, LrMember *member,
 	}
 	lr_journal_add(e);
 	lr_journal_flush();
+	return true;
 }
 
 /* Decides a stored lead without owner; returns the owner's name or NULL. */
@@ -112,9 +117,13 @@ route_lead(LrTable *table, const char *key)
 		request.key = facts.key;
 		request.load = facts.closed ? 0 : LR_LEAD_LOAD;
 		request.now = lr_now();
+		request.stored = true;
 		lr_decide(&request, &decision);
 		decision.entry.closed = facts.closed;
-		settle(table, b, facts.key, decision.member, &decision.entry);
+		if (settle(table, b, facts.key, decision.member, &decision.entry))
+			lr_sticky_stored(&decision);
+		else
+			lr_sticky_dropped(&decision);
 		name = decision.member != NULL ? decision.member->name : NULL;
 	}
 	lr_binding_unpin(b);
@@ -290,7 +299,9 @@ assign_lead(LrTable *table, const char *key, const char *member,
 		e.closed = facts.closed;
 		e.reason = "assigned_by_hand";
 		e.detail = reason;
-		settle(table, b, facts.key, m, &e);
+		(void) settle(table, b, facts.key, m, &e);
+		if (b->router->matching != NULL)
+			lr_sticky_note(table, b, row, facts.key, e.id, e.at, m->id);
 	}
 	lr_binding_unpin(b);
 }
@@ -349,7 +360,7 @@ may_adopt(LrTable *table, const char *key, int64 *previous_id)
 	return true;
 }
 
-/* Whether the owner of an open lead is a member. */
+/* Whether the owner of a lead that may be adopted is a member. */
 static bool
 may_be_owned(LrTable *table, TupleTableSlot *row)
 {
@@ -358,12 +369,13 @@ may_be_owned(LrTable *table, TupleTableSlot *row)
 	bool		owned;
 
 	lr_facts(table, row, &facts);
-	if (facts.owner == NULL || facts.closed || facts.router == NULL)
+	if (facts.owner == NULL || facts.router == NULL)
 		return false;
 	b = lr_table_bind_people(table, facts.router);
 	if (b == NULL)
 		return false;
-	owned = lr_binding_member(table, b, facts.owner) != NULL;
+	owned = (!facts.closed || b->router->matching != NULL) &&
+		lr_binding_member(table, b, facts.owner) != NULL;
 	lr_binding_unpin(b);
 	return owned;
 }
@@ -377,15 +389,16 @@ lr_adopt_lead(LrTable *table, const LrFacts *facts)
 	LrMember   *m;
 	bool		adopted = false;
 
-	if (facts->owner == NULL || facts->closed || facts->router == NULL)
+	if (facts->owner == NULL || facts->router == NULL)
 		return false;
 	b = lr_table_bind(table, facts->router);
 	if (b == NULL)
 		return false;
 	m = lr_binding_member(table, b, facts->owner);
-	if (m != NULL && may_adopt(table, facts->key, &e.previous_id))
+	if (m != NULL && (!facts->closed || b->router->matching != NULL) &&
+		may_adopt(table, facts->key, &e.previous_id))
 	{
-		lr_take(m, LR_LEAD_LOAD, false, &r);
+		lr_take(m, facts->closed ? 0 : LR_LEAD_LOAD, false, &r);
 		e.id = r.id;
 		e.at = lr_now();
 		e.router = b->router->id;
@@ -403,13 +416,37 @@ lr_adopt_lead(LrTable *table, const LrFacts *facts)
 	return adopted;
 }
 
+/* Notes the keys of a lead that has an owner and is in the journal. */
+static void
+note_keys(LrTable *table, TupleTableSlot *row, const LrFacts *facts)
+{
+	LrCurrent	current;
+	LrBinding  *b;
+
+	if (facts->owner == NULL || facts->router == NULL)
+		return;
+	b = lr_table_bind_people(table, facts->router);
+	if (b == NULL)
+		return;
+	/* what a duplicate is known by is the first lead's */
+	if (b->router->matching != NULL &&
+		lr_journal_current(table->id, facts->key, &current) &&
+		current.kind != LR_KIND_DUPLICATE)
+		lr_sticky_note(table, b, row, facts->key, current.id, current.at,
+					   current.member);
+	lr_binding_unpin(b);
+}
+
 static bool
 adopt_row(LrTable *table, TupleTableSlot *row)
 {
 	LrFacts		facts;
+	bool		adopted;
 
 	lr_facts(table, row, &facts);
-	return lr_adopt_lead(table, &facts);
+	adopted = lr_adopt_lead(table, &facts);
+	note_keys(table, row, &facts);
+	return adopted;
 }
 
 /* Owner values of these members, as the table's owner column has them. */

@@ -412,6 +412,7 @@ lr_config_changed(PG_FUNCTION_ARGS)
 	const char *table;
 	HeapTuple	old = NULL;
 	HeapTuple	new = NULL;
+	bool		is_config;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
@@ -429,8 +430,12 @@ lr_config_changed(PG_FUNCTION_ARGS)
 		lr_same_row(RelationGetDescr(td->tg_relation), td->tg_trigtuple,
 					td->tg_newtuple))
 		PG_RETURN_POINTER(NULL);
-	CacheInvalidateRelcacheByRelid(lr_relid("absence"));
-	if (strcmp(table, "absence") != 0)
+	is_config = strcmp(table, "absence") != 0 &&
+		strcmp(table, "suppression") != 0;
+	/* suppressions are looked up lead by lead: nobody keeps them */
+	if (strcmp(table, "suppression") != 0)
+		CacheInvalidateRelcacheByRelid(lr_relid("absence"));
+	if (is_config)
 	{
 		CacheInvalidateRelcacheByRelid(lr_relid("config_state"));
 		lr_config_own_change();
@@ -441,7 +446,8 @@ lr_config_changed(PG_FUNCTION_ARGS)
 
 	if (TRIGGER_FIRED_BY_TRUNCATE(td->tg_event))
 	{
-		raise_all();
+		if (strcmp(table, "suppression") != 0)
+			raise_all();
 		PG_RETURN_POINTER(NULL);
 	}
 	if (TRIGGER_FIRED_BY_INSERT(td->tg_event))
@@ -451,8 +457,8 @@ lr_config_changed(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BY_UPDATE(td->tg_event))
 		new = td->tg_newtuple;
 
-	/* absences are looked at lead by lead; no rule is read again for them */
-	if (strcmp(table, "absence") != 0)
+	/* nor absences: no rule is read again for them */
+	if (is_config)
 		raise_versions(td, old, new);
 	if (old != NULL)
 		keep_history(td, old, new);

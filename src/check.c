@@ -23,6 +23,7 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/lsyscache.h"
@@ -40,6 +41,7 @@
 #include "owner_rights.h"
 #include "scan.h"
 #include "schedule.h"
+#include "sticky_key.h"
 #include "table.h"
 
 PG_FUNCTION_INFO_V1(lr_check_config);
@@ -47,6 +49,7 @@ PG_FUNCTION_INFO_V1(lr_check_condition);
 PG_FUNCTION_INFO_V1(lr_owner_text_sql);
 PG_FUNCTION_INFO_V1(lr_condition_error);
 PG_FUNCTION_INFO_V1(lr_expression_error);
+PG_FUNCTION_INFO_V1(lr_sticky_key_error);
 
 /* The row being checked, and what is to be changed in it. */
 typedef struct Row
@@ -94,6 +97,21 @@ differs(Row *row, const char *name)
 	char	   *b = text_of(row, row->new, name);
 
 	return (a == NULL) != (b == NULL) || (a != NULL && strcmp(a, b) != 0);
+}
+
+/* The same for a column of any type. */
+static bool
+column_differs(Row *row, const char *name)
+{
+	Form_pg_attribute att = TupleDescAttr(row->desc,
+										  SPI_fnumber(row->desc, name) - 1);
+	bool		a_null;
+	bool		b_null;
+	Datum		a = column(row, row->old, name, &a_null);
+	Datum		b = column(row, row->new, name, &b_null);
+
+	return a_null != b_null ||
+		(!a_null && !datum_image_eq(a, b, att->attbyval, att->attlen));
 }
 
 /* ---------- who wrote an expression ---------- */
@@ -607,6 +625,102 @@ check_absence(Row *row)
 		check_writer(writer);
 }
 
+/* ---------- router ---------- */
+
+static void
+refuse_sticky_key(const char *name, const char *problem, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("sticky_key of router \"%s\" %s", name, problem),
+			 errhint("%s", hint)));
+}
+
+/* The expressions by which a router knows leads again; NULL: it does not. */
+static char **
+sticky_keys(Row *row, const char *name, int *n)
+{
+	bool		isnull;
+	Datum		value = column(row, row->new, "sticky_key", &isnull);
+	Datum	   *element;
+	bool	   *nulls;
+	char	  **keys;
+	int			i;
+
+	if (isnull)
+		return NULL;
+	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false,
+					  TYPALIGN_INT, &element, &nulls, n);
+	if (*n == 0)
+		refuse_sticky_key(name, "is empty", "NULL means that leads are not matched.");
+	if (*n > LR_MAX_STICKY_KEYS)
+		refuse_sticky_key(name, psprintf("has %d expressions", *n),
+						  psprintf("At most %d are possible.", LR_MAX_STICKY_KEYS));
+	keys = (char **) palloc(*n * sizeof(char *));
+	for (i = 0; i < *n; i++)
+	{
+		if (nulls[i])
+			refuse_sticky_key(name, "contains NULL", "Leave it out.");
+		keys[i] = TextDatumGetCString(element[i]);
+	}
+	return keys;
+}
+
+/* An interval that must not be shorter than `least` microseconds. */
+static void
+check_window(Row *row, const char *name, const char *column_name, int64 least,
+			 const char *hint)
+{
+	bool		isnull;
+	Datum		value = column(row, row->new, column_name, &isnull);
+
+	if (isnull || lr_interval_length(DatumGetIntervalP(value)) >= least)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("invalid %s of router \"%s\"", column_name, name),
+			 errhint("%s", hint)));
+}
+
+static void
+check_router(Row *row)
+{
+	char	   *name = text_of(row, row->new, "name");
+	bool		no_window;
+	char	  **keys;
+	int			n;
+	int			i;
+	bool		changed;
+	ListCell   *lc;
+
+	if (name == NULL)
+		return;					/* NOT NULL says so */
+	check_window(row, name, "sticky_window", 0,
+				 "It is 0 (no lead is matched but duplicates) or longer; NULL: without end.");
+	check_window(row, name, "duplicate_window", 1,
+				 "It is longer than 0; NULL: no lead is a duplicate.");
+	keys = sticky_keys(row, name, &n);
+	(void) column(row, row->new, "duplicate_window", &no_window);
+	if (keys == NULL && !no_window)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("router \"%s\" has a duplicate_window and no sticky_key",
+						name),
+				 errhint("sticky_key says by what a lead is known again, for example ARRAY['leadroute.normalize_email(email)'].")));
+	if (keys == NULL)
+		return;
+	changed = row->old == NULL || column_differs(row, "sticky_key");
+	fill_writer(row, changed);
+	if (!changed && !differs(row, "written_by") && !differs(row, "search_path"))
+		return;
+	foreach(lc, tables_of(row->old != NULL ? text_of(row, row->old, "name") : name,
+						  NULL))
+		for (i = 0; i < n; i++)
+			check_expression(((Attached *) lfirst(lc))->relid, keys[i],
+							 LR_EXPR_TEXT, row,
+							 psprintf("sticky_key %d of router \"%s\"", i + 1, name));
+}
+
 /* ---------- routed_table ---------- */
 
 static void
@@ -717,7 +831,10 @@ lr_check_config(PG_FUNCTION_ARGS)
 	else if (strcmp(table, "absence") == 0)
 		check_absence(&row);
 	else if (strcmp(table, "router") == 0)
+	{
 		check_zone(&row, text_of(&row, row.new, "name"));
+		check_router(&row);
+	}
 	else if (strcmp(table, "schedule") == 0)
 		check_schedule(&row);
 	else if (strcmp(table, "routed_table") == 0)
@@ -753,15 +870,21 @@ try_compile(void *arg)
 }
 
 /* NULL: it is valid, or there is nothing to judge. */
+static char *
+judge_one(Judged *j)
+{
+	/* a writer who does not exist is another problem */
+	if (j->text == NULL || j->written_by == NULL ||
+		!OidIsValid(get_role_oid(j->written_by, true)))
+		return NULL;
+	return lr_guarded(try_compile, j);
+}
+
 static Datum
 judge(FunctionCallInfo fcinfo, Judged *j)
 {
-	char	   *error = NULL;
+	char	   *error = judge_one(j);
 
-	/* a writer who does not exist is another problem */
-	if (j->text != NULL && j->written_by != NULL &&
-		OidIsValid(get_role_oid(j->written_by, true)))
-		error = lr_guarded(try_compile, j);
 	if (error == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(error));
@@ -853,4 +976,34 @@ lr_expression_error(PG_FUNCTION_ARGS)
 	}
 	lr_scan_end(&scan);
 	return judge(fcinfo, &j);
+}
+
+Datum
+lr_sticky_key_error(PG_FUNCTION_ARGS)
+{
+	LrMatching *m = NULL;
+	Judged		j = {0};
+	char	   *error;
+	LrScan		scan;
+	int			i;
+
+	j.relid = attached_relation(text_to_cstring(PG_GETARG_TEXT_PP(1)), &scan);
+	lr_scan_end(&scan);
+	lr_scan_begin(&scan, "router", "router_pkey", "name",
+				  text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	if (lr_scan_next(&scan))
+		m = lr_matching_read(&scan);
+	lr_scan_end(&scan);
+	for (i = 0; m != NULL && i < m->n; i++)
+	{
+		j.kind = LR_EXPR_TEXT;
+		j.text = m->expr[i];
+		j.written_by = m->written_by;
+		j.search_path = m->search_path;
+		j.what = psprintf("sticky_key %d", i + 1);
+		error = judge_one(&j);
+		if (error != NULL)
+			PG_RETURN_TEXT_P(cstring_to_text(error));
+	}
+	PG_RETURN_NULL();
 }

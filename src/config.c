@@ -38,6 +38,7 @@
 #include "pin.h"
 #include "roster.h"
 #include "scan.h"
+#include "sticky_key.h"
 
 /* Unpinned routers a backend keeps. */
 #define MAX_CACHED_ROUTERS	64
@@ -53,6 +54,7 @@ static const char *const relation_name[] = {
 	"config_history", "territory", "territory_key",
 	"rule_id_key", "rule_change", "rule_change_find", "member_facts",
 	"schedule", "schedule_pkey", "holiday", "holiday_pkey",
+	"suppression", "suppression_pkey", "sticky_lead", "sticky_lead_find",
 };
 
 /*
@@ -371,6 +373,7 @@ read_router_row(LrRouter *router, const char *name)
 		router->zone = lr_zone(lr_scan_text(&scan, "timezone"));
 		if (router->zone == NULL)
 			router->zone = pg_tzset("GMT");
+		router->matching = lr_matching_read(&scan);
 		router->name = pstrdup(name);
 	}
 	lr_scan_end(&scan);

@@ -89,6 +89,8 @@ typedef struct LrRouter
 	int32		id;
 	char	   *name;
 	bool		enabled;
+	struct LrMatching *matching;	/* see sticky_key.h; NULL: leads are not
+									 * matched */
 	int64		version;		/* of config_state */
 	uint64		checked;		/* config generation at the last check */
 	uint64		own_changes;	/* see lr_config_own_change */
@@ -151,6 +153,7 @@ extern char *lr_default_router_name(void);
 extern char *lr_meant_router_name(void);
 
 extern LrMember *lr_member_by_name(LrRouter *router, const char *name);
+extern LrMember *lr_member_by_id(LrRouter *router, int32 id);
 
 /* The team of that name, to look at; NULL: there is none. */
 extern LrTeam *lr_team_find(LrRouter *router, const char *name);

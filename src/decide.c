@@ -15,6 +15,7 @@
 #include "evaluate.h"
 #include "month.h"
 #include "rule_scope.h"
+#include "sticky.h"
 
 /* Least time between two events about the same error of a rule. */
 #define REPORT_INTERVAL		(60 * USECS_PER_SEC)
@@ -276,9 +277,9 @@ with_target(const LrDecideRequest *request, LrEvaluation *ev, LrBoundRule *bound
 	return rule;
 }
 
-static void
-pick_from(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
-		  LrPick *pick)
+void
+lr_pick_from(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
+			 LrPick *pick)
 {
 	LrPickRequest r = {0};
 
@@ -286,6 +287,7 @@ pick_from(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
 	r.team = rule->team;
 	r.method = rule->method;
 	r.ignore_limits = ignore_limits;
+	r.keeps_turns = rule->keeps_turns;
 	r.dry_run = request->dry_run;
 	r.load = request->load;
 	if (rule->method == LR_METHOD_BY_TARGET)
@@ -390,7 +392,7 @@ offer(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
 {
 	LrPick	   *pick = (LrPick *) palloc(sizeof(LrPick));
 
-	pick_from(request, rule, ignore_limits, pick);
+	lr_pick_from(request, rule, ignore_limits, pick);
 	if (trial == NULL)
 		return pick;
 	trial->rule = rule;
@@ -532,25 +534,15 @@ lap(const LrDecideRequest *request, LrLap what)
 	laps->last = now;
 }
 
-void
-lr_decide(const LrDecideRequest *request, LrDecision *decision)
+/* Tries the rules in their order. */
+static void
+decide_by_rules(const LrDecideRequest *request, LrDecision *decision)
 {
 	LrBinding  *b = request->binding;
-	LrEntry    *e = &decision->entry;
 	LrEvaluation ev;
 	LrRuleSearch search;
 	LrRuleRef	ref;
 
-	memset(decision, 0, sizeof(*decision));
-	decision->available_from = DT_NOEND;
-	e->at = request->now;
-	e->router = b->router->id;
-	e->routed_table = request->table->id;
-	e->lead_key = request->key;
-	e->detail = request->detail;
-	e->team = -1;
-
-	lr_people_accept(b->router);
 	lr_evaluation_begin(&ev, request->table, request->row);
 	ev.router = b->router;
 	lap(request, LR_LAP_NONE);
@@ -585,7 +577,53 @@ lr_decide(const LrDecideRequest *request, LrDecision *decision)
 	lap(request, LR_LAP_FIND);
 	lr_evaluation_end(&ev);
 	if (decision->untold > 0)
-		e->detail = psprintf("%s; and %d more", e->detail, decision->untold);
+		decision->entry.detail = psprintf("%s; and %d more",
+										  decision->entry.detail,
+										  decision->untold);
+}
+
+static void
+begin_decision(const LrDecideRequest *request, LrDecision *decision)
+{
+	LrEntry    *e = &decision->entry;
+
+	memset(decision, 0, sizeof(*decision));
+	decision->available_from = DT_NOEND;
+	e->at = request->now;
+	e->router = request->binding->router->id;
+	e->routed_table = request->table->id;
+	e->lead_key = request->key;
+	e->detail = request->detail;
+	e->team = -1;
+}
+
+/* For a router that knows leads again: first by their keys. */
+static void
+decide_by_keys(const LrDecideRequest *request, LrDecision *decision)
+{
+	LrSticky   *sticky = lr_sticky_begin(request);
+
+	do
+	{
+		begin_decision(request, decision);
+		decision->sticky = sticky;
+		lr_sticky_decide(request, sticky, decision);
+		if (decision->entry.kind == '\0')
+			decide_by_rules(request, decision);
+	} while (!lr_sticky_claim(request, sticky, decision));
+}
+
+void
+lr_decide(const LrDecideRequest *request, LrDecision *decision)
+{
+	lr_people_accept(request->binding->router);
+	if (request->binding->router->matching != NULL)
+		decide_by_keys(request, decision);
+	else
+	{
+		begin_decision(request, decision);
+		decide_by_rules(request, decision);
+	}
 	if (decision->member == NULL)
 		settle_without_owner(request, decision);
 }

@@ -40,6 +40,7 @@ typedef struct LrDecideRequest
 	TimestampTz now;
 	bool		dry_run;		/* change nothing; LrDecision.trials */
 	bool		no_key;			/* the lead has none yet: falls into no percent */
+	bool		stored;			/* the lead is in its table already */
 	LrLaps	   *laps;			/* NULL: not asked for */
 	char	   *detail;			/* what the journal's detail begins with; NULL: nothing */
 } LrDecideRequest;
@@ -72,6 +73,7 @@ typedef struct LrDecision
 	LrMember   *member;			/* NULL: no owner */
 	LrEntry		entry;			/* what the journal will say */
 	LrReservation reservation;
+	struct LrSticky *sticky;	/* see sticky.h; NULL: its router has no keys */
 	int			told;			/* rules that the detail tells about */
 	int			untold;			/* and those that it only counts */
 	TimestampTz available_from; /* somebody comes for whom it waits; DT_NOEND: not */
@@ -83,6 +85,10 @@ typedef struct LrDecision
  * in the current memory context.
  */
 extern void lr_decide(const LrDecideRequest *request, LrDecision *decision);
+
+/* Chooses from a rule's team for this lead, and reserves. */
+extern void lr_pick_from(const LrDecideRequest *request, LrRule *rule,
+						 bool ignore_limits, LrPick *pick);
 
 /*
  * When what has happened to a lead, by its own SQL (LrTable.when): fills an array

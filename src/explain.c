@@ -27,6 +27,7 @@
 #include "leadroute.h"
 #include "owner_rights.h"
 #include "prepared.h"
+#include "sticky.h"
 
 PG_FUNCTION_INFO_V1(lr_explain);
 PG_FUNCTION_INFO_V1(lr_explain_lead);
@@ -116,6 +117,7 @@ decide(LrExplain *x)
 	request->load = x->facts.closed ? 0 : LR_LEAD_LOAD;
 	request->now = lr_now();
 	request->dry_run = true;
+	request->stored = !x->is_new;
 	request->laps = &x->laps;
 	lr_decide(request, &x->decision);
 }
@@ -125,9 +127,14 @@ decide(LrExplain *x)
 static char *
 result_words(const LrDecision *d)
 {
+	if (d->entry.kind == LR_KIND_DUPLICATE)
+		return psprintf("a duplicate, for \"%s\"", d->member->name);
+	if (d->entry.kind == LR_KIND_SUPPRESSED)
+		return pstrdup("stays without owner, suppressed");
 	if (d->member != NULL)
 		return psprintf("assigned to \"%s\"%s", d->member->name,
 						d->entry.reason == NULL ? "" :
+						strcmp(d->entry.reason, "sticky") == 0 ? " (sticky)" :
 						strcmp(d->entry.reason, "overflow_team") == 0 ?
 						" (of overflow_team)" : " (limits ignored)");
 	if (d->entry.kind == LR_KIND_NONE)
@@ -181,6 +188,27 @@ put_lead(LrOutput *out, const LrExplain *x)
 	lr_close(out, true);
 }
 
+/* Whom the lead's keys say it is of, where the router asks. */
+static void
+put_sticky(LrOutput *out, const LrExplain *x)
+{
+	const LrSticky *s = x->decision.sticky;
+	char	   *words;
+
+	if (s == NULL)
+		return;
+	words = lr_sticky_words(&x->request, s);
+	lr_line(out, "Known by %d %s: %s", s->keys->n,
+			s->keys->n == 1 ? "key" : "keys",
+			words != NULL ? words : "no earlier lead has the same and an owner");
+	lr_open(out, "sticky", false);
+	lr_put_int(out, "keys", s->keys->n);
+	lr_put_text(out, "detail", words);
+	lr_put_text(out, "lead_key", s->followed != NULL ? s->followed->lead_key : NULL);
+	lr_put_text(out, "refused", s->refused);
+	lr_close(out, false);
+}
+
 static void
 put_result(LrOutput *out, const LrExplain *x)
 {
@@ -210,6 +238,7 @@ write_all(LrOutput *out, const LrExplain *x)
 {
 	lr_open(out, NULL, false);
 	put_lead(out, x);
+	put_sticky(out, x);
 	lr_explain_rules(out, x);
 	put_result(out, x);
 	lr_close(out, false);

@@ -232,7 +232,8 @@ walk_rules(Walk *walk)
 	const LrExplain *x = walk->x;
 	const LrDecision *d = &x->decision;
 	LrRuleIndex *index = x->binding->index;
-	bool		settled = d->member != NULL || d->entry.kind == LR_KIND_NONE;
+	bool		settled = d->member != NULL || d->entry.kind == LR_KIND_NONE ||
+		d->entry.kind == LR_KIND_SUPPRESSED;
 	ListCell   *trial = list_head(d->trials);
 	LrRuleSearch all;
 	LrRuleRef	ref;

@@ -198,7 +198,8 @@ fold_journal(LrState *s, int64 from, int64 upto)
 				  " FROM (SELECT router, team, member, candidates, accruing, team_version, turn, target_month,"
 				  " pg_catalog.count(*) AS n, pg_catalog.sum(load) AS load,"
 				  " pg_catalog.max(id) AS last,"
-				  " pg_catalog.max(id) FILTER (WHERE kind <> 'd') AS last_turn"
+				  " pg_catalog.max(id) FILTER (WHERE kind NOT IN ('d', 'u')"
+				  " AND reason IS DISTINCT FROM 'sticky') AS last_turn"
 				  " FROM leadroute.journal WHERE id > $1 AND id <= $2"
 				  " GROUP BY router, team, member, candidates, accruing, team_version, turn, target_month) g"
 				  " LEFT JOIN leadroute.team_version v ON g.turn AND v.id = g.team_version",

@@ -26,6 +26,7 @@
 #include "frame.h"
 #include "journal.h"
 #include "reserve.h"
+#include "sticky.h"
 
 typedef struct Statement
 {
@@ -293,7 +294,10 @@ lr_frame_discard(LrFrame *frame)
 		return;
 	frame->pending.active = false;
 	if (frame->pending.move == NULL)
+	{
+		lr_sticky_dropped(&frame->pending.decision);
 		lr_reserve_return(&frame->pending.decision.reservation);
+	}
 }
 
 /* ---------- hooks ---------- */

@@ -62,6 +62,7 @@ typedef struct LrCurrent
 {
 	ItemPointerData tid;
 	int64		id;
+	TimestampTz at;
 	int32		router;
 	int32		member;			/* 0: none */
 	int			load;
@@ -69,6 +70,7 @@ typedef struct LrCurrent
 	char		kind;
 	bool		closed;
 	LrTurn	   *turn;			/* NULL: it has taken none */
+	int64		previous_id;	/* of the row that it superseded; 0: none */
 } LrCurrent;
 
 /* Why an assignment changes; the words are event.kind. */
@@ -106,6 +108,17 @@ extern void lr_journal_commit_sub(int nest);
 /* Finds the current row; false: there is none. */
 extern bool lr_journal_current(int32 routed_table, const char *lead_key,
 							   LrCurrent *current);
+
+/*
+ * The current row of the lead that decision id was about, under the key that it
+ * had then; false: it is gone, or has another key.  mine: the decision is this
+ * transaction's, whose row may still wait.
+ */
+extern bool lr_journal_lead_of(int32 routed_table, const char *lead_key,
+							   int64 id, bool mine, LrCurrent *current);
+
+/* The first decision about a lead, under the key it has; PG_INT64_MAX: none. */
+extern int64 lr_journal_since(int32 routed_table, const char *lead_key);
 
 /*
  * Whether the lead has a current row, not counting rows that still wait to be

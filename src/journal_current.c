@@ -277,23 +277,21 @@ turn_of(HeapTuple row, TupleDesc desc)
 	return turn;
 }
 
-bool
-lr_journal_current(int32 routed_table, const char *lead_key,
-				   LrCurrent *current)
+/* The same without rows that wait to be written. */
+static bool
+read_current(int32 routed_table, const char *lead_key, LrCurrent *current)
 {
-	Relation	rel;
-	TupleDesc	desc;
-	HeapTuple	tuple;
+	Relation	rel = table_open(lr_relid("journal"), RowExclusiveLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	HeapTuple	tuple = find_current(rel, routed_table, lead_key);
 	bool		isnull;
 
-	lr_rows_see();
-	rel = table_open(lr_relid("journal"), RowExclusiveLock);
-	desc = RelationGetDescr(rel);
-	tuple = find_current(rel, routed_table, lead_key);
 	if (tuple != NULL)
 	{
 		current->tid = tuple->t_self;
 		current->id = DatumGetInt64(heap_getattr(tuple, J_ID + 1, desc, &isnull));
+		current->at = DatumGetTimestampTz(heap_getattr(tuple, J_ASSIGNED_AT + 1,
+													   desc, &isnull));
 		current->router = DatumGetInt32(heap_getattr(tuple, J_ROUTER + 1, desc,
 													 &isnull));
 		current->load = DatumGetInt32(heap_getattr(tuple, J_LOAD + 1, desc,
@@ -309,10 +307,98 @@ lr_journal_current(int32 routed_table, const char *lead_key,
 		(void) heap_getattr(tuple, J_CLOSED_AT + 1, desc, &isnull);
 		current->closed = !isnull;
 		current->turn = turn_of(tuple, desc);
+		current->previous_id = DatumGetInt64(heap_getattr(tuple, J_PREVIOUS_ID + 1,
+														  desc, &isnull));
+		if (isnull)
+			current->previous_id = 0;
 		heap_freetuple(tuple);
 	}
 	table_close(rel, NoLock);
 	return tuple != NULL;
+}
+
+bool
+lr_journal_current(int32 routed_table, const char *lead_key,
+				   LrCurrent *current)
+{
+	lr_rows_see();
+	return read_current(routed_table, lead_key, current);
+}
+
+/* The decision that a past one of a lead superseded; 0: none, or not found. */
+static int64
+previous_of(Relation rel, int32 routed_table, const char *lead_key, int64 id)
+{
+	ScanKeyData key[2];
+	SysScanDesc sys;
+	HeapTuple	row;
+	int64		previous = 0;
+
+	ScanKeyEntryInitialize(&key[0], 0, J_LEAD_KEY + 1, BTEqualStrategyNumber,
+						   TEXTOID, C_COLLATION_OID, F_TEXTEQ,
+						   CStringGetTextDatum(lead_key));
+	ScanKeyInit(&key[1], J_ROUTED_TABLE + 1, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(routed_table));
+	sys = systable_beginscan(rel, lr_relid("journal_past"), true, SnapshotSelf,
+							 2, key);
+	while (previous == 0 && (row = systable_getnext(sys)) != NULL)
+		if (id_of(rel, row, J_ID) == id)
+		{
+			bool		isnull;
+			Datum		value = heap_getattr(row, J_PREVIOUS_ID + 1,
+											 RelationGetDescr(rel), &isnull);
+
+			previous = isnull ? 0 : DatumGetInt64(value);
+		}
+	systable_endscan(sys);
+	return previous;
+}
+
+/* Whether decision id is among those that led to a current row. */
+static bool
+has_led_to(int64 id, int32 routed_table, const char *lead_key,
+		   const LrCurrent *current)
+{
+	Relation	rel;
+	int64		at = current->previous_id;
+
+	if (current->id == id)
+		return true;
+	rel = table_open(lr_relid("journal"), RowExclusiveLock);
+	/* ids rise */
+	while (at > id)
+		at = previous_of(rel, routed_table, lead_key, at);
+	table_close(rel, NoLock);
+	return at == id;
+}
+
+bool
+lr_journal_lead_of(int32 routed_table, const char *lead_key, int64 id,
+				   bool mine, LrCurrent *current)
+{
+	if (!read_current(routed_table, lead_key, current) &&
+		!(mine && lr_journal_current(routed_table, lead_key, current)))
+		return false;
+	return has_led_to(id, routed_table, lead_key, current);
+}
+
+int64
+lr_journal_since(int32 routed_table, const char *lead_key)
+{
+	Relation	rel;
+	LrCurrent	current;
+	int64		first;
+	int64		previous;
+
+	if (!lr_journal_current(routed_table, lead_key, &current))
+		return PG_INT64_MAX;
+	rel = table_open(lr_relid("journal"), RowExclusiveLock);
+	first = current.id;
+	for (previous = current.previous_id; previous != 0;
+		 previous = previous_of(rel, routed_table, lead_key, previous))
+		first = previous;
+	table_close(rel, NoLock);
+	return first;
 }
 
 bool

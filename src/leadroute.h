@@ -23,6 +23,8 @@
 #define LR_KIND_HELD		'h'
 #define LR_KIND_RELEASED	'l'
 #define LR_KIND_NONE		'n'
+#define LR_KIND_DUPLICATE	'u'
+#define LR_KIND_SUPPRESSED	's'
 
 /* journal.method */
 #define LR_METHOD_ROUND_ROBIN	'r'

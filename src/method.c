@@ -285,7 +285,7 @@ fill_reservation(const LrChoice *work, LrPick *pick)
 	r->id = lr_next_id(request->db);
 	r->member_slot = slot;
 	r->load = request->load;
-	r->last_turn = lr_member_slots[slot].last_turn;
+	r->last_turn = request->keeps_turns ? -1 : lr_member_slots[slot].last_turn;
 	r->turn = request->method == LR_METHOD_ROUND_ROBIN &&
 		!request->ignore_limits;
 	r->team = team;

@@ -16,6 +16,7 @@ typedef struct LrPickRequest
 	LrTeam	   *team;
 	char		method;
 	bool		ignore_limits;
+	bool		keeps_turns;	/* last_turn stays as it is */
 	bool		dry_run;		/* explain: reserve nothing, give out no id */
 	int			load;			/* what the lead counts */
 	int32		month;			/* by_target: of now, see month.h; else 0 */

@@ -77,7 +77,16 @@ bool
 lr_had_owner(const LrCurrent *current)
 {
 	return current->kind != LR_KIND_HELD && current->kind != LR_KIND_NONE &&
-		current->kind != LR_KIND_RELEASED;
+		current->kind != LR_KIND_RELEASED &&
+		current->kind != LR_KIND_SUPPRESSED;
+}
+
+/* What an open lead counts in its owner's load: a duplicate nothing. */
+static int
+load_of(const LrCurrent *current)
+{
+	return current->member == 0 || current->kind == LR_KIND_DUPLICATE ? 0 :
+		LR_LEAD_LOAD;
 }
 
 /*
@@ -93,9 +102,9 @@ give_back(int32 routed_table, const char *key, const LrCurrent *current,
 	turn &= current->turn != NULL;
 	if (turn)
 		lr_give_turn_back(current->router, current->member, current->turn);
-	if (current->member != 0 && !current->closed)
+	if (load_of(current) != 0 && !current->closed)
 	{
-		load = -LR_LEAD_LOAD;
+		load = -load_of(current);
 		lr_reserve_load(lr_member_slot(lr_database(), current->member), load);
 		lr_place_freed();
 	}
@@ -194,9 +203,9 @@ things_happened(LrTable *table, const LrFacts *old, const LrFacts *new,
 						lr_now());
 	if (current->closed != new->closed)
 	{
-		if (current->member != 0)
+		if (load_of(current) != 0)
 		{
-			load = new->closed ? -LR_LEAD_LOAD : LR_LEAD_LOAD;
+			load = new->closed ? -load_of(current) : load_of(current);
 			lr_reserve_load(lr_member_slot(lr_database(), current->member), load);
 			if (new->closed)
 				lr_place_freed();

@@ -502,8 +502,8 @@ read_teams(LrRouter *router)
 	router->everyone = make_everyone(router);
 }
 
-static LrMember *
-member_by_id(LrRouter *router, int32 id)
+LrMember *
+lr_member_by_id(LrRouter *router, int32 id)
 {
 	LrMember	key = {.id = id};
 	LrMember   *wanted = &key;
@@ -524,7 +524,7 @@ read_member_states(LrRouter *router)
 	lr_scan_begin(&scan, "member", "member_pkey", "router", router->name);
 	while (lr_scan_next(&scan))
 	{
-		LrMember   *m = member_by_id(router, lr_scan_int(&scan, "id", 0));
+		LrMember   *m = lr_member_by_id(router, lr_scan_int(&scan, "id", 0));
 
 		if (m != NULL)
 		{

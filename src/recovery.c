@@ -12,6 +12,7 @@
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -134,13 +135,19 @@ add_prepared_turn(LrState *s, Relation rel, HeapTuple row, int n)
 	table_close(versions, AccessShareLock);
 }
 
+/* Whether it leaves last_turn as it is; the same as in fold_journal. */
 static bool
-is_adopted(Relation rel, HeapTuple row)
+keeps_turns(Relation rel, HeapTuple row)
 {
+	TupleDesc	desc = RelationGetDescr(rel);
 	bool		isnull;
+	char		kind = DatumGetChar(heap_getattr(row, SPI_fnumber(desc, "kind"),
+												 desc, &isnull));
+	Datum		reason = heap_getattr(row, SPI_fnumber(desc, "reason"), desc,
+									  &isnull);
 
-	return DatumGetChar(heap_getattr(row, SPI_fnumber(RelationGetDescr(rel), "kind"),
-									 RelationGetDescr(rel), &isnull)) == LR_KIND_ADOPTED;
+	return kind == LR_KIND_ADOPTED || kind == LR_KIND_DUPLICATE ||
+		(!isnull && strcmp(TextDatumGetCString(reason), "sticky") == 0);
 }
 
 /* What is given back stays reserved until COMMIT PREPARED. */
@@ -177,7 +184,7 @@ scan_prepared(const char *table, int64 cut, Snapshot snapshot, HTAB *all,
 		if (int_of(rel, row, "member", false) != 0)
 			add_prepared_load(lr_state_member(s, (int32) int_of(rel, row, "member", false)),
 							  int_of(rel, row, "load", false),
-							  journal && !is_adopted(rel, row) ? id : 0);
+							  journal && !keeps_turns(rel, row) ? id : 0);
 		if (journal)
 		{
 			bool		isnull;

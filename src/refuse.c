@@ -54,7 +54,8 @@ static void
 refuse_trigger(Oid trigger)
 {
 	static const char *const tables[] = {
-		"journal", "event", "pool_entry", "team_version", "checkpoint"
+		"journal", "event", "pool_entry", "team_version", "checkpoint",
+		"sticky_lead"
 	};
 	Oid			schema = get_namespace_oid(LR_SCHEMA, true);
 	Oid			relid;

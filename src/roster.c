@@ -21,6 +21,7 @@
 #include "utils/syscache.h"
 
 #include "board.h"
+#include "claim.h"
 #include "compat.h"
 #include "config.h"
 #include "due.h"
@@ -77,6 +78,7 @@ shared_size(void)
 	size = add_size(size, mul_size(lr_max_prepared_counters,
 								   sizeof(LrPreparedCounter)));
 	size = add_size(size, lr_board_memory());
+	size = add_size(size, lr_claims_memory());
 	return add_size(size, 6 * MAXIMUM_ALIGNOF);
 }
 
@@ -94,7 +96,7 @@ roster_request(void)
 	RequestAddinShmemSpace(add_size(shared_size(),
 									hash_estimate_size(hash_entries(),
 													   sizeof(SlotEntry))));
-	RequestNamedLWLockTranche("leadroute", 1 + lr_max_databases);
+	RequestNamedLWLockTranche("leadroute", 2 + lr_max_databases);
 }
 
 void *
@@ -113,6 +115,7 @@ init_shared(void)
 	int			i;
 
 	lr_shared->lock = &locks[0].lock;
+	lr_claims_init(&locks[1 + lr_max_databases].lock);
 	for (i = 0; i < lr_max_databases; i++)
 		lr_shared->database[i].lock = &locks[1 + i].lock;
 	for (i = 0; i < lr_max_members; i++)
@@ -143,6 +146,7 @@ roster_startup(void)
 	lr_prepared = lr_carve(&at, lr_max_prepared_counters,
 						sizeof(LrPreparedCounter));
 	lr_board_carve(&at);
+	lr_claims_carve(&at);
 	if (!found)
 	{
 		memset(lr_shared, 0, shared_size());

@@ -18,6 +18,7 @@
 
 #include "acting.h"
 #include "changes.h"
+#include "claim.h"
 #include "due.h"
 #include "evaluate.h"
 #include "frame.h"
@@ -38,6 +39,7 @@ committed(void)
 	lr_acting_abort(0);
 	lr_changes_end();
 	lr_moves_abort(0);
+	lr_claims_abort(0);
 	lr_reserve_end(true);
 }
 
@@ -75,6 +77,7 @@ on_transaction(XactEvent event, void *arg)
 			lr_share_abort(0);
 			lr_pins_abort(0);
 			lr_team_version_abort();
+			lr_claims_abort(0);
 			lr_reserve_abort(0);
 			lr_reserve_end(false);
 			break;
@@ -111,6 +114,7 @@ on_subtransaction(SubXactEvent event, SubTransactionId mine,
 			lr_share_abort(nest);
 			lr_pins_abort(nest);
 			lr_team_version_abort();
+			lr_claims_abort(nest);
 			lr_reserve_abort(nest);
 			break;
 		default:

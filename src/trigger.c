@@ -29,6 +29,7 @@
 #include "move.h"
 #include "outcome.h"
 #include "reserve.h"
+#include "sticky.h"
 #include "trigger.h"
 
 PG_FUNCTION_INFO_V1(lr_lead_trigger);
@@ -162,7 +163,9 @@ follow_owner(LrFrame *frame, char *stored)
 	const TimestampTz *when = d->entry.when;
 	char	   *key = unconstify(char *, d->entry.lead_key);
 	char	   *detail = "set by a trigger after the decision";
+	struct LrSticky *sticky = d->sticky;
 
+	lr_sticky_dropped(d);
 	lr_reserve_return(&d->reservation);
 	if (stored != NULL)
 		keep_given(frame, frame->binding, key, stored, closed, detail);
@@ -180,6 +183,8 @@ follow_owner(LrFrame *frame, char *stored)
 	}
 	d->entry.closed = closed;
 	d->entry.when = when;
+	/* a new lead's own: nobody else's owner depends on it any more */
+	d->sticky = sticky;
 }
 
 /*
@@ -266,7 +271,11 @@ look_at_row(LrFrame *frame, Relation rel, TupleTableSlot *slot)
 		}
 		closed = when != NULL && when[LR_CLOSED] != LR_NOT_YET;
 		if (owner != NULL)
+		{
 			keep_given(frame, b, key, owner, closed, detail);
+			if (b->router->matching != NULL)
+				lr_sticky_given(table, b, row, &p->decision);
+		}
 		else
 			decide_lead(frame, b, row, key, closed, detail);
 		p->decision.entry.closed = closed;
@@ -312,6 +321,7 @@ confirm(LrFrame *frame)
 		if (!frame->last_word)
 			follow_stored_row(frame);
 		lr_journal_add(&p->decision.entry);
+		lr_sticky_stored(&p->decision);
 	}
 }
 

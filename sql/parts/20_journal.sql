@@ -185,6 +185,25 @@ COMMENT ON COLUMN leadroute.checkpoint.seat_month IS 'Latest journal.target_mont
 COMMENT ON COLUMN leadroute.checkpoint.seat_received IS 'Leads received by_target in that month.';
 COMMENT ON COLUMN leadroute.checkpoint.seat_received_before IS 'Leads received by_target in the month before.';
 
+CREATE TABLE leadroute.sticky_lead (
+	id				bigint NOT NULL,
+	at				timestamptz NOT NULL,
+	key				uuid NOT NULL,
+	router			integer NOT NULL,
+	routed_table	integer NOT NULL,
+	member			integer,
+	lead_key		text COLLATE "C" NOT NULL
+);
+COMMENT ON TABLE leadroute.sticky_lead IS 'One row is a lead under one of its keys (router.sticky_key), by which later leads of the same person find its owner. Appended by the library, for routers with sticky_key only.';
+COMMENT ON COLUMN leadroute.sticky_lead.id IS 'journal.id of the decision.';
+COMMENT ON COLUMN leadroute.sticky_lead.at IS 'When it was decided; windows begin here.';
+COMMENT ON COLUMN leadroute.sticky_lead.key IS 'First 16 bytes of the SHA-256 of the key, in the database''s encoding: encode(substr(sha256(convert_to(key, ''UTF8'')), 1, 16), ''hex'')::uuid.';
+COMMENT ON COLUMN leadroute.sticky_lead.router IS 'router.id';
+COMMENT ON COLUMN leadroute.sticky_lead.routed_table IS 'routed_table.id';
+COMMENT ON COLUMN leadroute.sticky_lead.member IS 'member.id of the owner that was decided; followed while the transaction is open, later it is the present owner. NULL: nobody.';
+COMMENT ON COLUMN leadroute.sticky_lead.lead_key IS 'Key of the lead as text.';
+CREATE INDEX sticky_lead_find ON leadroute.sticky_lead (key, router, id DESC);
+
 -- Not dumped: a restored or copied extension is another incarnation.
 CREATE TABLE leadroute.incarnation (
 	only_row	boolean NOT NULL DEFAULT true PRIMARY KEY CHECK (only_row),
@@ -218,3 +237,4 @@ SELECT pg_extension_config_dump('leadroute.journal', '');
 SELECT pg_extension_config_dump('leadroute.event', '');
 SELECT pg_extension_config_dump('leadroute.pool_entry', '');
 SELECT pg_extension_config_dump('leadroute.team_version', '');
+SELECT pg_extension_config_dump('leadroute.sticky_lead', '');

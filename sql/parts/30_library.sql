@@ -41,6 +41,10 @@ CREATE FUNCTION leadroute.expression_error(lead_table text, column_name text) RE
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'lr_expression_error';
 COMMENT ON FUNCTION leadroute.expression_error(text, text) IS 'The same for an expression of an attached table: router_expr, closed_when, responded_when or converted_when. Error: any other column_name.';
 
+CREATE FUNCTION leadroute.sticky_key_error(router text, lead_table text) RETURNS text
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'lr_sticky_key_error';
+COMMENT ON FUNCTION leadroute.sticky_key_error(text, text) IS 'The same for a router''s sticky_key over an attached table: the error of the first expression that has one.';
+
 CREATE FUNCTION leadroute.territory(map text, country text, region text, postal text) RETURNS text
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'lr_territory';
 COMMENT ON FUNCTION leadroute.territory(text, text, text, text) IS 'Name of the team that has the most specific area of leadroute.territory with this place: of the router that decides, outside of a decision of the default one. region and postal may be NULL: not known. NULL: no area contains it, or map or country is NULL. For team_expr and conditions.';
@@ -132,8 +136,9 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN CASE kind
 	WHEN 'a' THEN 'assigned' WHEN 'g' THEN 'given' WHEN 'd' THEN 'adopted'
 	WHEN 'r' THEN 'reassigned' WHEN 'm' THEN 'manual' WHEN 'h' THEN 'held'
-	WHEN 'l' THEN 'released' WHEN 'n' THEN 'none' END;
-COMMENT ON FUNCTION leadroute.kind_name("char") IS 'Word for a code of journal.kind: a assigned, g given, d adopted, r reassigned, m manual, h held, l released, n none.';
+	WHEN 'l' THEN 'released' WHEN 'n' THEN 'none'
+	WHEN 'u' THEN 'duplicate' WHEN 's' THEN 'suppressed' END;
+COMMENT ON FUNCTION leadroute.kind_name("char") IS 'Word for a code of journal.kind: a assigned, g given, d adopted, r reassigned, m manual, h held, l released, n none, u duplicate, s suppressed.';
 
 CREATE FUNCTION leadroute.method_name(method "char") RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE

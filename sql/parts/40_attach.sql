@@ -377,6 +377,23 @@ BEGIN
 		END IF;
 	END LOOP;
 
+	FOR t IN SELECT ro.name, leadroute.sticky_key_error(ro.name, rt.name) AS error
+		FROM leadroute.router ro
+		WHERE finish_attach.changed AND ro.sticky_key IS NOT NULL
+		AND (ro.name = rt.router OR rt.router IS NULL)
+		ORDER BY ro.name
+	LOOP
+		CONTINUE WHEN t.error IS NULL;
+		IF rt.router IS NULL THEN
+			RAISE WARNING 'sticky_key of router "%" is not valid for table "%"', t.name, rt.table_name
+				USING DETAIL = t.error, HINT = 'Until it is changed, leads of this table have no such key.';
+		ELSE
+			RAISE EXCEPTION 'sticky_key of router "%" is not valid for table "%"', t.name, rt.table_name
+				USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = t.error,
+					HINT = 'Its expressions are for every attached table of the router. Change them, or attach to another router.';
+		END IF;
+	END LOOP;
+
 	FOR t IN SELECT l.relation, l.trigger_name FROM leadroute.later_trigger l
 		WHERE l.routed_table = rt.name ORDER BY 1, 2
 	LOOP
@@ -387,7 +404,7 @@ BEGIN
 	RETURN restored;
 END
 $$;
-COMMENT ON FUNCTION leadroute.finish_attach(text, boolean) IS 'Part of attach: makes the triggers that are missing or different, and warns of what will not be routed as one may expect. changed: the row of routed_table is new or another; then also an error for a rule that is not valid for the table (a warning with router_expr). Returns whether a trigger was made.';
+COMMENT ON FUNCTION leadroute.finish_attach(text, boolean) IS 'Part of attach: makes the triggers that are missing or different, and warns of what will not be routed as one may expect. changed: the row of routed_table is new or another; then also an error for a rule or a sticky_key that is not valid for the table (a warning with router_expr). Returns whether a trigger was made.';
 
 CREATE FUNCTION leadroute.attach_under(path text, relation regclass, owner_column text, name text, router text, router_expr text, key_columns text[], nobody text, closed_when text, responded_when text, converted_when text) RETURNS text
 LANGUAGE plpgsql VOLATILE
@@ -621,6 +638,51 @@ CREATE TRIGGER table_row_changed AFTER UPDATE ON leadroute.routed_table
 	FOR EACH ROW WHEN ((NEW.relation, NEW.router, NEW.router_expr, NEW.key_columns, NEW.owner_column, NEW.nobody, NEW.closed_when)
 		IS DISTINCT FROM (OLD.relation, OLD.router, OLD.router_expr, OLD.key_columns, OLD.owner_column, OLD.nobody, OLD.closed_when))
 	EXECUTE FUNCTION leadroute.table_row_changed();
+
+-- What leads are known by has changed: those that are there are looked at with
+-- the tables locked against writers, so that none is missed.
+CREATE FUNCTION leadroute.forget_keys(router integer) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	t record;
+BEGIN
+	FOR t IN SELECT n.nspname, c.relname FROM leadroute.routed_table rt
+		JOIN pg_class c ON c.oid = rt.relation
+		JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE rt.router IS NULL OR rt.router = (SELECT ro.name FROM leadroute.router ro WHERE ro.id = forget_keys.router)
+		ORDER BY rt.name
+	LOOP
+		EXECUTE format('LOCK TABLE %I.%I IN SHARE ROW EXCLUSIVE MODE', t.nspname, t.relname);
+	END LOOP;
+	DELETE FROM leadroute.sticky_lead s WHERE s.router = forget_keys.router;
+END
+$$;
+COMMENT ON FUNCTION leadroute.forget_keys(integer) IS 'Part of saving a router whose sticky_key has changed: locks its attached tables against writers and forgets the keys of its leads. router: its id.';
+
+CREATE FUNCTION leadroute.sticky_key_changed() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT leadroute.is_preloaded() THEN
+		RETURN NULL;
+	END IF;
+	PERFORM leadroute.forget_keys(NEW.id);
+	PERFORM leadroute.adopt(t.name)
+		FROM (SELECT rt.name FROM leadroute.routed_table rt
+			WHERE NEW.sticky_key IS NOT NULL
+			AND (rt.router IS NULL OR rt.router IN (NEW.name, OLD.name))
+			AND EXISTS (SELECT FROM leadroute.trigger_status s WHERE s.routed_table = rt.name AND s.state = 'ok')
+			ORDER BY rt.name) t;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadroute.sticky_key_changed() IS 'Trigger: after a change of what leads are known by, notes the keys of all leads that have an owner; locks the attached tables of the router against writers.';
+CREATE TRIGGER sticky_key_changed AFTER UPDATE ON leadroute.router
+	FOR EACH ROW WHEN ((NEW.sticky_key, NEW.search_path) IS DISTINCT FROM (OLD.sticky_key, OLD.search_path))
+	EXECUTE FUNCTION leadroute.sticky_key_changed();
 
 -- pool_entry is the library's own: nobody needs the right to delete from it.
 CREATE FUNCTION leadroute.drop_pool_entries() RETURNS trigger

@@ -119,8 +119,8 @@ COMMENT ON COLUMN leadroute.assignment.team IS 'Team among whose members it was 
 COMMENT ON COLUMN leadroute.assignment.rule IS 'Rule that decided; of a held lead, the first that would have had it. NULL: no rule was concerned.';
 COMMENT ON COLUMN leadroute.assignment.rule_version IS 'Version of the rule at the time.';
 COMMENT ON COLUMN leadroute.assignment.method IS 'Method that chose. NULL: none was used.';
-COMMENT ON COLUMN leadroute.assignment.kind IS 'assigned; given: the application set the owner; adopted: owned before the table was attached or the owner became a member; reassigned: decided anew after an earlier owner; manual: moved by hand; held: waits; released: the owner was taken away; none: a rule wants no owner.';
-COMMENT ON COLUMN leadroute.assignment.reason IS 'Code of the reason: no_rule, no_member, nobody_available, unknown_team (team_expr names none), unknown_member (member_expr names none; an owner given or set by hand is none), ignore_limits, overflow_team (nobody of the rule''s team could take it), late_trigger (one that ran after the decision took the owner away), assigned_by_hand. NULL: the method chose, or the owner was there already.';
+COMMENT ON COLUMN leadroute.assignment.kind IS 'assigned; given: the application set the owner; adopted: owned before the table was attached or the owner became a member; reassigned: decided anew after an earlier owner; manual: moved by hand; held: waits; released: the owner was taken away; none: a rule wants no owner; duplicate: the same lead again, of the same owner; suppressed: a key of it is never routed.';
+COMMENT ON COLUMN leadroute.assignment.reason IS 'Code of the reason: no_rule, no_member, nobody_available, unknown_team (team_expr names none), unknown_member (member_expr names none; an owner given or set by hand is none), ignore_limits, overflow_team (nobody of the rule''s team could take it), late_trigger (one that ran after the decision took the owner away), assigned_by_hand, sticky (a lead of the same person has that owner), duplicate, suppressed. NULL: the method chose, or the owner was there already.';
 COMMENT ON COLUMN leadroute.assignment.detail IS 'The reason in prose, and what went wrong in rules. NULL: nothing to add.';
 COMMENT ON COLUMN leadroute.assignment.passed_over IS 'Members that were due before the chosen one, each {"member", "code", "detail", "until"}: for the codes see leadroute.passed_name; until when it lasts ("infinity": until resumed), where that is known, else null. NULL: nobody.';
 COMMENT ON COLUMN leadroute.assignment.passed_over_count IS 'How many were passed over; passed_over lists at most leadroute.passed_over_limit of them.';
@@ -170,6 +170,8 @@ SELECT a.id,
 				ELSE 'held: nobody could take it' END
 			WHEN 'released' THEN 'its owner was taken away'
 			WHEN 'none' THEN 'left without owner'
+			WHEN 'duplicate' THEN 'a duplicate, for "' || a.member || '"'
+			WHEN 'suppressed' THEN 'not routed'
 			ELSE a.kind END,
 		CASE WHEN a.kind IN ('given', 'manual', 'released', 'adopted') THEN ' (role "' || a.role_name || '"'
 			|| coalesce(', actor "' || a.actor || '"', '') || ')' END,
@@ -201,7 +203,8 @@ SELECT a.id,
 				FROM jsonb_each_text(a.passed_over_rest) r)), ''),
 		CASE WHEN a.reason = 'ignore_limits' THEN '; limits were ignored'
 			WHEN a.reason = 'overflow_team' THEN '; nobody of the rule''s own team could'
-			WHEN a.reason NOT IN ('no_rule', 'no_member', 'nobody_available', 'unknown_member', 'unknown_team', 'assigned_by_hand')
+			WHEN a.reason NOT IN ('no_rule', 'no_member', 'nobody_available', 'unknown_member', 'unknown_team', 'assigned_by_hand',
+				'sticky', 'duplicate', 'suppressed')
 				THEN '; reason: ' || a.reason END,
 		'; ' || a.detail) AS sentence,
 	a.id AS assignment,

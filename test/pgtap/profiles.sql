@@ -88,13 +88,13 @@ CREATE TEMP TABLE readable (relname text);
 INSERT INTO readable VALUES ('assignment'), ('lead_history'), ('member_status'), ('member_facts'), ('problem'), ('fairness'), ('trigger_status'),
 	('later_trigger'), ('journal'), ('event'), ('pool_entry'), ('team_version'), ('former_name');
 CREATE TEMP TABLE configuration (relname text);
-INSERT INTO configuration VALUES ('router'), ('routed_table'), ('schedule'), ('holiday'), ('member'), ('team'), ('team_member'), ('rule'), ('territory');
+INSERT INTO configuration VALUES ('router'), ('routed_table'), ('schedule'), ('holiday'), ('member'), ('team'), ('team_member'), ('rule'), ('territory'), ('suppression');
 
 SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 'tap_analyst'$$,
 	$$SELECT relname, 'select' FROM readable UNION ALL SELECT relname, 'select' FROM configuration$$,
 	'analyst: reads decisions, views and configuration');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_analyst'$$,
-	ARRAY['why', 'key_text', 'explain', 'explain_lead', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'check_condition', 'rule_at', 'lint', 'territory', 'is_open', 'next_opening', 'working_time', 'available_from', 'local_days'],
+	ARRAY['why', 'key_text', 'explain', 'explain_lead', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'sticky_key_error', 'check_condition', 'rule_at', 'lint', 'territory', 'is_open', 'next_opening', 'working_time', 'available_from', 'local_days'],
 	'analyst: asks and computes');
 SELECT ok(NOT has_table_privilege('tap_analyst', 'leadroute.absence', 'SELECT'), 'analyst: not why somebody is away');
 SELECT is_empty($$
@@ -102,29 +102,29 @@ SELECT is_empty($$
 	'analyst, app, backup and pg_monitor write nothing');
 
 SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 'tap_manager'$$,
-	$$SELECT relname, 'select' FROM readable UNION ALL SELECT relname, 'select' FROM configuration WHERE relname NOT IN ('schedule', 'holiday', 'member', 'team', 'team_member')
-		UNION ALL SELECT unnest('{absence,schedule,holiday,member,team,team_member}'::text[]), 'delete insert select update'$$,
-	'manager: writes members, teams, schedules and absences');
+	$$SELECT relname, 'select' FROM readable UNION ALL SELECT relname, 'select' FROM configuration WHERE relname NOT IN ('schedule', 'holiday', 'member', 'team', 'team_member', 'suppression')
+		UNION ALL SELECT unnest('{absence,schedule,holiday,member,team,team_member,suppression}'::text[]), 'delete insert select update'$$,
+	'manager: writes members, teams, schedules, absences and suppressions');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_manager'$$,
-	ARRAY['why', 'key_text', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'check_condition', 'rule_at', 'lint', 'territory', 'is_open', 'next_opening', 'working_time', 'available_from', 'local_days',
+	ARRAY['why', 'key_text', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'sticky_key_error', 'check_condition', 'rule_at', 'lint', 'territory', 'is_open', 'next_opening', 'working_time', 'available_from', 'local_days',
 		'config_table', 'export_config', 'pause', 'resume', 'away', 'busy', 'absence_of', 'explain', 'explain_lead', 'route', 'assign'],
 	'manager: routes and assigns');
 SELECT ok(NOT has_table_privilege('tap_manager', 'leadroute.rule', 'INSERT, UPDATE, DELETE'), 'manager: no rules');
 
 SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 'tap_admin'$$,
-	$$SELECT relname, 'select' FROM readable UNION ALL SELECT unnest('{config_state,config_history,checkpoint}'::text[]), 'select'
+	$$SELECT relname, 'select' FROM readable UNION ALL SELECT unnest('{config_state,config_history,checkpoint,sticky_lead}'::text[]), 'select'
 		UNION ALL SELECT relname, 'delete insert select update' FROM configuration UNION ALL SELECT 'absence', 'delete insert select update'$$,
 	'admin: writes all configuration');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_admin'$$,
-	ARRAY['why', 'key_text', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'check_condition', 'rule_at', 'lint', 'territory', 'is_open', 'next_opening', 'working_time', 'available_from', 'local_days',
+	ARRAY['why', 'key_text', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'sticky_key_error', 'check_condition', 'rule_at', 'lint', 'territory', 'is_open', 'next_opening', 'working_time', 'available_from', 'local_days',
 		'config_table', 'export_config', 'pause', 'resume', 'away', 'busy', 'absence_of', 'explain', 'explain_lead', 'route', 'assign', 'board', 'rule_index', 'attach', 'attach_under', 'finish_attach', 'only_renamed', 'check_relation', 'key_of',
-		'check_owner_column', 'owner_text', 'detach', 'lead_trigger', 'adopt', 'adopted', 'release_table', 'release_missing', 'verify', 'rebuild', 'checkpoint_now',
+		'check_owner_column', 'owner_text', 'detach', 'lead_trigger', 'adopt', 'adopted', 'release_table', 'release_missing', 'forget_keys', 'verify', 'rebuild', 'checkpoint_now',
 		'await_editors', 'import_config', 'import_config_under', 'import_rows', 'import_routed_table', 'prune_config', 'check_document_rows',
 		'document_error', 'document_place', 'same_key', 'keyed_rows', 'take_over'],
 	'admin: attaches, detaches, verifies and rebuilds');
 SELECT ok(NOT has_function_privilege('tap_admin', 'leadroute.grant_to(text, text)', 'EXECUTE'), 'admin: gives no profiles');
 SELECT is_empty($$
-	SELECT c.relname, p.name FROM unnest('{journal,event,pool_entry,team_version,checkpoint,former_name,config_state,config_history,incarnation,rule_change}'::text[]) c (relname)
+	SELECT c.relname, p.name FROM unnest('{journal,event,pool_entry,team_version,sticky_lead,checkpoint,former_name,config_state,config_history,incarnation,rule_change}'::text[]) c (relname)
 	CROSS JOIN unnest('{INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) p (name)
 	CROSS JOIN unnest('{tap_rep,tap_app,tap_analyst,tap_manager,tap_admin,tap_backup}'::name[]) r (name)
 	WHERE has_table_privilege(r.name, format('leadroute.%I', c.relname)::regclass, p.name) $$,
