@@ -41,14 +41,15 @@ lr_member_counter(PG_FUNCTION_ARGS)
 	for (i = 0; i < lr_shared->members_used; i++)
 	{
 		LrMemberSlot slot = lr_member_slots[i];
-		Datum		values[3];
-		bool		nulls[3] = {false};
+		Datum		values[4];
+		bool		nulls[4] = {false};
 
 		if (slot.db != lr_db_index(db))
 			continue;
 		values[0] = Int32GetDatum(slot.member);
 		values[1] = Int64GetDatum(slot.load + lr_reserve_released(i));
 		values[2] = Int64GetDatum(slot.last_turn);
+		values[3] = BoolGetDatum(slot.busy);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;

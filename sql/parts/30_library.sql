@@ -97,9 +97,9 @@ LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'lr_release_missing';
 COMMENT ON FUNCTION leadroute.release_missing(text) IS
 'Ends the assignments of leads that are not in the table any more (event deleted) and gives their load back: after TRUNCATE, DETACH or DROP of a partition, or a DELETE that no trigger has seen. Reads the whole table and the whole journal, and locks the table against writers until the end of the transaction. Returns how many. Error: unknown table; one with a foreign partition; row-level security that would hide leads from the table''s owner.';
 
-CREATE FUNCTION leadroute.member_counter(OUT member integer, OUT load bigint, OUT last_turn bigint) RETURNS SETOF record
+CREATE FUNCTION leadroute.member_counter(OUT member integer, OUT load bigint, OUT last_turn bigint, OUT busy boolean) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_member_counter';
-COMMENT ON FUNCTION leadroute.member_counter() IS 'Counters of each member in shared memory: open load (open reservations included) and the decision of its last lead (0: none).';
+COMMENT ON FUNCTION leadroute.member_counter() IS 'Counters of each member in shared memory: open load (open reservations included), the decision of its last lead (0: none), and whether it is on a call (leadroute.busy).';
 
 CREATE FUNCTION leadroute.seat_counter(OUT router integer, OUT team integer, OUT member integer, OUT credit double precision, OUT target_month integer, OUT received integer, OUT received_before integer) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_seat_counter';

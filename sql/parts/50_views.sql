@@ -347,7 +347,9 @@ SELECT m.router,
 	m.active,
 	w.why IS NULL AS available,
 	w.why AS not_available_because,
-	CASE w.why WHEN 'away' THEN a.until END AS until,
+	CASE WHEN w.why = 'closed' OR w.why = 'away' AND m.schedule IS NOT NULL AND leadroute.is_preloaded()
+		THEN leadroute.available_from(m.name, router => m.router)
+		WHEN w.why = 'away' THEN a.until END AS until,
 	l.load,
 	m.capacity,
 	CASE WHEN num_nulls(m.capacity, l.load) = 0 THEN greatest(m.capacity - l.load, 0) END AS open_capacity,
@@ -356,7 +358,7 @@ SELECT m.router,
 	nullif(c.last_turn, 0) AS last_assignment
 FROM leadroute.member m
 LEFT JOIN (
-	SELECT mc.member, mc.load, mc.last_turn FROM leadroute.member_counter() mc
+	SELECT mc.member, mc.load, mc.last_turn, mc.busy FROM leadroute.member_counter() mc
 	WHERE leadroute.is_preloaded()
 	OFFSET 0) c ON c.member = m.id	-- not pulled up: the function is not called without the library
 LEFT JOIN (
@@ -370,14 +372,17 @@ CROSS JOIN LATERAL (SELECT coalesce(c.load, CASE WHEN leadroute.is_preloaded() T
 CROSS JOIN LATERAL (SELECT CASE
 	WHEN NOT m.active THEN 'inactive'
 	WHEN a.until IS NOT NULL THEN 'away'
+	WHEN CASE WHEN m.schedule IS NOT NULL AND leadroute.is_preloaded()
+		THEN NOT leadroute.is_open(member => m.name, router => m.router) END THEN 'closed'
+	WHEN c.busy THEN 'busy'
 	WHEN l.load >= m.capacity THEN 'full' END AS why) w;
 COMMENT ON VIEW leadroute.member_status IS 'One row is a member as it is now, open reservations of running transactions included.';
 COMMENT ON COLUMN leadroute.member_status.router IS 'Router.';
 COMMENT ON COLUMN leadroute.member_status.member IS 'Name of the member.';
 COMMENT ON COLUMN leadroute.member_status.active IS 'false: gone for good.';
-COMMENT ON COLUMN leadroute.member_status.available IS 'Whether it can receive a lead now. An absence for one team only does not count here.';
-COMMENT ON COLUMN leadroute.member_status.not_available_because IS 'inactive, away or full. NULL: it is available.';
-COMMENT ON COLUMN leadroute.member_status.until IS 'When its absence ends, those that follow without a gap included; infinity: until resumed. NULL: not away.';
+COMMENT ON COLUMN leadroute.member_status.available IS 'Whether it can receive a lead now. What is so for one team only (an absence, the hours of the team) does not count here.';
+COMMENT ON COLUMN leadroute.member_status.not_available_because IS 'inactive, away, closed (off duty), busy or full. NULL: it is available.';
+COMMENT ON COLUMN leadroute.member_status.until IS 'When it comes who is away or closed: absences and working hours together; infinity: until resumed, or never. NULL: neither.';
 COMMENT ON COLUMN leadroute.member_status.load IS 'Open leads. NULL: the library is not preloaded.';
 COMMENT ON COLUMN leadroute.member_status.capacity IS 'Most open leads at once. NULL: no limit.';
 COMMENT ON COLUMN leadroute.member_status.open_capacity IS 'How many more it can take. NULL: no limit, or load is not known.';

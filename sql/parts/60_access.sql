@@ -102,5 +102,6 @@ $$;
 -- Monitoring.
 GRANT USAGE ON SCHEMA leadroute TO pg_monitor;
 GRANT SELECT ON leadroute.member_status, leadroute.problem TO pg_monitor;
-GRANT EXECUTE ON FUNCTION leadroute.member_counter(), leadroute.condition_error(text, text, text),
+GRANT EXECUTE ON FUNCTION leadroute.member_counter(), leadroute.is_open(text, timestamptz, text, text, text),
+	leadroute.available_from(text, text, timestamptz, text), leadroute.condition_error(text, text, text),
 	leadroute.expression_error(text, text), leadroute.lint(text) TO pg_monitor;

@@ -58,7 +58,7 @@ SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 'p
 	$$VALUES ('member_status', 'select'), ('problem', 'select')$$,
 	'pg_monitor: two views');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'pg_monitor'$$,
-	ARRAY['member_counter', 'condition_error', 'expression_error', 'lint'],
+	ARRAY['member_counter', 'is_open', 'available_from', 'condition_error', 'expression_error', 'lint'],
 	'pg_monitor: what these views call');
 
 -- Profiles

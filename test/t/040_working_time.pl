@@ -65,6 +65,19 @@ is( sql(q(
 is(sql('SELECT count(*) FROM leadroute.absence WHERE upper(during) > now() + interval $$1 year$$'), '2', 'are absences');
 sql('DELETE FROM leadroute.absence');
 
+# The view says who is off duty and until when, an absence at that time included.
+sql(q(
+	INSERT INTO leadroute.schedule (name, hours) VALUES ('other day', to_char(now() AT TIME ZONE 'Europe/Madrid' + interval '3 days', 'Dy') || ' 24 h');
+	UPDATE leadroute.member SET schedule = 'other day', timezone = NULL;
+	INSERT INTO leadroute.absence (member, during) VALUES ('late', tstzrange(now() - interval '1 hour', now() + interval '3 days 12 hours'))));
+is( sql(q(
+	WITH opens AS (SELECT (date_trunc('day', now() AT TIME ZONE 'Europe/Madrid') + interval '3 days') AT TIME ZONE 'Europe/Madrid' AS at)
+	SELECT s.member, s.available, s.not_available_because,
+		CASE s.member WHEN 'early' THEN s.until = o.at ELSE s.until IN (o.at + interval '7 days', (SELECT upper(during) FROM leadroute.absence)) END
+		FROM leadroute.member_status s, opens o ORDER BY 1)),
+	"early|f|closed|t\nlate|f|away|t", 'member_status: closed and away, until when');
+sql(q(UPDATE leadroute.member SET schedule = NULL; DELETE FROM leadroute.absence));
+
 # busy: at once and everywhere, in teams of every size.
 sub owner_of
 {
@@ -83,6 +96,7 @@ my $session = $node->background_psql('postgres');
 $session->query_safe('BEGIN');
 $session->query_safe(q(SELECT leadroute.busy('early', true)));
 is(join(' ', map { owner_of('busy') } 1 .. 3), 'late late late', 'who is busy gets no lead, before that session commits');
+is(sql(q(SELECT available, not_available_because, until FROM leadroute.member_status WHERE member = 'early')), 'f|busy|', 'member_status says so');
 like(sql(q(SELECT string_agg(l, chr(10)) FROM leadroute.explain_lead('lead', '{}') l)), qr/"early": busy/, 'explain says so');
 $session->query_safe('ROLLBACK');
 is(owner_of('busy'), 'late', 'no rollback takes it back');
