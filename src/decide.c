@@ -13,6 +13,7 @@
 #include "decide.h"
 #include "due.h"
 #include "evaluate.h"
+#include "measured.h"
 #include "month.h"
 #include "rule_scope.h"
 #include "sticky.h"
@@ -292,6 +293,8 @@ lr_pick_from(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
 	r.load = request->load;
 	if (rule->method == LR_METHOD_BY_TARGET)
 		r.month = lr_month(request->binding->router, request->now);
+	else if (rule->method == LR_METHOD_TOP_PRODUCER && !request->dry_run)
+		lr_measured_want(r.db);
 	r.usable = request->binding->usable;
 	r.people = request->binding->router->people_seen;
 	r.now = request->now;

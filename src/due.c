@@ -22,6 +22,7 @@ typedef struct News
 	bool		freed;
 	bool		look;
 	TimestampTz available;		/* somebody may be there for a held lead; 0: no */
+	bool		measure;
 } News;
 
 static News news = {0};
@@ -54,6 +55,12 @@ lr_held_for(int64 time)
 }
 
 void
+lr_measures_wanted(void)
+{
+	news.measure = true;
+}
+
+void
 lr_ids_ended(LrDatabase *db, bool prepared)
 {
 	news.ids = db;
@@ -64,7 +71,8 @@ TimestampTz
 lr_due(const LrDatabase *db)
 {
 	return db->restored ? DT_NOEND :
-		Min(Min(db->checkpoint_due, db->held_due), db->late_due);
+		Min(Min(db->checkpoint_due, db->held_due),
+			Min(db->late_due, db->measure_due));
 }
 
 /*
@@ -182,6 +190,8 @@ at_release(ResourceReleasePhase phase, bool committed, bool top, void *arg)
 	if (news.ids != NULL && db->last_id > db->checkpoint_id)
 		ids_due(db);
 	held_leads_due(db);
+	if (news.measure)
+		db->measure_due = Min(db->measure_due, GetCurrentTimestamp());
 	if (committed)
 		lr_late_commit(db);
 	lr_late_end();

@@ -9,6 +9,8 @@
  *	  held_due			held leads are to be decided again; DT_NOEND: none is
  *						held
  *	  late_due			leads are to be adopted late (late.h); DT_NOEND: none
+ *	  measure_due		members are to be measured (measured.h); DT_NOEND: nobody
+ *						has asked, or not since
  * None counts while the journal is being restored (db->restored).
  *
  * Whoever makes the earliest of them earlier sets the latch of the worker, or
@@ -52,6 +54,9 @@ extern void lr_lead_held(void);
  * this transaction has not found anybody for.
  */
 extern void lr_held_for(int64 time);
+
+/* This transaction has used measures that are old. */
+extern void lr_measures_wanted(void);
 
 /* The transaction has handed out ids in this slot.  For reserve.c. */
 extern void lr_ids_ended(LrDatabase *db, bool prepared);

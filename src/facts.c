@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/relation.h"
 #include "executor/executor.h"
 #include "utils/datum.h"
@@ -14,7 +16,7 @@
 #include "utils/rel.h"
 
 #include "facts.h"
-#include "reserve.h"
+#include "measured.h"
 #include "scan.h"
 
 /* The number of a column; 0: there is none. */
@@ -62,6 +64,8 @@ read_facts(LrRouter *router)
 	facts->desc = CreateTupleDescCopy(RelationGetDescr(rel));
 	relation_close(rel, AccessShareLock);
 	facts->open_leads = column_of(facts->desc, "open_leads");
+	facts->response_rate = column_of(facts->desc, "response_rate");
+	facts->conversion_rate = column_of(facts->desc, "conversion_rate");
 	facts->slot = MakeSingleTupleTableSlot(facts->desc, &TTSOpsVirtual);
 	facts->value = (Datum **) palloc((router->nmembers + 1) * sizeof(Datum *));
 	facts->isnull = (bool **) palloc((router->nmembers + 1) * sizeof(bool *));
@@ -103,23 +107,33 @@ lr_facts_need(LrRouter *router)
 	router->facts = facts;
 }
 
+/* A column of the slot, if there is one. */
+static void
+fill(TupleTableSlot *slot, AttrNumber column, Datum value, bool isnull)
+{
+	if (column == 0)
+		return;
+	slot->tts_values[column - 1] = value;
+	slot->tts_isnull[column - 1] = isnull;
+}
+
 TupleTableSlot *
 lr_facts_row(LrRouter *router, const LrMember *m)
 {
 	LrFacts    *facts = router->facts;
 	TupleTableSlot *slot = facts->slot;
-	int			at = facts->open_leads - 1;
+	LrMeasured	measured;
 
 	ExecClearTuple(slot);
 	memcpy(slot->tts_values, facts->value[m->index],
 		   facts->desc->natts * sizeof(Datum));
 	memcpy(slot->tts_isnull, facts->isnull[m->index], facts->desc->natts);
-	if (at >= 0 && m->slot != LR_NO_SLOT)
-	{
-		/* read without the lock: a hint for expressions, no limit */
-		slot->tts_values[at] = Int64GetDatum(lr_member_slots[m->slot].load +
-											 lr_reserve_released(m->slot));
-		slot->tts_isnull[at] = false;
-	}
+	lr_measured(lr_database(), m, &measured);
+	fill(slot, facts->open_leads, Int64GetDatum(measured.open_leads),
+		 m->slot == LR_NO_SLOT);
+	fill(slot, facts->response_rate, Float8GetDatum(measured.response_rate),
+		 isnan(measured.response_rate));
+	fill(slot, facts->conversion_rate, Float8GetDatum(measured.conversion_rate),
+		 isnan(measured.conversion_rate));
 	return ExecStoreVirtualTuple(slot);
 }

@@ -2,8 +2,9 @@
  * facts.h
  *	  What expressions know of a member: the columns of leadroute.member_facts.
  *
- * They are configuration, but for open_leads: a router's are read once, with
- * the state of the configuration that the router shows, and stay with it.
+ * They are configuration, but for what is measured (measured.h): a router's are
+ * read once, with the state of the configuration that the router shows, and stay
+ * with it.
  */
 #ifndef LR_FACTS_H
 #define LR_FACTS_H
@@ -15,7 +16,9 @@
 typedef struct LrFacts
 {
 	TupleDesc	desc;			/* of leadroute.member_facts */
-	AttrNumber	open_leads;		/* the column of that */
+	AttrNumber	open_leads;		/* the columns that are measured */
+	AttrNumber	response_rate;
+	AttrNumber	conversion_rate;
 	Datum	  **value;			/* by member index, then by column */
 	bool	  **isnull;
 	TupleTableSlot *slot;
@@ -28,8 +31,8 @@ typedef struct LrFacts
 extern void lr_facts_need(LrRouter *router);
 
 /*
- * A member as a row for lr_evaluate_member; good until the next call.  Its open
- * leads are those of now.  lr_facts_need has been called.
+ * A member as a row for lr_evaluate_member; good until the next call.  What is
+ * measured is of now.  lr_facts_need has been called.
  */
 extern TupleTableSlot *lr_facts_row(LrRouter *router, const LrMember *m);
 

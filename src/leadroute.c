@@ -48,6 +48,9 @@ int			lr_max_prepared_counters = 20000;
 int			lr_checkpoint_interval = 10;
 int			lr_checkpoint_rows = 50000;
 int			lr_held_retry_interval = 30;
+int			lr_measured_window = 90 * 86400;
+int			lr_measured_delay = 7 * 86400;
+int			lr_measured_interval = 3600;
 
 static char *test_clock = NULL;
 static TimestampTz test_clock_value = 0;
@@ -216,6 +219,18 @@ define_server_settings(void)
 	DefineCustomIntVariable("leadroute.held_retry_interval",
 							"Longest time between two attempts to decide held leads.",
 							NULL, &lr_held_retry_interval, 30, 1, 86400,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("leadroute.measured_window",
+							"How long back leads count in what members are measured by.",
+							NULL, &lr_measured_window, 90 * 86400, 3600, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("leadroute.measured_delay",
+							"How old a lead is before it counts in what members are measured by.",
+							NULL, &lr_measured_delay, 7 * 86400, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("leadroute.measured_interval",
+							"Least time between two measurements of members, while decisions use them.",
+							NULL, &lr_measured_interval, 3600, 1, INT_MAX,
 							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 }
 

@@ -90,6 +90,9 @@ extern int	lr_max_prepared_counters;
 extern int	lr_checkpoint_interval;
 extern int	lr_checkpoint_rows;
 extern int	lr_held_retry_interval;
+extern int	lr_measured_window;
+extern int	lr_measured_delay;
+extern int	lr_measured_interval;
 
 /* True when the server loaded the library at its start. */
 extern bool lr_preloaded(void);

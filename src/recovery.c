@@ -22,6 +22,7 @@
 #include "journal.h"
 #include "late.h"
 #include "lead.h"
+#include "measured.h"
 #include "owner_rights.h"
 #include "recovery.h"
 #include "reserve.h"
@@ -376,6 +377,7 @@ lr_recovery_load(LrDatabase *db, bool whole)
 	if (prepared)
 		load_prepared(db, cut, snapshot, &last_id);
 	UnregisterSnapshot(snapshot);
+	lr_measured_load(db);
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	db->last_id = Max(db->last_id, last_id);
 	db->checkpoint_id = cut;

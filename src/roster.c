@@ -309,6 +309,8 @@ make_database(Oid dboid, int64 incarnation)
 		db->busy = 0;
 		db->restored = false;
 		db->checkpoint_due = db->held_due = db->late_due = DT_NOEND;
+		db->measure_due = DT_NOEND;
+		db->measured_at = 0;
 		db->late_from = db->member_saves = 0;
 		db->ids_news = db->held_news = false;
 		db->made = true;
@@ -440,7 +442,7 @@ load_once(LrDatabase *db)
 static void
 load(LrDatabase *db)
 {
-	static const char *const read[] = {"journal", "event", "team_version", "checkpoint"};
+	static const char *const read[] = {"journal", "event", "team_version", "checkpoint", "measured"};
 	bool		again = db->rewritten > 0;
 	LOCKTAG		tag;
 	int			i;

@@ -82,6 +82,7 @@ typedef struct LrDatabase
 	TimestampTz checkpoint_due;
 	TimestampTz held_due;
 	TimestampTz late_due;
+	TimestampTz measure_due;
 	int64		late_from;		/* leads to adopt late, from this id; 0: none */
 	int64		member_saves;	/* commits that saved members, see late.h */
 	bool		ids_news;		/* ids have ended since it last wrote one */
@@ -92,6 +93,10 @@ typedef struct LrDatabase
 	int			worker_pid;
 	TimestampTz worker_started; /* last start by the launcher; 0: none */
 	TimestampTz not_before;		/* the next one, unless the worker ended well */
+
+	/* see measured.h */
+	TimestampTz measured_at;	/* 0: never */
+	uint64		measured_serial;
 } LrDatabase;
 
 typedef struct LrMemberSlot

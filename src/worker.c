@@ -41,6 +41,7 @@
 #include "config.h"
 #include "due.h"
 #include "leadroute.h"
+#include "measured.h"
 #include "owner_rights.h"
 #include "recovery.h"
 #include "reserve.h"
@@ -427,6 +428,20 @@ checkpoint_job(LrDatabase *db)
 	LWLockRelease(db->lock);
 }
 
+/* Measures members; not again at once if that fails. */
+static void
+measure_job(LrDatabase *db)
+{
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	db->measure_due = DT_NOEND;
+	db->measured_at = GetCurrentTimestamp();
+	LWLockRelease(db->lock);
+
+	begin_work("leadroute: measuring members");
+	(void) lr_measure_members(db, false);
+	end_job();
+}
+
 /* Decides held leads, and notes when to try again those that are left. */
 static void
 held_job(LrDatabase *db)
@@ -486,18 +501,22 @@ work(LrDatabase *db)
 		bool		checkpoint;
 		bool		held;
 		bool		late;
+		bool		measure;
 
 		LWLockAcquire(db->lock, LW_SHARED);
 		checkpoint = !db->restored && db->checkpoint_due <= now;
 		held = !db->restored && db->held_due <= now;
 		late = !db->restored && db->late_due <= now;
+		measure = !db->restored && db->measure_due <= now;
 		LWLockRelease(db->lock);
-		if (!checkpoint && !held && !late)
+		if (!checkpoint && !held && !late && !measure)
 			break;
 		if (late)
 			late_job(db);
 		if (checkpoint)
 			checkpoint_job(db);
+		if (measure)
+			measure_job(db);
 		if (held)
 			held_job(db);
 	} while (!in_the_way());

@@ -204,6 +204,31 @@ COMMENT ON COLUMN leadroute.sticky_lead.member IS 'member.id of the owner that w
 COMMENT ON COLUMN leadroute.sticky_lead.lead_key IS 'Key of the lead as text.';
 CREATE INDEX sticky_lead_find ON leadroute.sticky_lead (key, router, id DESC);
 
+CREATE TABLE leadroute.measured (
+	router			integer NOT NULL,
+	team			integer,
+	member			integer NOT NULL,
+	leads			bigint NOT NULL,
+	responded		bigint NOT NULL,
+	converted		bigint NOT NULL,
+	response_rate	double precision,
+	conversion_rate	double precision,
+	tier			integer,
+	measured_at		timestamptz NOT NULL,
+	CONSTRAINT measured_key UNIQUE NULLS NOT DISTINCT (router, team, member)
+);
+COMMENT ON TABLE leadroute.measured IS 'One row is what a member has made of its leads, of one team or of all; read it through the view leadroute.performance. Written by the worker and by leadroute.measure. Not dumped.';
+COMMENT ON COLUMN leadroute.measured.router IS 'router.id';
+COMMENT ON COLUMN leadroute.measured.team IS 'team.id. 0: every member of the router. NULL: all leads of the member, those given and moved by hand too.';
+COMMENT ON COLUMN leadroute.measured.member IS 'member.id';
+COMMENT ON COLUMN leadroute.measured.leads IS 'Assignments in the window (leadroute.measured_window, up to leadroute.measured_delay ago): by rule, given, by hand.';
+COMMENT ON COLUMN leadroute.measured.responded IS 'Of these, responded under the assignment.';
+COMMENT ON COLUMN leadroute.measured.converted IS 'Of these, converted under the assignment.';
+COMMENT ON COLUMN leadroute.measured.response_rate IS 'Estimate of its response rate, shrunk towards the mean of the team, or of the router. NULL: nobody there has leads in the window.';
+COMMENT ON COLUMN leadroute.measured.conversion_rate IS 'The same of its conversion rate.';
+COMMENT ON COLUMN leadroute.measured.tier IS 'For method top_producer: 1: its conversion rate is above the team''s mean with a probability of 95 %; 3: below it; 2: neither, or less than 20 leads. NULL where team is.';
+COMMENT ON COLUMN leadroute.measured.measured_at IS 'When.';
+
 -- Not dumped: a restored or copied extension is another incarnation.
 CREATE TABLE leadroute.incarnation (
 	only_row	boolean NOT NULL DEFAULT true PRIMARY KEY CHECK (only_row),

@@ -129,6 +129,10 @@ CREATE FUNCTION leadroute.checkpoint_now() RETURNS bigint
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_checkpoint_now';
 COMMENT ON FUNCTION leadroute.checkpoint_now() IS 'Writes a checkpoint of the counters, as the worker does by itself. Returns its cut.';
 
+CREATE FUNCTION leadroute.measure() RETURNS bigint
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_measure_now';
+COMMENT ON FUNCTION leadroute.measure() IS 'Measures all members now, as the worker does by itself (leadroute.measured_interval) while decisions use what is measured: method top_producer, response_rate and conversion_rate in expressions. Decisions use it at once, also if the transaction is rolled back. Returns how many members have leads in the window.';
+
 -- Codes.  The words are the public ones; the codes save space in the journal.
 
 CREATE FUNCTION leadroute.kind_name(kind "char") RETURNS text

@@ -48,8 +48,9 @@ COMMENT ON COLUMN leadroute.my_absence.reason IS 'Why. NULL: not said.';
 -- What expressions know of a member: leadroute.member, and what is measured.
 CREATE VIEW leadroute.member_facts AS
 SELECT m.router, m.name, m.owner_value, m.role_name, m.attributes, m.joined_at, m.capacity,
-	CASE WHEN leadroute.is_preloaded() THEN coalesce(c.load, 0) END AS open_leads
+	m.tier, CASE WHEN leadroute.is_preloaded() THEN coalesce(c.load, 0) END AS open_leads, p.response_rate, p.conversion_rate
 FROM leadroute.member m
+LEFT JOIN leadroute.measured p ON p.member = m.id AND p.team IS NULL
 LEFT JOIN (
 	SELECT mc.member, mc.load FROM leadroute.member_counter() mc
 	WHERE leadroute.is_preloaded()
@@ -62,6 +63,9 @@ COMMENT ON COLUMN leadroute.member_facts.role_name IS 'Its database role. NULL: 
 COMMENT ON COLUMN leadroute.member_facts.attributes IS 'Whatever else is known of it, a JSON object.';
 COMMENT ON COLUMN leadroute.member_facts.joined_at IS 'When it became a member.';
 COMMENT ON COLUMN leadroute.member_facts.capacity IS 'Most open leads at once. NULL: no limit.';
+COMMENT ON COLUMN leadroute.member_facts.tier IS 'Its tier as it was set, 1 the best. NULL: it was not.';
+COMMENT ON COLUMN leadroute.member_facts.response_rate IS 'Estimate of the part of its leads that it responds to, see leadroute.performance (all_leads). NULL: not measured yet, or nobody has leads in the window.';
+COMMENT ON COLUMN leadroute.member_facts.conversion_rate IS 'The same for the part of its leads that become customers.';
 COMMENT ON COLUMN leadroute.member_facts.open_leads IS 'Load of its open leads now, those of open transactions included; the lead that is being decided is not in it.';
 
 CREATE FUNCTION leadroute.absence_of(router text, member text) RETURNS regclass

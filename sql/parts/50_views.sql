@@ -389,6 +389,28 @@ COMMENT ON COLUMN leadroute.member_status.open_capacity IS 'How many more it can
 COMMENT ON COLUMN leadroute.member_status.teams IS 'Its teams.';
 COMMENT ON COLUMN leadroute.member_status.last_assignment IS 'assignment.id of the last lead that it received by a method. NULL: none.';
 
+CREATE VIEW leadroute.performance AS
+SELECT r.name AS router, coalesce(t.name, ft.name) AS team, m.name AS member, p.team IS NULL AS all_leads, p.leads, p.responded, p.converted,
+	p.response_rate, p.conversion_rate, CASE WHEN p.team IS NOT NULL THEN coalesce(m.tier, p.tier) END AS tier, m.tier IS NOT NULL AS tier_is_set, p.measured_at
+FROM leadroute.measured p
+JOIN leadroute.member m ON m.id = p.member
+JOIN leadroute.router r ON r.id = p.router
+LEFT JOIN leadroute.team t ON t.id = p.team
+LEFT JOIN leadroute.former_name ft ON ft.table_name = 'team' AND ft.id = p.team;
+COMMENT ON VIEW leadroute.performance IS 'One row is what a member has made of its leads lately, of one team or of all, as decisions know it.';
+COMMENT ON COLUMN leadroute.performance.router IS 'Router.';
+COMMENT ON COLUMN leadroute.performance.team IS 'Team. NULL: every member of the router, or all leads of the member (all_leads).';
+COMMENT ON COLUMN leadroute.performance.member IS 'Member.';
+COMMENT ON COLUMN leadroute.performance.all_leads IS 'Whether it is about all leads of the member, those given and moved by hand too. Never NULL.';
+COMMENT ON COLUMN leadroute.performance.leads IS 'Leads received in the window: leadroute.measured_window, up to leadroute.measured_delay ago.';
+COMMENT ON COLUMN leadroute.performance.responded IS 'Of these, responded while it had them.';
+COMMENT ON COLUMN leadroute.performance.converted IS 'Of these, converted while it had them.';
+COMMENT ON COLUMN leadroute.performance.response_rate IS 'Estimate of its response rate, shrunk towards the mean of the team (all_leads: of the router) by as much as few leads say little. NULL: nobody there has leads in the window.';
+COMMENT ON COLUMN leadroute.performance.conversion_rate IS 'The same of its conversion rate.';
+COMMENT ON COLUMN leadroute.performance.tier IS 'Its tier for method top_producer, 1 the best: member.tier, else as measured. NULL where all_leads.';
+COMMENT ON COLUMN leadroute.performance.tier_is_set IS 'Whether member.tier says so. Never NULL.';
+COMMENT ON COLUMN leadroute.performance.measured_at IS 'When it was measured.';
+
 -- Each arm stands for itself: one thing that is broken must not hide the others.
 CREATE VIEW leadroute.problem AS
 SELECT 'error' AS severity, 'not_preloaded' AS what, 'the library' AS subject,

@@ -9,7 +9,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	reads text[] := '{assignment,lead_history,member_status,member_facts,problem,fairness,trigger_status,later_trigger}';
+	reads text[] := '{assignment,lead_history,member_status,member_facts,performance,problem,fairness,trigger_status,later_trigger}';
 	records text[] := '{journal,event,pool_entry,team_version,former_name}';
 	settings text[] := '{router,routed_table,schedule,holiday,member,team,team_member,rule,territory,suppression}';
 	-- export_config tells who is away
@@ -47,11 +47,11 @@ BEGIN
 			writes := '{absence,schedule,holiday,member,team,team_member,suppression}';
 			calls := asks || explains || computes || io || '{pause,resume,away,busy,absence_of,route,assign}'::text[];
 		WHEN 'admin' THEN
-			selects := reads || records || '{config_state,config_history,checkpoint,sticky_lead}'::text[];
+			selects := reads || records || '{config_state,config_history,checkpoint,sticky_lead,measured}'::text[];
 			writes := settings || '{absence}'::text[];
 			calls := asks || explains || computes || io || '{pause,resume,away,busy,absence_of,route,assign}'::text[]
 				|| '{await_editors,import_config,import_config_under,import_rows,import_routed_table,prune_config,check_document_rows,document_error,document_place,same_key,keyed_rows,take_over}'::text[]
-				|| '{board,rule_index,attach,attach_under,finish_attach,only_renamed,check_relation,key_of,check_owner_column,owner_text,detach,lead_trigger,adopt,adopted,release_table,release_missing,forget_keys,verify,rebuild,checkpoint_now}'::text[];
+				|| '{board,rule_index,attach,attach_under,finish_attach,only_renamed,check_relation,key_of,check_owner_column,owner_text,detach,lead_trigger,adopt,adopted,release_table,release_missing,forget_keys,verify,rebuild,checkpoint_now,measure}'::text[];
 		WHEN 'backup' THEN
 			SELECT array_agg(c.relname) INTO selects FROM pg_class c
 				WHERE c.relnamespace = 'leadroute'::regnamespace AND c.relkind = 'r';

@@ -69,6 +69,7 @@ INSERT INTO expected VALUES
 	('lint(router text DEFAULT NULL::text, OUT severity text, OUT rule text, OUT what text, OUT detail text, OUT what_to_do text)', 'SETOF record', 'c volatile'),
 	('local_days(member text, first_day date, last_day date, router text DEFAULT NULL::text)', 'tstzrange', 'c stable parallel restricted'),
 	('member_counter(OUT member integer, OUT load bigint, OUT last_turn bigint, OUT busy boolean)', 'SETOF record', 'c volatile'),
+	('measure()', 'bigint', 'c volatile'),
 	('members_saved()', 'trigger', 'c volatile'),
 	('method_name(method "char")', 'text', 'sql immutable strict parallel safe PUBLIC'),
 	('next_opening(schedule text DEFAULT NULL::text, at timestamp with time zone DEFAULT now(), member text DEFAULT NULL::text, team text DEFAULT NULL::text, router text DEFAULT NULL::text)', 'timestamp with time zone', 'c stable parallel restricted'),

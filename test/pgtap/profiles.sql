@@ -85,7 +85,7 @@ SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_app'$
 	'app: ask why, explain and route');
 
 CREATE TEMP TABLE readable (relname text);
-INSERT INTO readable VALUES ('assignment'), ('lead_history'), ('member_status'), ('member_facts'), ('problem'), ('fairness'), ('trigger_status'),
+INSERT INTO readable VALUES ('assignment'), ('lead_history'), ('member_status'), ('member_facts'), ('performance'), ('problem'), ('fairness'), ('trigger_status'),
 	('later_trigger'), ('journal'), ('event'), ('pool_entry'), ('team_version'), ('former_name');
 CREATE TEMP TABLE configuration (relname text);
 INSERT INTO configuration VALUES ('router'), ('routed_table'), ('schedule'), ('holiday'), ('member'), ('team'), ('team_member'), ('rule'), ('territory'), ('suppression');
@@ -112,13 +112,13 @@ SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_manag
 SELECT ok(NOT has_table_privilege('tap_manager', 'leadroute.rule', 'INSERT, UPDATE, DELETE'), 'manager: no rules');
 
 SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 'tap_admin'$$,
-	$$SELECT relname, 'select' FROM readable UNION ALL SELECT unnest('{config_state,config_history,checkpoint,sticky_lead}'::text[]), 'select'
+	$$SELECT relname, 'select' FROM readable UNION ALL SELECT unnest('{config_state,config_history,checkpoint,sticky_lead,measured}'::text[]), 'select'
 		UNION ALL SELECT relname, 'delete insert select update' FROM configuration UNION ALL SELECT 'absence', 'delete insert select update'$$,
 	'admin: writes all configuration');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_admin'$$,
 	ARRAY['why', 'key_text', 'fairness', 'member_counter', 'seat_counter', 'condition_error', 'expression_error', 'sticky_key_error', 'check_condition', 'rule_at', 'lint', 'territory', 'is_open', 'next_opening', 'working_time', 'available_from', 'local_days',
 		'config_table', 'export_config', 'pause', 'resume', 'away', 'busy', 'absence_of', 'explain', 'explain_lead', 'route', 'assign', 'board', 'rule_index', 'attach', 'attach_under', 'finish_attach', 'only_renamed', 'check_relation', 'key_of',
-		'check_owner_column', 'owner_text', 'detach', 'lead_trigger', 'adopt', 'adopted', 'release_table', 'release_missing', 'forget_keys', 'verify', 'rebuild', 'checkpoint_now',
+		'check_owner_column', 'owner_text', 'detach', 'lead_trigger', 'adopt', 'adopted', 'release_table', 'release_missing', 'forget_keys', 'verify', 'rebuild', 'checkpoint_now', 'measure',
 		'await_editors', 'import_config', 'import_config_under', 'import_rows', 'import_routed_table', 'prune_config', 'check_document_rows',
 		'document_error', 'document_place', 'same_key', 'keyed_rows', 'take_over'],
 	'admin: attaches, detaches, verifies and rebuilds');

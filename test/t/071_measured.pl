@@ -1,0 +1,60 @@
+# The worker measures members by itself while decisions use what is measured: who
+# converts goes first by top_producer soon, also after a restart and a crash, and
+# nobody is measured where no decision asks.
+#
+# Fails when the worker is not told, when it measures again and again, and when
+# what it has measured is lost.
+
+use strict;
+use warnings FATAL => 'all';
+
+use LeadrouteTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('main', 'leadroute.measured_delay = 0', 'leadroute.measured_interval = 3600');
+
+$node->safe_psql(
+	'postgres', q(
+	CREATE EXTENSION leadroute;
+	CREATE TABLE lead (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind text, stage text NOT NULL DEFAULT 'new', owner text);
+	SELECT leadroute.attach('lead', 'owner', closed_when => $$stage <> 'new'$$, converted_when => $$stage = 'won'$$);
+	INSERT INTO leadroute.member (name) SELECT 'm' || i FROM generate_series(1, 5) i;
+	INSERT INTO leadroute.team (name) VALUES ('sales');
+	INSERT INTO leadroute.team_member (team, member) SELECT 'sales', name FROM leadroute.member;
+	INSERT INTO leadroute.rule (name, condition, team, method) VALUES
+		('turns', $$kind = 'turns'$$, 'sales', 'round_robin'), ('top', $$kind = 'top'$$, 'sales', 'top_producer');
+	INSERT INTO lead (kind) SELECT 'turns' FROM generate_series(1, 1000);
+	UPDATE lead SET stage = CASE WHEN id % (CASE owner WHEN 'm3' THEN 20 ELSE 100 END) < 10 THEN 'won' ELSE 'lost' END));
+
+$node->safe_psql('postgres', 'SELECT leadroute.checkpoint_now()');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM leadroute.measured'), '0', 'nobody asks, nobody is measured');
+
+$node->safe_psql('postgres', q(INSERT INTO lead (kind) VALUES ('top')));
+poll_ok($node, 'postgres', q(SELECT tier = 1 FROM leadroute.performance WHERE team = 'sales' AND member = 'm3'), 'one lead asks, and the worker measures');
+my $at = $node->safe_psql('postgres', 'SELECT max(measured_at) FROM leadroute.measured');
+
+sub top
+{
+	return $node->safe_psql('postgres', q(INSERT INTO lead (kind) SELECT 'top' FROM generate_series(1, 3) RETURNING owner), extra_params => ['-R', ' ']);
+}
+
+poll_ok($node, 'postgres', q(WITH i AS (INSERT INTO lead (kind) VALUES ('top') RETURNING owner) SELECT owner = 'm3' FROM i), 'the best goes first');
+is(top(), 'm3 m3 m3', 'again and again');
+$node->restart;
+is(top(), 'm3 m3 m3', 'after a restart');
+$node->stop('immediate');
+$node->start;
+is(top(), 'm3 m3 m3', 'after a crash');
+is($node->safe_psql('postgres', 'SELECT max(measured_at) FROM leadroute.measured'), $at, 'they were not old yet');
+
+# Old ones are made anew, when somebody asks.
+$node->append_conf('postgresql.conf', 'leadroute.measured_interval = 1');
+$node->reload;
+poll_ok($node, q(postgres), qq(
+	WITH i AS (INSERT INTO lead (kind) VALUES ('top') RETURNING owner)
+	SELECT count(*) = 1 AND (SELECT max(measured_at) > '$at' FROM leadroute.measured) FROM i), 'old ones are made anew');
+verify_ok($node, 'postgres', 'at the end');
+
+$node->stop;
+done_testing;
