@@ -21,6 +21,7 @@
 #include "board.h"
 #include "config.h"
 #include "due.h"
+#include "held.h"
 #include "scan.h"
 
 PG_FUNCTION_INFO_V1(lr_busy);
@@ -90,10 +91,12 @@ lr_busy(PG_FUNCTION_ARGS)
 	{
 		lr_member_slots[slot].busy = busy;
 		db->busy += busy ? 1 : -1;
+		if (!busy)
+			lr_freed(db, slot);
 		lr_member_touched(slot);
 	}
 	LWLockRelease(db->lock);
 	if (was && !busy)
-		lr_look_at_held();
+		lr_place_freed();
 	PG_RETURN_BOOL(was);
 }

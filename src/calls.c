@@ -71,7 +71,11 @@ settle(LrTable *table, LrBinding *b, const char *key, LrMember *member,
 	{
 		/* a lead that is held again stays where it is, in its order */
 		if (member == NULL && current.kind == e->kind)
+		{
+			if (e->kind == LR_KIND_HELD)
+				lr_journal_held_again(e, current.id);
 			return false;
+		}
 		e->hop = current.hop + lr_had_owner(&current);
 		e->previous_id = current.id;
 		if (current.member != 0)
@@ -84,6 +88,16 @@ settle(LrTable *table, LrBinding *b, const char *key, LrMember *member,
 	lr_journal_add(e);
 	lr_journal_flush();
 	return true;
+}
+
+/* The decision that holds a lead; 0: it is not held. */
+static int64
+held_id(LrTable *table, const char *key)
+{
+	LrCurrent	current;
+
+	return lr_journal_current(table->id, key, &current) &&
+		current.kind == LR_KIND_HELD ? current.id : 0;
 }
 
 /* Decides a stored lead without owner; returns the owner's name or NULL. */
@@ -118,6 +132,7 @@ route_lead(LrTable *table, const char *key)
 		request.load = facts.closed ? 0 : LR_LEAD_LOAD;
 		request.now = lr_now();
 		request.stored = true;
+		request.held_id = held_id(table, facts.key);
 		lr_decide(&request, &decision);
 		decision.entry.closed = facts.closed;
 		if (settle(table, b, facts.key, decision.member, &decision.entry))

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "nodes/nodeFuncs.h"
@@ -11,10 +12,10 @@
 #include "utils/json.h"
 
 #include "decide.h"
-#include "due.h"
 #include "evaluate.h"
 #include "measured.h"
 #include "month.h"
+#include "held.h"
 #include "rule_scope.h"
 #include "sticky.h"
 
@@ -280,7 +281,7 @@ with_target(const LrDecideRequest *request, LrEvaluation *ev, LrBoundRule *bound
 
 void
 lr_pick_from(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
-			 LrPick *pick)
+			 bool in_line, LrPick *pick)
 {
 	LrPickRequest r = {0};
 
@@ -290,6 +291,7 @@ lr_pick_from(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
 	r.ignore_limits = ignore_limits;
 	r.keeps_turns = rule->keeps_turns;
 	r.dry_run = request->dry_run;
+	r.in_line = in_line;
 	r.load = request->load;
 	if (rule->method == LR_METHOD_BY_TARGET)
 		r.month = lr_month(request->binding->router, request->now);
@@ -388,14 +390,41 @@ note_skipped(LrRule *rule, LrPick *pick, LrDecision *decision)
 			  psprintf("none of %d members can take it", pick->fits));
 }
 
+/*
+ * Whether others stand before the lead in the line of a rule that matches.  If
+ * so, they may want the members of later rules, too.
+ */
+static void
+look_for_others(const LrDecideRequest *request, LrRule *rule,
+				LrDecision *decision)
+{
+	int64		line;
+
+	if (decision->in_line || rule->team->n == 0)
+		return;
+	line = lr_line_of(rule->id, rule->team);
+	decision->in_line = lr_line_is_busy(lr_database(), line) &&
+		!(request->dry_run && RecoveryInProgress()) &&
+		lr_line_waits(line, request->held_id);
+}
+
 /* Chooses among the rule's team, and says so in the trial if it is a dry run. */
 static LrPick *
 offer(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
-	  LrTrial *trial)
+	  LrTrial *trial, LrDecision *decision)
 {
+	LrHeld	   *held = &decision->entry.held;
 	LrPick	   *pick = (LrPick *) palloc(sizeof(LrPick));
 
-	lr_pick_from(request, rule, ignore_limits, pick);
+	held->way = (int64) hash_combine64((uint64) held->way,
+									   (uint64) lr_line_of(rule->id, rule->team));
+	lr_pick_from(request, rule, ignore_limits, decision->in_line, pick);
+	if (pick->chosen < 0)
+	{
+		held->seq = Min(held->seq, pick->seq);
+		held->until = Min(held->until, pick->available_from);
+		held->again |= pick->withheld;
+	}
 	if (trial == NULL)
 		return pick;
 	trial->rule = rule;
@@ -410,7 +439,7 @@ static bool
 beyond_limits(const LrDecideRequest *request, LrRule *rule, LrTrial *trial,
 			  LrDecision *decision)
 {
-	LrPick	   *pick = offer(request, rule, true, NULL);
+	LrPick	   *pick = offer(request, rule, true, NULL, decision);
 
 	if (pick->chosen < 0)
 		return false;
@@ -437,7 +466,8 @@ by_overflow_team(const LrDecideRequest *request, LrRule *rule, LrTrial *trial,
 	beyond->method = rule->overflow_method;
 	if (trial != NULL)
 		trial->beyond = (LrTrial *) palloc0(sizeof(LrTrial));
-	pick = offer(request, beyond, false, trial ? trial->beyond : NULL);
+	pick = offer(request, beyond, false, trial ? trial->beyond : NULL,
+				 decision);
 	if (pick->chosen < 0)
 		return false;
 	note_chosen(request, beyond, pick, decision);
@@ -453,10 +483,11 @@ overflow(const LrDecideRequest *request, LrRule *rule, LrPick *pick,
 	switch (rule->overflow)
 	{
 		case LR_OVERFLOW_NONE:
-		case LR_OVERFLOW_HOLD:
 			note_pick(request, rule, pick, decision);
-			decision->entry.kind = rule->overflow == LR_OVERFLOW_NONE ?
-				LR_KIND_NONE : LR_KIND_HELD;
+			decision->entry.kind = LR_KIND_NONE;
+			return true;
+		case LR_OVERFLOW_HOLD:
+			decision->entry.kind = LR_KIND_HELD;
 			return true;
 		case LR_OVERFLOW_IGNORE_LIMITS:
 			return beyond_limits(request, rule, trial, decision);
@@ -474,8 +505,10 @@ try_rule(const LrDecideRequest *request, LrRule *rule, LrDecision *decision)
 	LrEntry    *e = &decision->entry;
 	LrTrial    *trial = request->dry_run ?
 		add_trial(decision, rule, LR_TRIED_NOBODY, NULL, NULL) : NULL;
-	LrPick	   *pick = offer(request, rule, false, trial);
+	LrPick	   *pick;
 
+	look_for_others(request, rule, decision);
+	pick = offer(request, rule, false, trial, decision);
 	if (pick->fits == 0)
 	{
 		if (e->reason == NULL)
@@ -490,11 +523,12 @@ try_rule(const LrDecideRequest *request, LrRule *rule, LrDecision *decision)
 	}
 
 	/* members fit, none can take it now */
-	decision->available_from = Min(decision->available_from,
-								   pick->available_from);
 	note_skipped(rule, pick, decision);
 	if (e->rule == 0)
+	{
 		note_pick(request, rule, pick, decision);
+		e->held.line = lr_line_of(rule->id, rule->team);
+	}
 	e->reason = "nobody_available";
 	return overflow(request, rule, pick, trial, decision);
 }
@@ -507,9 +541,6 @@ settle_without_owner(const LrDecideRequest *request, LrDecision *decision)
 
 	if (e->kind == '\0')
 		e->kind = LR_KIND_HELD;
-	if (e->kind == LR_KIND_HELD && !request->dry_run &&
-		decision->available_from != DT_NOEND)
-		lr_held_for(decision->available_from - request->now);
 	if (e->reason == NULL)
 		e->reason = "no_rule";
 	decision->reservation.member_slot = LR_NO_SLOT;
@@ -591,13 +622,15 @@ begin_decision(const LrDecideRequest *request, LrDecision *decision)
 	LrEntry    *e = &decision->entry;
 
 	memset(decision, 0, sizeof(*decision));
-	decision->available_from = DT_NOEND;
 	e->at = request->now;
 	e->router = request->binding->router->id;
 	e->routed_table = request->table->id;
 	e->lead_key = request->key;
 	e->detail = request->detail;
 	e->team = -1;
+	e->held.way = (int64) hash_combine64(request->table->id, request->load);
+	e->held.seq = PG_INT64_MAX;
+	e->held.until = DT_NOEND;
 }
 
 /* For a router that knows leads again: first by their keys. */

@@ -43,6 +43,7 @@ typedef struct LrDecideRequest
 	bool		stored;			/* the lead is in its table already */
 	LrLaps	   *laps;			/* NULL: not asked for */
 	char	   *detail;			/* what the journal's detail begins with; NULL: nothing */
+	int64		held_id;		/* of the decision to hold the lead; 0: it is new */
 } LrDecideRequest;
 
 /* What became of one rule, for explain. */
@@ -76,7 +77,7 @@ typedef struct LrDecision
 	struct LrSticky *sticky;	/* see sticky.h; NULL: its router has no keys */
 	int			told;			/* rules that the detail tells about */
 	int			untold;			/* and those that it only counts */
-	TimestampTz available_from; /* somebody comes for whom it waits; DT_NOEND: not */
+	bool		in_line;		/* others stand before it, see held.h */
 	List	   *trials;			/* of LrTrial, dry runs only */
 } LrDecision;
 
@@ -86,9 +87,12 @@ typedef struct LrDecision
  */
 extern void lr_decide(const LrDecideRequest *request, LrDecision *decision);
 
-/* Chooses from a rule's team for this lead, and reserves. */
+/*
+ * Chooses from a rule's team for this lead, and reserves; in_line: nobody who is
+ * kept for leads that are held, see held.h.
+ */
 extern void lr_pick_from(const LrDecideRequest *request, LrRule *rule,
-						 bool ignore_limits, LrPick *pick);
+						 bool ignore_limits, bool in_line, LrPick *pick);
 
 /*
  * When what has happened to a lead, by its own SQL (LrTable.when): fills an array

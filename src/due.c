@@ -10,6 +10,8 @@
 
 #include "compat.h"
 #include "due.h"
+#include "held.h"
+#include "journal.h"
 #include "late.h"
 #include "leadroute.h"
 
@@ -21,11 +23,14 @@ typedef struct News
 	bool		held;
 	bool		freed;
 	bool		look;
-	TimestampTz available;		/* somebody may be there for a held lead; 0: no */
 	bool		measure;
+	int64		held_seq;		/* if held: see LrHeld */
+	TimestampTz held_until;
+	bool		again;
 } News;
 
 static News news = {0};
+static uint8 held_line[LR_LINE_BYTES];	/* if news.held */
 
 void
 lr_place_freed(void)
@@ -40,18 +45,50 @@ lr_look_at_held(void)
 }
 
 void
-lr_lead_held(void)
+lr_lead_held(const LrHeld *held)
 {
+	uint32		bit = lr_line_bit(held->line);
+	TimestampTz until = held->seq != 0 ? held->until : DT_NOEND;
+
+	/* the look of the worker knows what is held */
+	if (lr_looking())
+	{
+		lr_look_note(held);
+		return;
+	}
+	if (!news.held)
+	{
+		memset(held_line, 0, sizeof(held_line));
+		news.held_seq = held->seq;
+		news.held_until = until;
+	}
 	news.held = true;
+	news.held_seq = Min(news.held_seq, held->seq);
+	news.held_until = Min(news.held_until, until);
+	news.again |= held->again;
+	if (held->line != 0)
+		held_line[bit / 8] |= 1 << (bit % 8);
 }
 
 void
-lr_held_for(int64 time)
+lr_due_committed(void)
 {
-	TimestampTz at = GetCurrentTimestamp() + time;
+	LrDatabase *db = news.look ? lr_database_pinned() : NULL;
 
-	if (news.available == 0 || at < news.available)
-		news.available = at;
+	if (db == NULL)
+		return;
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	lr_freed(db, LR_NO_SLOT);
+	LWLockRelease(db->lock);
+}
+
+int64
+lr_held_wait(TimestampTz until)
+{
+	int64		retry = lr_held_retry_interval * USECS_PER_SEC;
+	TimestampTz now = lr_now();
+
+	return until == DT_NOEND ? retry : Min(retry, Max(until - now, 0));
 }
 
 void
@@ -120,6 +157,10 @@ lr_due_settled(LrDatabase *db)
 	db->checkpoint_due = Min(db->checkpoint_due, GetCurrentTimestamp() +
 							 lr_checkpoint_interval * USECS_PER_SEC);
 	db->held_due = Min(db->held_due, GetCurrentTimestamp());
+	/* they may hold leads, too, of which nobody has heard */
+	lr_freed(db, LR_NO_SLOT);
+	memset(db->line, 0xff, sizeof(db->line));
+	memset(db->next_line, 0xff, sizeof(db->next_line));
 	latch = bell(db, DT_NOEND);
 	LWLockRelease(db->lock);
 	ring(latch);
@@ -140,23 +181,48 @@ ids_due(LrDatabase *db)
 													  lr_checkpoint_interval * USECS_PER_SEC));
 }
 
+/* Leads of the transaction stand in their lines from now on.  db->lock held. */
+static void
+lead_joins_line(LrDatabase *db)
+{
+	int			i;
+
+	for (i = 0; i < LR_LINE_BYTES; i++)
+	{
+		db->line[i] |= held_line[i];
+		db->next_line[i] |= held_line[i];
+	}
+	/* where nobody stood, who was freed before is no concern of theirs */
+	if (db->held_due == DT_NOEND && !db->looking)
+	{
+		db->looked_seq = Min(news.held_seq, db->free_seq);
+		db->held_until = news.held_until;
+	}
+	db->looked_seq = Min(db->looked_seq, news.held_seq);
+	db->held_until = Min(db->held_until, news.held_until);
+	db->pass_seq = Min(db->pass_seq, news.held_seq);
+	db->pass_until = Min(db->pass_until, news.held_until);
+}
+
 /* db->lock held. */
 static void
 held_leads_due(LrDatabase *db)
 {
 	TimestampTz now;
 
-	if (!db->made && !news.held && !news.freed && !news.look &&
-		news.available == 0)
+	if (!db->made && !news.held && !news.freed && !news.look)
 		return;
 	now = GetCurrentTimestamp();
-	if (db->made || news.look || (news.freed && db->held_due != DT_NOEND))
+	if (news.held)
+		lead_joins_line(db);
+	if (db->made || news.look ||
+		(news.freed && (news.held || db->held_due != DT_NOEND)))
 		db->held_due = Min(db->held_due, now);
 	else if (news.held)
+		/* what was freed since it was looked at, told nobody of this one */
 		db->held_due = Min(db->held_due, now +
-						   lr_held_retry_interval * USECS_PER_SEC);
-	if (news.available != 0)
-		db->held_due = Min(db->held_due, news.available);
+						   (news.again || db->free_seq > news.held_seq ? 0 :
+							lr_held_wait(news.held_until)));
 	db->held_news = true;
 	db->made = false;
 }
@@ -189,6 +255,7 @@ at_release(ResourceReleasePhase phase, bool committed, bool top, void *arg)
 		db->not_before = 0;
 	if (news.ids != NULL && db->last_id > db->checkpoint_id)
 		ids_due(db);
+	news.held &= committed;
 	held_leads_due(db);
 	if (news.measure)
 		db->measure_due = Min(db->measure_due, GetCurrentTimestamp());

@@ -47,13 +47,14 @@ extern void lr_due_settled(LrDatabase *db);
  */
 extern void lr_place_freed(void);
 extern void lr_look_at_held(void);
-extern void lr_lead_held(void);
+struct LrHeld;
+extern void lr_lead_held(const struct LrHeld *held);
 
-/*
- * After so many microseconds somebody can be there who could take a lead that
- * this transaction has not found anybody for.
- */
-extern void lr_held_for(int64 time);
+/* It has committed, and has told nobody yet what it has changed. */
+extern void lr_due_committed(void);
+
+/* How long held leads may wait for a moment by the clock of decisions, usec. */
+extern int64 lr_held_wait(TimestampTz until);
 
 /* This transaction has used measures that are old. */
 extern void lr_measures_wanted(void);

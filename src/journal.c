@@ -80,8 +80,12 @@ lr_pool_add(const LrEntry *e)
 	values[P_STATE] = CStringGetTextDatum("held");
 	values[P_ASSIGNMENT] = Int64GetDatum(e->id);
 	values[P_ENTERED_AT] = TimestampTzGetDatum(e->at);
+	nulls[P_LINE] = e->held.line == 0;
+	values[P_LINE] = Int64GetDatum(e->held.line);
+	nulls[P_WAY] = e->held.way == 0;
+	values[P_WAY] = Int64GetDatum(e->held.way);
 	lr_row_add(ROW_POOL, values, nulls);
-	lr_lead_held();
+	lr_lead_held(&e->held);
 }
 
 void

@@ -14,6 +14,16 @@
 #include "storage/itemptr.h"
 #include "utils/timestamp.h"
 
+/* What is known of a lead that is held, see held.h; zeros: nothing. */
+typedef struct LrHeld
+{
+	int64		line;			/* 0: none */
+	int64		way;			/* see pool_entry.way; 0: its own */
+	int64		seq;			/* free_seq of the oldest look at its members */
+	TimestampTz until;			/* when somebody may become able by the clock */
+	bool		again;			/* it was refused a fresh member */
+} LrHeld;
+
 /* One row of leadroute.journal; 0 and NULL mean SQL NULL where one may be. */
 typedef struct LrEntry
 {
@@ -46,6 +56,7 @@ typedef struct LrEntry
 	bool		closed;			/* when[LR_CLOSED] has happened */
 	const TimestampTz *when;	/* by LrWhen, see table.h; NULL: closed says it all */
 	int64		previous_id;	/* of the row that it supersedes; 0: none */
+	LrHeld		held;
 } LrEntry;
 
 /* The turn that a row has taken in a rotation. */
@@ -135,6 +146,9 @@ extern bool lr_journal_had_conflict(void);
 /* Marks it superseded and ended; removes a pool entry of the lead. */
 extern void lr_journal_end(int32 routed_table, const char *lead_key,
 						   const LrCurrent *current, TimestampTz at);
+
+/* A lead that is held again waits for what this decision says, in its order. */
+extern void lr_journal_held_again(const LrEntry *entry, int64 id);
 
 /*
  * Sets or clears what has happened to the lead: closed_at and the others of

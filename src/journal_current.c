@@ -34,13 +34,15 @@
 /* The transaction in which a key last got a second current row. */
 static LocalTransactionId conflict_lxid = InvalidLocalTransactionId;
 
+/* A bigint column of a row; NULL as 0. */
 static int64
 id_of(Relation rel, HeapTuple row, int column)
 {
 	bool		isnull;
+	Datum		value = heap_getattr(row, column + 1, RelationGetDescr(rel),
+									 &isnull);
 
-	return DatumGetInt64(heap_getattr(row, column + 1, RelationGetDescr(rel),
-									  &isnull));
+	return isnull ? 0 : DatumGetInt64(value);
 }
 
 /* A scan over the current rows of a lead, own ones of this command included. */
@@ -469,6 +471,47 @@ lr_journal_end(int32 routed_table, const char *lead_key,
 	change_row(&tid, values, nulls, replace);
 	if (current->kind == LR_KIND_HELD)
 		leave_pool(routed_table, lead_key, current->id);
+}
+
+void
+lr_journal_held_again(const LrEntry *e, int64 id)
+{
+	Relation	rel = table_open(lr_relid("pool_entry"), RowExclusiveLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	ScanKeyData key[2];
+	SysScanDesc sys;
+	HeapTuple	tuple;
+
+	lr_rows_see();
+	sys = scan_pool(rel, Int32GetDatum(e->routed_table),
+					CStringGetTextDatum(e->lead_key), key);
+	while ((tuple = systable_getnext(sys)) != NULL)
+	{
+		Datum		values[P_COLUMNS] = {0};
+		bool		nulls[P_COLUMNS] = {false};
+		bool		replace[P_COLUMNS] = {false};
+
+		if (id_of(rel, tuple, P_ASSIGNMENT) != id ||
+			(id_of(rel, tuple, P_LINE) == e->held.line &&
+			 id_of(rel, tuple, P_WAY) == e->held.way))
+			continue;
+		nulls[P_LINE] = e->held.line == 0;
+		nulls[P_WAY] = e->held.way == 0;
+		nulls[P_RULE] = e->rule == 0;
+		nulls[P_TEAM] = e->team == -1;
+		values[P_LINE] = Int64GetDatum(e->held.line);
+		values[P_WAY] = Int64GetDatum(e->held.way);
+		values[P_RULE] = Int32GetDatum(e->rule);
+		values[P_TEAM] = Int32GetDatum(e->team);
+		replace[P_LINE] = replace[P_WAY] = true;
+		replace[P_RULE] = replace[P_TEAM] = true;
+		lr_replace(rel, &tuple->t_self,
+				   heap_modify_tuple(tuple, desc, values, nulls, replace));
+		lr_rows_changed();
+	}
+	systable_endscan(sys);
+	table_close(rel, NoLock);
+	lr_lead_held(&e->held);
 }
 
 void

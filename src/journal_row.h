@@ -35,7 +35,7 @@ enum
 enum
 {
 	P_ROUTED_TABLE, P_LEAD_KEY, P_ROUTER, P_RULE, P_TEAM, P_STATE,
-	P_ASSIGNMENT, P_ENTERED_AT, P_COLUMNS
+	P_ASSIGNMENT, P_ENTERED_AT, P_LINE, P_WAY, P_COLUMNS
 };
 
 /* The tables that are written in batches. */

@@ -19,6 +19,7 @@
 
 #include "board.h"
 #include "choice.h"
+#include "held.h"
 #include "leadroute.h"
 #include "outcome.h"
 
@@ -35,7 +36,7 @@ is_plain(const LrPickRequest *request)
 	LrTeam	   *team = request->team;
 	int			i;
 
-	if (request->usable != NULL || request->db->busy > 0)
+	if (request->usable != NULL || request->in_line || request->db->busy > 0)
 		return false;
 	if (team->plain_seen != request->people)
 	{
@@ -96,6 +97,9 @@ look_at_counters(LrChoice *work)
 			!work->request->ignore_limits &&
 			lr_open_load(m) + load > m->capacity)
 			team->why[i] = LR_PASSED_FULL;
+		if (team->why[i] == LR_CAN && work->request->in_line &&
+			lr_is_fresh(work->request->db, m->slot, work->request->now))
+			team->why[i] = LR_PASSED_HELD_FIRST;
 		if (team->why[i] == LR_CAN)
 		{
 			work->n++;
@@ -272,6 +276,18 @@ note_all(const LrChoice *work, LrPick *pick)
 	}
 }
 
+/* What a lead that is held for this has to know, see held.h. */
+static void
+note_nobody(const LrChoice *work, LrPick *pick)
+{
+	LrTeam	   *team = work->team;
+	int			i;
+
+	pick->seq = work->request->db->free_seq;
+	for (i = 0; i < team->n; i++)
+		pick->withheld |= team->why[i] == LR_PASSED_HELD_FIRST;
+}
+
 /* ---------- the choice ---------- */
 
 static void
@@ -315,7 +331,7 @@ may_use_board(const LrPickRequest *request)
 
 	return team->n >= lr_board_members && team->rotation != LR_NO_SLOT &&
 		(team->graded || request->method != LR_METHOD_ROUND_ROBIN) &&
-		request->usable == NULL && !request->dry_run &&
+		request->usable == NULL && !request->in_line && !request->dry_run &&
 		!request->ignore_limits && !lr_reserve_releases() &&
 		!may_accrue(request);
 }
@@ -337,6 +353,8 @@ choose_by_looking(LrChoice *work, LrPick *pick)
 			pick->reservation.accruing = work->accruing;
 	}
 	note_passed_over(work, pick);
+	if (pick->chosen < 0)
+		note_nobody(work, pick);
 }
 
 /* The same, and the reservation. */

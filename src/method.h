@@ -18,6 +18,7 @@ typedef struct LrPickRequest
 	bool		ignore_limits;
 	bool		keeps_turns;	/* last_turn stays as it is */
 	bool		dry_run;		/* explain: reserve nothing, give out no id */
+	bool		in_line;		/* to nobody who is fresh, see held.h */
 	int			load;			/* what the lead counts */
 	int32		month;			/* by_target: of now, see month.h; else 0 */
 	const bool *usable;			/* by member index: owner column can hold it */
@@ -44,6 +45,8 @@ typedef struct LrPick
 	int			candidates;		/* members that can take it */
 	bool		has_measure;
 	double		measure;		/* see journal.measure */
+	int64		seq;			/* if nobody was chosen: free_seq of this look */
+	bool		withheld;		/* and whether somebody was kept for others */
 	int			npassed;
 	LrPassedOver *passed;		/* at most lr_passed_over_limit */
 	int			passed_count;

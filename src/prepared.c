@@ -9,6 +9,7 @@
 
 #include "board.h"
 #include "due.h"
+#include "held.h"
 #include "late.h"
 #include "leadroute.h"
 #include "prepared.h"
@@ -70,16 +71,23 @@ static void
 settle_counter(const LrPreparedCounter *p, bool committed)
 {
 	LrMemberSlot *member = &lr_member_slots[p->slot];
+	LrDatabase *db = &lr_shared->database[p->db];
 
 	switch (p->kind)
 	{
 		case LR_COUNTER_LOAD:
 			if (!committed)
+			{
 				member->load -= p->amount;
+				lr_freed(db, p->slot);
+			}
 			break;
 		case LR_COUNTER_RELEASE:
 			if (committed)
+			{
 				member->load += p->amount;
+				lr_freed(db, p->slot);
+			}
 			break;
 		case LR_COUNTER_TURN:
 			if (!committed && member->last_turn == p->amount)

@@ -19,6 +19,7 @@
 
 #include "board.h"
 #include "compat.h"
+#include "held.h"
 #include "journal.h"
 #include "late.h"
 #include "lead.h"
@@ -372,6 +373,7 @@ lr_recovery_load(LrDatabase *db, bool whole)
 	lr_counters_loaded();
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	lr_clear_counters(db);
+	lr_freed(db, LR_NO_SLOT);
 	LWLockRelease(db->lock);
 	apply_state(db, s);
 	if (prepared)

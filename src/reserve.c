@@ -16,6 +16,7 @@
 #include "board.h"
 #include "compat.h"
 #include "due.h"
+#include "held.h"
 #include "late.h"
 #include "prepared.h"
 #include "reserve.h"
@@ -363,6 +364,20 @@ note_turn(LoadHold *hold, int64 before, int64 set, bool mixed)
 	hold->turn_mixed |= mixed;
 }
 
+/*
+ * A member has a place again that this transaction had taken.  If it is the one
+ * that decides held leads, nothing has changed for those that come later: they
+ * would not have been refused it.
+ */
+static void
+freed(int member_slot)
+{
+	if (lr_looking())
+		return;
+	lr_freed(held_db, member_slot);
+	lr_place_freed();
+}
+
 void
 lr_reserve_apply(const LrReservation *r, int sign)
 {
@@ -373,6 +388,8 @@ lr_reserve_apply(const LrReservation *r, int sign)
 
 		slot->load += sign * r->load;
 		hold->load += sign * r->load;
+		if (sign < 0 && r->load > 0)
+			freed(r->member_slot);
 		if (r->last_turn >= 0)
 		{
 			if (sign > 0)
@@ -497,11 +514,10 @@ lr_reserve_id(void)
 /* ---------- giving back, keeping ---------- */
 
 /* Gives back what a level holds.  db->lock held. */
-static bool
+static void
 return_level(Level *level)
 {
 	TeamHold   *hold;
-	bool		freed = false;
 	int			i;
 
 	for (hold = level->teams; hold != NULL; hold = hold->next)
@@ -517,7 +533,8 @@ return_level(Level *level)
 		LrMemberSlot *slot = &lr_member_slots[load->slot];
 
 		slot->load -= load->load;
-		freed |= load->load > 0;
+		if (load->load > 0)
+			freed(load->slot);
 		if (load->turn_before >= 0 && slot->last_turn == load->turn_set)
 			slot->last_turn = load->turn_before;
 		else if (load->turn_before >= 0)
@@ -525,7 +542,6 @@ return_level(Level *level)
 		slot->turn_dirty |= load->turn_mixed;
 		lr_member_touched(load->slot);
 	}
-	return freed;
 }
 
 /* Adds the holds of a level to the one above, which has room.  No lock. */
@@ -614,8 +630,7 @@ lr_reserve_abort(int nest)
 		Level	   *level = top_level;
 
 		LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
-		if (return_level(level))
-			lr_place_freed();
+		return_level(level);
 		LWLockRelease(held_db->lock);
 		top_level = level->up;
 		free_level(level);
@@ -661,6 +676,8 @@ lr_reserve_commit(void)
 		int			slot = top_level->loads[i].slot;
 
 		lr_member_slots[slot].load += top_level->loads[i].released;
+		if (top_level->loads[i].released < 0)
+			lr_freed(held_db, slot);
 		lr_member_touched(slot);
 	}
 	LWLockRelease(held_db->lock);

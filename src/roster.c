@@ -313,6 +313,13 @@ make_database(Oid dboid, int64 incarnation)
 		db->measured_at = 0;
 		db->late_from = db->member_saves = 0;
 		db->ids_news = db->held_news = false;
+		/* nobody knows yet what is held: anybody is fresh, any line busy */
+		db->free_seq = db->all_freed = 1;
+		db->looked_seq = 0;
+		db->held_until = DT_NOEND;
+		db->looked_at = 0;
+		db->looking = false;
+		memset(db->line, 0xff, sizeof(db->line));
 		db->made = true;
 		db->worker_started = db->not_before = 0;
 		LWLockRelease(db->lock);
@@ -531,6 +538,7 @@ make_slot(const SlotKey *key)
 				m->load = 0;
 				m->last_turn = 0;
 				m->place = LR_NO_SLOT;
+				m->freed = 0;
 				m->turn_dirty = m->busy = false;
 				m->response_rate = m->conversion_rate = get_float8_nan();
 				m->db = key->db;

@@ -54,6 +54,15 @@
 /* "No slot could be had": the setting named in the error is too small. */
 #define LR_NO_SLOT	(-1)
 
+/* Lines of held leads as a bitmap by hash, see held.h. */
+#define LR_LINE_BYTES	512
+
+static inline uint32
+lr_line_bit(int64 line)
+{
+	return (uint32) (((uint64) line * UINT64CONST(0x9E3779B97F4A7C15)) >> 52);
+}
+
 typedef enum LrLoadState
 {
 	LR_EMPTY,
@@ -88,6 +97,19 @@ typedef struct LrDatabase
 	bool		ids_news;		/* ids have ended since it last wrote one */
 	bool		held_news;		/* something to look at since it last looked */
 	bool		made;			/* nobody has looked yet */
+
+	/* leads that are held go first, see held.h */
+	int64		free_seq;
+	int64		all_freed;
+	int64		looked_seq;
+	TimestampTz held_until;
+	bool		looking;
+	int64		pass_seq;
+	TimestampTz pass_until;
+	TimestampTz looked_at;
+	uint8		line[LR_LINE_BYTES];
+	uint8		next_line[LR_LINE_BYTES];	/* of leads held since the look began */
+
 	int64		tried_id;		/* last_id when a checkpoint was last tried */
 	Latch	   *worker;			/* of the database's worker; NULL: none */
 	int			worker_pid;
@@ -106,6 +128,7 @@ typedef struct LrMemberSlot
 	int64		load;			/* open load, reservations included */
 	int64		last_turn;		/* id of the last lead received; 0: none */
 	int			place;			/* first on a board, see board.h; LR_NO_SLOT: none */
+	int64		freed;			/* when it may have become able, see held.h */
 
 	/*
 	 * Transactions that had interleaved here were rolled back, so last_turn

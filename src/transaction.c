@@ -59,6 +59,7 @@ on_transaction(XactEvent event, void *arg)
 			break;
 		case XACT_EVENT_COMMIT:
 			lr_reserve_commit();
+			lr_due_committed();
 			committed();
 			break;
 		case XACT_EVENT_PREPARE:

@@ -30,8 +30,10 @@
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "tcop/tcopprot.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -40,6 +42,7 @@
 #include "compat.h"
 #include "config.h"
 #include "due.h"
+#include "held.h"
 #include "leadroute.h"
 #include "measured.h"
 #include "owner_rights.h"
@@ -92,6 +95,7 @@ leave_place(bool well)
 		if (well)
 			worker_db->not_before = 0;
 		late_again(worker_db, late_from, seconds_from_now(lr_held_retry_interval));
+		lr_look_broken_off(worker_db);
 	}
 	LWLockRelease(worker_db->lock);
 	worker_db = NULL;
@@ -250,37 +254,75 @@ typedef struct Held
 	char	   *table;
 	char	   *key;
 	int64		id;
+	int64		way;			/* see held.h; 0: none */
 } Held;
 
-/* Both: of tables with triggers, with id > $1, at most $2, oldest first. */
+/*
+ * Both: of tables with triggers, with id > $1, at most $2, none of the ways $3,
+ * oldest first.
+ */
 #define HAS_TRIGGERS \
 	" EXISTS (SELECT FROM pg_catalog.pg_trigger g" \
 	" WHERE g.tgrelid = t.relation AND g.tgname = 'zz_leadroute_decide')"
 
 #define HELD_LEADS \
-	"SELECT t.name, p.lead_key, p.assignment FROM leadroute.pool_entry p" \
+	"SELECT t.name, p.lead_key, p.assignment, p.way FROM leadroute.pool_entry p" \
 	" JOIN leadroute.routed_table t ON t.id = p.routed_table" \
-	" WHERE p.state = 'held' AND p.assignment > $1 AND" HAS_TRIGGERS \
+	" WHERE p.state = 'held' AND p.assignment > $1" \
+	" AND (p.way = ANY ($3)) IS NOT TRUE AND" HAS_TRIGGERS \
 	" ORDER BY p.assignment LIMIT $2"
 
 /* Open leads whose owner was no member, see late.h. */
 #define LATE_LEADS \
-	"SELECT t.name, j.lead_key, j.id FROM leadroute.journal j" \
+	"SELECT t.name, j.lead_key, j.id, NULL::bigint FROM leadroute.journal j" \
 	" JOIN leadroute.routed_table t ON t.id = j.routed_table" \
 	" WHERE NOT j.superseded AND j.member IS NULL AND j.closed_at IS NULL" \
 	" AND j.kind IN ('g', 'm') AND j.id > $1 AND" HAS_TRIGGERS \
 	" ORDER BY j.id LIMIT $2"
 
+/* Ways of which a lead was refused in this look. */
+static HTAB *
+make_ways(MemoryContext context)
+{
+	HASHCTL		info = {0};
+
+	info.keysize = info.entrysize = sizeof(int64);
+	info.hcxt = context;
+	return hash_create("leadroute ways", 64, &info,
+					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static Datum
+ways_array(HTAB *ways)
+{
+	Datum	   *elements = (Datum *) palloc((hash_get_num_entries(ways) + 1) *
+											sizeof(Datum));
+	HASH_SEQ_STATUS seq;
+	int64	   *way;
+	int			n = 0;
+
+	hash_seq_init(&seq, ways);
+	while ((way = hash_seq_search(&seq)) != NULL)
+		elements[n++] = Int64GetDatum(*way);
+	return PointerGetDatum(construct_array(elements, n, INT8OID, 8,
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
 static List *
-next_leads(const char *query, MemoryContext context, int64 after, int64 *last)
+next_leads(const char *query, MemoryContext context, HTAB *ways, int64 after,
+		   int64 *last)
 {
 	List	   *held = NIL;
-	Oid			types[2] = {INT8OID, INT4OID};
-	Datum		values[2];
+	Oid			types[3] = {INT8OID, INT4OID, INT8ARRAYOID};
+	Datum		values[3];
+	MemoryContext old;
 	uint64		i;
 
 	values[0] = Int64GetDatum(after);
 	values[1] = Int32GetDatum(HELD_BATCH);
+	old = MemoryContextSwitchTo(context);
+	values[2] = ways_array(ways);
+	MemoryContextSwitchTo(old);
 	begin_work("leadroute: reading leads that wait");
 	/* the end of the journal is found by its BRIN index */
 	if (after > 0)
@@ -288,20 +330,25 @@ next_leads(const char *query, MemoryContext context, int64 after, int64 *last)
 								 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
 								 false);
 	SPI_connect();
-	if (SPI_execute_with_args(query, 2, types, values, NULL, true,
+	if (SPI_execute_with_args(query, 3, types, values, NULL, true,
 							  0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read leads that wait");
 	for (i = 0; i < SPI_processed; i++)
 	{
-		MemoryContext old = MemoryContextSwitchTo(context);
-		Held	   *h = (Held *) palloc(sizeof(Held));
+		Held	   *h;
 		bool		isnull;
 
+		old = MemoryContextSwitchTo(context);
+		h = (Held *) palloc(sizeof(Held));
 		h->table = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
 		h->key = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
 		h->id = *last = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
 													SPI_tuptable->tupdesc, 3,
 													&isnull));
+		h->way = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
+											 SPI_tuptable->tupdesc, 4, &isnull));
+		if (isnull)
+			h->way = 0;
 		held = lappend(held, h);
 		MemoryContextSwitchTo(old);
 	}
@@ -361,12 +408,13 @@ call_for_all(const char *leads, int64 after, LeadFn call)
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext,
 												  "leadroute leads that wait",
 												  ALLOCSET_DEFAULT_SIZES);
+	HTAB	   *ways = make_ways(TopMemoryContext);
 	int64		failed = 0;
 	bool		wanted = false;
 
 	while (!wanted)
 	{
-		List	   *held = next_leads(leads, context, after, &after);
+		List	   *held = next_leads(leads, context, ways, after, &after);
 		ListCell   *lc;
 
 		if (held == NIL)
@@ -374,7 +422,10 @@ call_for_all(const char *leads, int64 after, LeadFn call)
 		foreach(lc, held)
 		{
 			Held	   *h = (Held *) lfirst(lc);
+			int64		refused;
 
+			if (h->way != 0 && hash_search(ways, &h->way, HASH_FIND, NULL))
+				continue;
 			CHECK_FOR_INTERRUPTS();
 			MemoryContextSwitchTo(context);
 			wanted = database_wanted();
@@ -382,12 +433,41 @@ call_for_all(const char *leads, int64 after, LeadFn call)
 				failed = h->id;
 			if (wanted)
 				break;
+			refused = lr_look_refused();
+			if (refused != 0)
+				(void) hash_search(ways, &refused, HASH_ENTER, NULL);
 		}
 		MemoryContextReset(context);
 	}
 	MemoryContextSwitchTo(TopMemoryContext);
 	MemoryContextDelete(context);
+	hash_destroy(ways);
 	return failed;
+}
+
+/* The lines of all leads that are held. */
+static void
+read_lines(uint8 *lines)
+{
+	uint64		i;
+
+	memset(lines, 0, LR_LINE_BYTES);
+	begin_work("leadroute: reading leads that wait");
+	SPI_connect();
+	if (SPI_execute("SELECT DISTINCT p.line FROM leadroute.pool_entry p"
+					" WHERE p.line IS NOT NULL", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read leads that wait");
+	for (i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		uint32		bit = lr_line_bit(DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
+																  SPI_tuptable->tupdesc,
+																  1, &isnull)));
+
+		lines[bit / 8] |= 1 << (bit % 8);
+	}
+	SPI_finish();
+	end_job();
 }
 
 /* Whether leads are held that could be decided. */
@@ -398,7 +478,8 @@ any_held(void)
 												  "leadroute held",
 												  ALLOCSET_DEFAULT_SIZES);
 	int64		last;
-	bool		found = next_leads(HELD_LEADS, context, 0, &last) != NIL;
+	bool		found = next_leads(HELD_LEADS, context, make_ways(context), 0,
+								   &last) != NIL;
 
 	MemoryContextSwitchTo(TopMemoryContext);
 	MemoryContextDelete(context);
@@ -446,6 +527,7 @@ measure_job(LrDatabase *db)
 static void
 held_job(LrDatabase *db)
 {
+	uint8		lines[LR_LINE_BYTES];
 	bool		held;
 	bool		wanted;
 
@@ -454,16 +536,17 @@ held_job(LrDatabase *db)
 	db->held_news = false;
 	LWLockRelease(db->lock);
 
+	lr_look_begin(db);
 	(void) call_for_all(HELD_LEADS, 0, lr_route_held);
+	read_lines(lines);
 	held = any_held();
 	wanted = database_wanted();
+	lr_look_end(db, !wanted, lines);
 
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	/* news: one may be held since we have looked */
 	if (!held && !db->held_news)
 		db->held_due = DT_NOEND;
-	else if (held && wanted)
-		db->held_due = GetCurrentTimestamp();
 	LWLockRelease(db->lock);
 }
 

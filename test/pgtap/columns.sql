@@ -116,6 +116,8 @@ INSERT INTO expected VALUES
 	('pool_entry', 'state', 'text NOT NULL DEFAULT ''held''::text'),
 	('pool_entry', 'assignment', 'bigint NOT NULL'),
 	('pool_entry', 'entered_at', 'timestamp with time zone NOT NULL'),
+	('pool_entry', 'line', 'bigint'),
+	('pool_entry', 'way', 'bigint'),
 	('routed_table', 'name', 'text COLLATE C NOT NULL'),
 	('routed_table', 'id', 'integer NOT NULL IDENTITY'),
 	('routed_table', 'relation', 'regclass NOT NULL'),

@@ -24,14 +24,13 @@ for my $name (@names)
 	$node->safe_psql(
 		$name, leads_sql() . q(
 		INSERT INTO leadroute.member (name) VALUES ('anna');
-		INSERT INTO leadroute.rule (name) VALUES ('everyone');
-		INSERT INTO leadroute.absence (member, during) VALUES ('anna', tstzrange(now() - interval '1 minute', now() + interval '2 seconds'));
+		INSERT INTO leadroute.rule (name, valid) VALUES ('everyone', tstzrange(now() + interval '2 seconds', NULL));
 		INSERT INTO lead (stage) VALUES ('new')));
 	is($node->safe_psql($name, 'SELECT count(*) FROM lead WHERE owner IS NULL'), 1, "the lead in $name is held");
 }
 for my $name (@names)
 {
-	poll_ok($node, $name, q(SELECT upper(during) < now() FROM leadroute.absence), "nobody is away in $name any more");
+	poll_ok($node, $name, q(SELECT lower(valid) < now() FROM leadroute.rule), "the rule of $name has come into force");
 	is($node->safe_psql($name, $owned), 'f', 'and nobody has found out');
 }
 poll_ok($node, 'postgres', q(SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'leadroute worker'),
