@@ -141,6 +141,18 @@ UPDATE leadroute.team_member tm SET weight = CASE m.tier WHEN 1 THEN 3 WHEN 2 TH
 	FROM leadroute.member m WHERE m.name = tm.member AND tm.team = 'slices';
 SELECT got(10, 'slices');
 
+-- A month begins when the clock first shows its first midnight: in Havana this
+-- one is shown twice.  The second lead comes between the two.
+CALL make_team('midnight', '{p1}', 'by_target');
+UPDATE leadroute.router SET timezone = 'America/Havana';
+SET leadroute.test_clock = '2026-11-01 03:30+00';
+SELECT got(1, 'midnight');
+SET leadroute.test_clock = '2026-11-01 04:30+00';
+SELECT got(1, 'midnight');
+RESET leadroute.test_clock;
+SELECT assigned_at AT TIME ZONE 'UTC' AS utc, target_month % 12 + 1 AS month FROM leadroute.journal
+	WHERE target_month IS NOT NULL ORDER BY id DESC LIMIT 2;
+
 SELECT * FROM leadroute.verify();
 DROP TABLE lead;
 DROP FUNCTION got, received;

@@ -4,9 +4,9 @@
  */
 #include "postgres.h"
 
-#include "pgtime.h"
 #include "utils/datetime.h"
 
+#include "calendar.h"
 #include "month.h"
 
 /* The last answer, good for all moments of that month. */
@@ -20,39 +20,30 @@ typedef struct Known
 
 static Known known = {0};
 
-/* Local midnight of the first day of a month. */
+/* The moment at which a month begins. */
 static TimestampTz
 beginning(int32 month, pg_tz *zone)
 {
-	struct pg_tm tm = {0};
-	TimestampTz at;
-	int			offset;
+	int64		day = date2j(month / 12, month % 12 + 1, 1) - POSTGRES_EPOCH_JDATE;
 
-	tm.tm_year = month / 12;
-	tm.tm_mon = month % 12 + 1;
-	tm.tm_mday = 1;
-	offset = DetermineTimeZoneOffset(&tm, zone);
-	if (tm2timestamp(&tm, 0, &offset, &at) != 0)
-		at = DT_NOBEGIN;
-	return at;
+	return lr_local_moment(day * USECS_PER_DAY, zone);
 }
 
 int32
 lr_month(const LrRouter *router, TimestampTz at)
 {
 	pg_tz	   *zone = router->zone;
-	struct pg_tm tm;
-	fsec_t		fsec;
-	int			offset;
+	int64		day;
+	int			year;
+	int			month;
+	int			mday;
 
 	if (known.zone == zone && known.since <= at && at < known.until)
 		return known.month;
-	if (timestamp2tm(at, &offset, &tm, &fsec, NULL, zone) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("timestamp out of range")));
+	day = lr_local_reached(at, zone) / USECS_PER_DAY;
+	j2date((int) day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
 	known.zone = zone;
-	known.month = tm.tm_year * 12 + tm.tm_mon - 1;
+	known.month = year * 12 + month - 1;
 	known.since = beginning(known.month, zone);
 	known.until = beginning(known.month + 1, zone);
 	return known.month;
