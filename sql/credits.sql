@@ -48,6 +48,10 @@ SELECT leadroute.busy('b', true);
 INSERT INTO leadroute.schedule (name, hours, timezone) VALUES ('never now', to_char(now() AT TIME ZONE 'UTC' + interval '2 days', 'Dy') || ' 10:00-11:00', 'UTC');
 UPDATE leadroute.member SET schedule = 'never now' WHERE name = 'c';
 SELECT got(4, 'on call'), credits('on call');
+-- nor does who is away besides
+SELECT leadroute.pause('c') IS NOT NULL AS paused;
+SELECT got(4, 'on call'), credits('on call');
+SELECT leadroute.resume('c') IS NOT NULL AS resumed;
 SELECT leadroute.busy('b', false);
 UPDATE leadroute.member SET schedule = NULL WHERE name = 'c';
 SELECT got(5, 'on call'), credits('on call');

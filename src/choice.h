@@ -22,6 +22,7 @@ typedef struct LrChoice
 	bool		capacities;		/* every candidate has one */
 	uint8	   *bitmap;
 	uint8	   *accruing;		/* bitmap; NULL: nobody can */
+	bool	   *missing;		/* who may: working time passes; with accruing */
 	const int64 *share;			/* of the lead, by index; NULL: see share_of */
 	LrBoard    *board;			/* that tells who goes first; NULL: nobody does */
 	const LrRoll *roll;			/* of a team that may have one */

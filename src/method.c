@@ -58,6 +58,8 @@ look_at_people(LrChoice *work)
 {
 	LrTeam	   *team = work->team;
 	int64	   *until;
+	int			fits;
+	int			i;
 
 	if (work->plain)
 	{
@@ -66,7 +68,14 @@ look_at_people(LrChoice *work)
 	}
 	until = (int64 *) palloc0((team->n + 1) * sizeof(int64));
 	work->until = until;
-	return lr_who_is_present(work->request, team->why, until);
+	fits = lr_who_is_present(work->request, team->why, until);
+	if (work->accruing != NULL)
+	{
+		work->missing = (bool *) palloc((team->n + 1) * sizeof(bool));
+		for (i = 0; i < team->n; i++)
+			work->missing[i] = !lr_is_off_duty(team, i, work->request->now);
+	}
+	return fits;
 }
 
 /* Adds what the counters say: who is a candidate.  db->lock held. */
@@ -120,9 +129,9 @@ accrues(const LrChoice *work, int i)
 
 /*
  * Who has a share of the lead though he is not there: members of a team with
- * catch_up, as long as the share takes their credit to credit_limit at most.
- * The share is taken as it would be if nobody else accrued, so what one has
- * does not depend on the others.
+ * catch_up in their working time, as long as the share takes their credit to
+ * credit_limit at most.  The share is taken as it would be if nobody else
+ * accrued, so what one has does not depend on the others.
  */
 static void
 note_accruing(LrChoice *work)
@@ -137,7 +146,7 @@ note_accruing(LrChoice *work)
 		double		weight = team->weight[i];
 
 		if (team->why[i] == LR_CAN || !lr_is_owed(team->why[i]) ||
-			team->seat[i] == LR_NO_SLOT ||
+			!work->missing[i] || team->seat[i] == LR_NO_SLOT ||
 			lr_seat_credit(team->seat[i]) +
 			(int64) (weight * ((double) LR_CREDIT_ONE / (candidates + weight))) >
 			team->credit_limit)

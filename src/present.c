@@ -57,8 +57,8 @@ lr_available_from(const LrTeam *team, int i, TimestampTz at)
 	}
 }
 
-static bool
-is_closed(const LrTeam *team, int i, TimestampTz now)
+bool
+lr_is_off_duty(const LrTeam *team, int i, TimestampTz now)
 {
 	return team->hours != NULL && team->hours[i] != NULL &&
 		!lr_calendar_at(team->hours[i], now)->open;
@@ -89,7 +89,7 @@ lr_who_is_present(const LrPickRequest *request, uint8 *why, int64 *away_until)
 					 is_away(m, team->id, request->now, &away_until[i]))
 				why[i] = LR_PASSED_AWAY;
 			else if (!request->ignore_limits &&
-					 is_closed(team, i, request->now))
+					 lr_is_off_duty(team, i, request->now))
 				why[i] = LR_PASSED_CLOSED;
 			if (team->hours != NULL && (why[i] == LR_PASSED_AWAY ||
 										why[i] == LR_PASSED_CLOSED))

@@ -32,6 +32,9 @@ typedef struct LrRoll
 extern int	lr_who_is_present(const LrPickRequest *request, uint8 *why,
 							  int64 *away_until);
 
+/* Whether a member has not its working time, wherever it is. */
+extern bool lr_is_off_duty(const LrTeam *team, int i, TimestampTz now);
+
 /* From when on a member is neither away from a team nor off; DT_NOEND: never. */
 extern TimestampTz lr_available_from(const LrTeam *team, int i, TimestampTz at);
 
