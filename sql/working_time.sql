@@ -184,6 +184,22 @@ SELECT jsonb_pretty(jsonb_build_object('schedule', c -> 'schedule' -> 0, 'holida
 SELECT count(*) FROM leadroute.import_config(leadroute.export_config(), 'r');
 SELECT leadroute.import_config('{"leadroute": 1, "schedule": [{"name": "late", "hours": "Mon 9-8x"}]}', 'r');
 SELECT table_name, action, new ->> 'hours' AS hours FROM leadroute.import_config('{"leadroute": 1, "schedule": [{"name": "late", "hours": "Mon 18-2"}], "holiday": [{"schedule": "late", "day": "2030-12-25"}], "member": [{"name": "zoe", "schedule": "late", "owner_value": "zoe"}]}', 'r') ORDER BY 1;
+\echo == holidays far away
+INSERT INTO leadroute.holiday (schedule, day) VALUES ('late', '400000-01-01');
+INSERT INTO leadroute.holiday (schedule, day) VALUES ('late', 'infinity');
+INSERT INTO leadroute.holiday (schedule, day) VALUES ('late', '0099-12-31');
+-- hours that never meet do not because of them: that is known at once
+INSERT INTO leadroute.schedule (name, hours) VALUES
+	('even hours', '0-1, 2-3, 4-5, 6-7, 8-9, 10-11, 12-13, 14-15, 16-17, 18-19, 20-21, 22-23'),
+	('odd hours', '1-2, 3-4, 5-6, 7-8, 9-10, 11-12, 13-14, 15-16, 17-18, 19-20, 21-22, 23-24');
+INSERT INTO leadroute.holiday (schedule, day) VALUES ('odd hours', '9999-12-31');
+INSERT INTO leadroute.team (name, schedule) VALUES ('odd', 'odd hours');
+SET statement_timeout = '10s';
+SELECT leadroute.next_opening('even hours', '2030-06-03 10:00+00', team => 'odd');
+RESET statement_timeout;
+-- days that follow each other, and a schedule that opens behind them
+INSERT INTO leadroute.holiday (schedule, day) SELECT 'even hours', d::date FROM generate_series('2030-06-03'::timestamp, '2034-06-03', '1 day') d;
+SELECT leadroute.next_opening('even hours', '2030-06-03 10:00+02');
 SELECT * FROM leadroute.verify();
 
 DROP TABLE lead;

@@ -22,7 +22,7 @@
 /* Offsets are less than a day; what was shown before that is behind. */
 #define LOOK_BACK	(2 * USECS_PER_DAY)
 
-/* Beyond the last holiday: different zones meet within a year, if ever. */
+/* Hours of different zones meet within a year, if ever. */
 #define LOOK_AHEAD	(400 * USECS_PER_DAY)
 
 /* Years in which nothing overflows. */
@@ -199,13 +199,14 @@ next_holiday(const LrSchedule *s, int64 day)
 }
 
 static bool
-find_local_span(const LrSchedule *s, int64 local, int64 *since, int64 *until)
+find_local_span(const LrSchedule *s, bool holidays, int64 local, int64 *since,
+				int64 *until)
 {
 	bool		open = find_window(&s->hours, local, since, until);
 	int64		day;
 	int			i;
 
-	if (s->nholidays == 0)
+	if (s->nholidays == 0 || !holidays)
 		return open;
 	day = floor_div(local, USECS_PER_DAY);
 	i = next_holiday(s, day);
@@ -234,9 +235,11 @@ lr_calendar_add(LrCalendar *c, const LrSchedule *schedule, pg_tz *zone)
 	c->part[c->n++].zone = zone;
 }
 
-/* A span around a moment in which nothing changes. */
+/*
+ * A span around a moment in which nothing changes; holidays: those count, too.
+ */
 static void
-find_span(const LrCalendar *c, TimestampTz at, LrSpan *span)
+find_span(const LrCalendar *c, bool holidays, TimestampTz at, LrSpan *span)
 {
 	int			i;
 
@@ -248,7 +251,7 @@ find_span(const LrCalendar *c, TimestampTz at, LrSpan *span)
 		pg_tz	   *zone = c->part[i].zone;
 		int64		since;
 		int64		until;
-		bool		open = find_local_span(c->part[i].schedule,
+		bool		open = find_local_span(c->part[i].schedule, holidays,
 										   lr_local_reached(at, zone),
 										   &since, &until);
 		TimestampTz first = lr_local_moment(since, zone);
@@ -271,7 +274,7 @@ find_span(const LrCalendar *c, TimestampTz at, LrSpan *span)
 
 /* No opening is looked for after it. */
 static TimestampTz
-horizon(const LrCalendar *c, TimestampTz at)
+horizon(const LrCalendar *c, bool holidays, TimestampTz at)
 {
 	int			i;
 
@@ -279,18 +282,32 @@ horizon(const LrCalendar *c, TimestampTz at)
 	{
 		const LrSchedule *s = c->part[i].schedule;
 
-		if (s->nholidays > 0)
+		if (s->nholidays > 0 && holidays)
 			at = Max(at, s->holiday[s->nholidays - 1] * USECS_PER_DAY);
 	}
 	return at + LOOK_AHEAD;
 }
 
+/* The first opening after the end of a span that is closed; DT_NOEND: none. */
+static TimestampTz
+next_opening(const LrCalendar *c, bool holidays, TimestampTz end)
+{
+	TimestampTz last = horizon(c, holidays, end);
+	LrSpan		next;
+
+	while (end < last)
+	{
+		find_span(c, holidays, end, &next);
+		if (next.open)
+			return end;
+		end = next.until;
+	}
+	return DT_NOEND;
+}
+
 const LrSpan *
 lr_calendar_find(const LrCalendar *c, TimestampTz at, LrSpan *kept)
 {
-	TimestampTz last;
-	LrSpan		next;
-
 	if (!lr_calendar_covers(at))
 	{
 		kept->since = at;
@@ -298,18 +315,18 @@ lr_calendar_find(const LrCalendar *c, TimestampTz at, LrSpan *kept)
 		kept->open = false;
 		return kept;
 	}
-	find_span(c, at, kept);
+	find_span(c, true, at, kept);
 	if (kept->open)
 		return kept;
-	last = horizon(c, at);
-	while (kept->until < last)
-	{
-		find_span(c, kept->until, &next);
-		if (next.open)
-			return kept;
-		kept->until = next.until;
-	}
-	kept->until = DT_NOEND;
+
+	/*
+	 * Hours that never meet do not on other days either.  Those that do are
+	 * looked at one by one: there are no more in vain than there are holidays.
+	 */
+	if (next_opening(c, false, at) == DT_NOEND)
+		kept->until = DT_NOEND;
+	else
+		kept->until = next_opening(c, true, kept->until);
 	return kept;
 }
 
@@ -324,7 +341,7 @@ lr_calendar_working_time(const LrCalendar *c, TimestampTz since,
 		LrSpan		span;
 
 		CHECK_FOR_INTERRUPTS();
-		find_span(c, since, &span);
+		find_span(c, true, since, &span);
 		if (span.until > until)
 			span.until = until;
 		if (span.open)

@@ -46,7 +46,7 @@ COMMENT ON COLUMN leadroute.schedule.timezone IS 'Time zone of members that have
 CREATE TABLE leadroute.holiday (
 	router		text COLLATE "C" NOT NULL DEFAULT leadroute.default_router(),
 	schedule	text COLLATE "C" NOT NULL,
-	day			date NOT NULL CHECK (isfinite(day)),
+	day			date NOT NULL CHECK (day BETWEEN '0100-01-01' AND '9999-12-31'),
 	PRIMARY KEY (router, schedule, day),
 	FOREIGN KEY (router, schedule) REFERENCES leadroute.schedule (router, name)
 		ON UPDATE CASCADE ON DELETE CASCADE
@@ -54,7 +54,7 @@ CREATE TABLE leadroute.holiday (
 COMMENT ON TABLE leadroute.holiday IS 'One row is a day on which a schedule does not open, from local midnight to local midnight: hours that pass midnight are cut there.';
 COMMENT ON COLUMN leadroute.holiday.router IS 'Router of the schedule.';
 COMMENT ON COLUMN leadroute.holiday.schedule IS 'The schedule.';
-COMMENT ON COLUMN leadroute.holiday.day IS 'The day, in local time.';
+COMMENT ON COLUMN leadroute.holiday.day IS 'The day, in local time; of the years 100 to 9999.';
 COMMENT ON COLUMN leadroute.router.sticky_key IS 'SQL over the lead, at most 8 expressions of any type, compared as text: what a person or company is known by, in the order in which they count. A lead that shares any value with an earlier lead of the router, whichever expression gave it, goes to the present owner of that lead, if he can take it (kind assigned, reason sticky: counts in his load, in no turn). NULL and the empty text match nothing; one expression that joins several with || asks for all of them. A change locks the attached tables against writers and notes the keys of all leads that have an owner. NULL: leads are not matched.';
 COMMENT ON COLUMN leadroute.router.sticky_window IS 'How long after an earlier lead was decided. A day is 24 hours, a month 30 days. 0: no lead is matched but duplicates. NULL: without end.';
 COMMENT ON COLUMN leadroute.router.duplicate_window IS 'How long after an earlier lead was decided a lead that matches it is the same lead again: kind duplicate, same owner whatever his limits, no turn, no load; it extends no window. Not while the earlier one is not committed, has no owner, or one that is inactive. NULL: no lead is a duplicate.';
