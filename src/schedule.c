@@ -58,25 +58,26 @@ compare_schedules(const void *a, const void *b)
 }
 
 static LrSchedule *
-find_schedule(LrRouter *router, const char *name)
+find_schedule(LrSchedule **all, int n, const char *name)
 {
 	LrSchedule	key = {.name = unconstify(char *, name)};
 	LrSchedule *wanted = &key;
-	LrSchedule **found = (LrSchedule **) bsearch(&wanted, router->schedule,
-												 router->nschedules,
+	LrSchedule **found = (LrSchedule **) bsearch(&wanted, all, n,
 												 sizeof(LrSchedule *),
 												 compare_schedules);
 
 	return found != NULL ? *found : NULL;
 }
 
-static void
-read_schedule_rows(LrRouter *router)
+/* The schedules of a router, by name. */
+static LrSchedule **
+read_schedule_rows(const LrRouter *router, int *n)
 {
 	LrScan		scan;
 	int			room = 16;
+	LrSchedule **all = (LrSchedule **) palloc(room * sizeof(LrSchedule *));
 
-	router->schedule = (LrSchedule **) palloc(room * sizeof(LrSchedule *));
+	*n = 0;
 	lr_scan_begin(&scan, "schedule", "schedule_pkey", "router", router->name);
 	while (lr_scan_next(&scan))
 	{
@@ -88,15 +89,14 @@ read_schedule_rows(LrRouter *router)
 		/* it was checked when it was saved; a restore may have gone around */
 		if (!lr_hours_parse(lr_scan_text(&scan, "hours"), &s->hours, &error))
 			continue;
-		if (router->nschedules == room)
-			router->schedule = (LrSchedule **) repalloc(router->schedule,
-														(room *= 2) *
-														sizeof(LrSchedule *));
-		router->schedule[router->nschedules++] = s;
+		if (*n == room)
+			all = (LrSchedule **) repalloc(all, (room *= 2) *
+										   sizeof(LrSchedule *));
+		all[(*n)++] = s;
 	}
 	lr_scan_end(&scan);
-	qsort(router->schedule, router->nschedules, sizeof(LrSchedule *),
-		  compare_schedules);
+	qsort(all, *n, sizeof(LrSchedule *), compare_schedules);
+	return all;
 }
 
 static int
@@ -110,7 +110,7 @@ compare_days(const void *a, const void *b)
 
 /* The key of the table makes days unique. */
 static void
-read_holidays(LrRouter *router)
+read_holidays(const LrRouter *router, LrSchedule **all, int n)
 {
 	LrScan		scan;
 	int			i;
@@ -118,7 +118,7 @@ read_holidays(LrRouter *router)
 	lr_scan_begin(&scan, "holiday", "holiday_pkey", "router", router->name);
 	while (lr_scan_next(&scan))
 	{
-		LrSchedule *s = find_schedule(router, lr_scan_text(&scan, "schedule"));
+		LrSchedule *s = find_schedule(all, n, lr_scan_text(&scan, "schedule"));
 		bool		isnull;
 		DateADT		day = DatumGetDateADT(lr_scan_datum(&scan, "day", &isnull));
 
@@ -135,10 +135,10 @@ read_holidays(LrRouter *router)
 		s->holiday[s->nholidays++] = day;
 	}
 	lr_scan_end(&scan);
-	for (i = 0; i < router->nschedules; i++)
-		if (router->schedule[i]->nholidays > 0)
-			qsort(router->schedule[i]->holiday, router->schedule[i]->nholidays,
-				  sizeof(DateADT), compare_days);
+	for (i = 0; i < n; i++)
+		if (all[i]->nholidays > 0)
+			qsort(all[i]->holiday, all[i]->nholidays, sizeof(DateADT),
+				  compare_days);
 }
 
 const LrSchedule *
@@ -147,12 +147,16 @@ lr_schedule_by_name(LrRouter *router, const char *name)
 	if (router->schedule == NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(router->context);
+		int			n;
+		LrSchedule **all = read_schedule_rows(router, &n);
 
-		read_schedule_rows(router);
-		read_holidays(router);
+		read_holidays(router, all, n);
 		MemoryContextSwitchTo(old);
+		/* an error on the way leaves nothing in the router */
+		router->nschedules = n;
+		router->schedule = all;
 	}
-	return find_schedule(router, name);
+	return find_schedule(router->schedule, router->nschedules, name);
 }
 
 /* ---------- calendars ---------- */
