@@ -68,9 +68,8 @@ typedef struct Lent
 static Batch *innermost = NULL;
 static Lent *lents = NULL;
 static bool flushing = false;	/* rows of the innermost batch are in use */
-static LrColumn column[ROW_KINDS][J_COLUMNS];	/* kept for the session */
-static bool has_columns[ROW_KINDS];
-static int64 columns_of;		/* incarnation they are of */
+static LrRowShape shape[ROW_KINDS];	/* kept for the session; n 0: not read */
+static int64 shapes_of;			/* incarnation they are of */
 static CommandId written_cid = InvalidCommandId;	/* last that wrote */
 
 /* ---------- rows as they are stored ---------- */
@@ -78,7 +77,7 @@ static CommandId written_cid = InvalidCommandId;	/* last that wrote */
 static const int row_columns[] = {J_COLUMNS, E_COLUMNS, P_COLUMNS};
 
 static void
-read_columns(RowKind kind)
+read_shape(RowKind kind)
 {
 	Relation	rel = table_open(lr_relid(row_table[kind]), RowExclusiveLock);
 
@@ -87,7 +86,7 @@ read_columns(RowKind kind)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("leadroute's SQL objects are older than its library"),
 				 errhint("Run ALTER EXTENSION leadroute UPDATE.")));
-	lr_row_columns(RelationGetDescr(rel), row_columns[kind], column[kind]);
+	lr_row_shape(RelationGetDescr(rel), row_columns[kind], &shape[kind]);
 	table_close(rel, NoLock);
 }
 
@@ -117,17 +116,14 @@ form_row(RowKind kind, Datum *values, bool *nulls)
 {
 	HeapTuple	row;
 
-	if (columns_of != lr_incarnation())
+	if (shapes_of != lr_incarnation())
 	{
-		memset(has_columns, 0, sizeof(has_columns));
-		columns_of = lr_incarnation();
+		memset(shape, 0, sizeof(shape));
+		shapes_of = lr_incarnation();
 	}
-	if (!has_columns[kind])
-	{
-		read_columns(kind);
-		has_columns[kind] = true;
-	}
-	row = lr_row_form(column[kind], row_columns[kind], values, nulls);
+	if (shape[kind].n == 0)
+		read_shape(kind);
+	row = lr_row_form(&shape[kind], values, nulls);
 	Assert(is_formed_as_usual(kind, row, values, nulls));
 	return row;
 }

@@ -12,15 +12,19 @@
 #include "journal.h"
 #include "table.h"
 
-/* Columns of leadroute.journal, from 0. */
+/*
+ * Columns of leadroute.journal, from 0.  Those of indexes stand where the server
+ * finds them without a walk: before them is no varlena, and nothing that is NULL
+ * of an ordinary lead.
+ */
 enum
 {
 	J_ID, J_ASSIGNED_AT, J_ROUTER, J_ROUTED_TABLE, J_RULE, J_RULE_VERSION,
-	J_TEAM, J_MEMBER, J_LOAD, J_TARGET_MONTH, J_SHARE, J_HOP, J_KIND, J_METHOD,
-	J_TURN, J_SUPERSEDED, J_LEAD_KEY, J_ROLE_NAME, J_TEAM_VERSION, J_MEASURE,
-	J_CANDIDATES, J_ACCRUING, J_PASSED_OVER, J_PASSED_OVER_COUNT, J_REASON, J_DETAIL,
-	J_ACTOR, J_ENDED_AT, J_CLOSED_AT, J_RESPONDED_AT, J_CONVERTED_AT,
-	J_PREVIOUS_ID, J_COLUMNS
+	J_TEAM, J_MEMBER, J_LOAD, J_SHARE, J_HOP, J_KIND, J_METHOD, J_TURN,
+	J_SUPERSEDED, J_LEAD_KEY, J_ROLE_NAME, J_TEAM_VERSION, J_MEASURE,
+	J_TARGET_MONTH, J_CANDIDATES, J_ACCRUING, J_PASSED_OVER,
+	J_PASSED_OVER_COUNT, J_REASON, J_DETAIL, J_ACTOR, J_ENDED_AT, J_CLOSED_AT,
+	J_RESPONDED_AT, J_CONVERTED_AT, J_PREVIOUS_ID, J_COLUMNS
 };
 
 /* Columns of leadroute.event. */

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "port/pg_bswap.h"
 
 #include "compat.h"
 
@@ -29,6 +30,35 @@ key_argument(Datum value)
 		pg_detoast_datum_packed(p) : p;
 }
 
+/* Eight bytes as a number that is in their order. */
+static inline uint64
+eight_bytes(const char *p)
+{
+	uint64		n;
+
+	memcpy(&n, p, sizeof(n));
+	return pg_ntoh64(n);
+}
+
+/* As memcmp: most keys are 8 to 16 bytes, the first and the last 8 of them. */
+static inline int
+compare_bytes(const char *a, const char *b, int n)
+{
+	uint64		x;
+	uint64		y;
+
+	if (n < 8 || n > 16)
+		return memcmp(a, b, n);
+	x = eight_bytes(a);
+	y = eight_bytes(b);
+	if (x == y)
+	{
+		x = eight_bytes(a + n - 8);
+		y = eight_bytes(b + n - 8);
+	}
+	return x < y ? -1 : x > y;
+}
+
 /* Below 0, 0, above 0. */
 static inline int
 compare(FunctionCallInfo fcinfo)
@@ -38,7 +68,7 @@ compare(FunctionCallInfo fcinfo)
 	int			na = VARSIZE_ANY_EXHDR(a);
 	int			nb = VARSIZE_ANY_EXHDR(b);
 	int			result = na != nb ? na - nb :
-		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), na);
+		compare_bytes(VARDATA_ANY(a), VARDATA_ANY(b), na);
 
 	PG_FREE_IF_COPY(a, 0);
 	PG_FREE_IF_COPY(b, 1);

@@ -10,6 +10,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "port/pg_bitutils.h"
 
 #include "compat.h"
 #include "row_form.h"
@@ -31,34 +32,64 @@ align_bytes(char typalign)
 }
 
 void
-lr_row_columns(TupleDesc desc, int n, LrColumn *columns)
+lr_row_shape(TupleDesc desc, int n, LrRowShape *shape)
 {
 	int			i;
 
+	Assert(n <= LR_ROW_COLUMNS);
+	shape->n = n;
+	shape->varlena = 0;
 	for (i = 0; i < n; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
+		LrColumn   *column = &shape->column[i];
 
 		if (att->attisdropped || !(att->attlen == -1 || att->attbyval))
 			elog(ERROR, "column \"%s\" of leadroute's table cannot be formed",
 				 NameStr(att->attname));
-		columns[i].length = (int8) att->attlen;
-		columns[i].align = align_bytes(att->attalign);
-		columns[i].may_be_short = att->attlen == -1 &&
+		column->length = (int8) att->attlen;
+		column->align = align_bytes(att->attalign);
+		column->may_be_short = att->attlen == -1 &&
 			att->attstorage != TYPSTORAGE_PLAIN;
+		if (att->attlen == -1)
+			shape->varlena |= UINT64CONST(1) << i;
 	}
 }
 
-/* More than the row takes: the columns' widths and room to align each. */
-static Size
-enough(const LrColumn *columns, int n, Datum *values, const bool *nulls)
+/* Takes the first column out of a set, which is not empty. */
+static inline int
+next_column(uint64 *set)
 {
-	Size		size = n * 2 * sizeof(Datum);
+	int			i = pg_rightmost_one_pos64(*set);
+
+	*set &= *set - 1;
+	return i;
+}
+
+/* Those that have a value. */
+static inline uint64
+present(int n, const bool *nulls)
+{
+	uint64		set = 0;
 	int			i;
 
 	for (i = 0; i < n; i++)
-		if (columns[i].length < 0 && !nulls[i])
-			size += VARSIZE_ANY(DatumGetPointer(values[i]));
+		set |= (uint64) !nulls[i] << i;
+	return set;
+}
+
+/* More than n columns take: their widths and room to align each. */
+static inline Size
+enough(int n, uint64 varlenas, Datum *values)
+{
+	Size		size = n * 2 * sizeof(Datum);
+
+	while (varlenas != 0)
+	{
+		Pointer		value = DatumGetPointer(values[next_column(&varlenas)]);
+
+		size += VARSIZE_ANY(value);
+	}
 	return size;
 }
 
@@ -110,29 +141,30 @@ put_varlena(char *at, const LrColumn *column, Datum value)
 	return at + bytes;
 }
 
-/* Puts header and data where there is room for them; returns the end. */
+/*
+ * Puts header and data where there is room for them, which is zero; returns the
+ * end.  set: which of the n columns have a value.
+ */
 static char *
-put_row(HeapTupleHeader header, const LrColumn *columns, int n, Datum *values,
-		const bool *nulls, bool has_null)
+put_row(HeapTupleHeader header, const LrRowShape *shape, int n, uint64 set,
+		bool has_null, Datum *values)
 {
 	Size		head = SizeofHeapTupleHeader + (has_null ? BITMAPLEN(n) : 0);
 	char	   *at = (char *) header + MAXALIGN(head);
-	bool		has_varlena = false;
+	uint64		left = set;
 	int			i;
 
-	for (i = 0; i < n; i++)
+	if (has_null)
+		for (i = 0; i < BITMAPLEN(n); i++)
+			header->t_bits[i] = (bits8) (set >> (8 * i));
+	while (left != 0)
 	{
-		if (nulls[i])
-			continue;
-		if (has_null)
-			header->t_bits[i >> 3] |= 1 << (i & 7);
-		if (columns[i].length > 0)
-			at = put_by_value(at, &columns[i], values[i]);
-		else
-		{
-			at = put_varlena(at, &columns[i], values[i]);
-			has_varlena = true;
-		}
+		const LrColumn *column;
+
+		i = next_column(&left);
+		column = &shape->column[i];
+		at = column->length > 0 ? put_by_value(at, column, values[i]) :
+			put_varlena(at, column, values[i]);
 	}
 	HeapTupleHeaderSetDatumLength(header, at - (char *) header);
 	HeapTupleHeaderSetTypeId(header, RECORDOID);
@@ -140,13 +172,13 @@ put_row(HeapTupleHeader header, const LrColumn *columns, int n, Datum *values,
 	ItemPointerSetInvalid(&header->t_ctid);
 	HeapTupleHeaderSetNatts(header, n);
 	header->t_infomask = (has_null ? HEAP_HASNULL : 0) |
-		(has_varlena ? HEAP_HASVARWIDTH : 0);
+		((set & shape->varlena) != 0 ? HEAP_HASVARWIDTH : 0);
 	header->t_hoff = MAXALIGN(head);
 	return at;
 }
 
 HeapTuple
-lr_row_form(const LrColumn *columns, int n, Datum *values, const bool *nulls)
+lr_row_form(const LrRowShape *shape, Datum *values, const bool *nulls)
 {
 	union
 	{
@@ -155,24 +187,20 @@ lr_row_form(const LrColumn *columns, int n, Datum *values, const bool *nulls)
 		double		align;
 	}			small;
 	HeapTupleHeader header = &small.header;
+	uint64		set = present(shape->n, nulls);
+	int			n = set != 0 ? pg_leftmost_one_pos64(set) + 1 : 0;
+	bool		has_null = (set & (set + 1)) != 0;
 	HeapTuple	row;
-	bool		has_null = false;
 	Size		room;
 	Size		length;
-	int			i;
 
-	while (n > 0 && nulls[n - 1])
-		n--;
-	for (i = 0; i < n; i++)
-		has_null |= nulls[i];
 	room = MAXALIGN(SizeofHeapTupleHeader + BITMAPLEN(n)) +
-		enough(columns, n, values, nulls);
+		enough(n, set & shape->varlena, values);
 	if (room > sizeof(small))
 		header = (HeapTupleHeader) palloc(room);
-	/* zeroed: the bitmap and the gaps between columns */
+	/* zeroed: the gaps between columns */
 	memset(header, 0, room);
-	length = put_row(header, columns, n, values, nulls, has_null) -
-		(char *) header;
+	length = put_row(header, shape, n, set, has_null, values) - (char *) header;
 
 	/* rows that wait lie close together: no more than it takes */
 	row = (HeapTuple) palloc(HEAPTUPLESIZE + length);

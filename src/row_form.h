@@ -20,15 +20,28 @@ typedef struct LrColumn
 	bool		may_be_short;	/* short values lose their long header */
 } LrColumn;
 
-/* Describes the first n columns.  Other kinds of columns are an error. */
-extern void lr_row_columns(TupleDesc desc, int n, LrColumn *columns);
+/* A set of columns is a bitmap, the first one the lowest bit. */
+#define LR_ROW_COLUMNS	64
+
+typedef struct LrRowShape
+{
+	int			n;
+	uint64		varlena;
+	LrColumn	column[LR_ROW_COLUMNS];
+} LrRowShape;
+
+/*
+ * Describes the first n columns, LR_ROW_COLUMNS at most.  Other kinds of columns
+ * are an error.
+ */
+extern void lr_row_shape(TupleDesc desc, int n, LrRowShape *shape);
 
 /*
  * Forms a row in the current memory context, as heap_form_tuple does.  It ends
  * with the last column that is not NULL; the server reads the missing ones as
  * NULL.  Varlena values are plain: neither compressed nor out of line.
  */
-extern HeapTuple lr_row_form(const LrColumn *columns, int n, Datum *values,
+extern HeapTuple lr_row_form(const LrRowShape *shape, Datum *values,
 							 const bool *nulls);
 
 #endif							/* LR_ROW_FORM_H */

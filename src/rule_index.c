@@ -15,22 +15,32 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 #include "rule_index.h"
+
+/* A function of two arguments that says yes or no. */
+typedef struct Call
+{
+	FmgrInfo	fn;
+	bool		by_bytes;		/* texts are equal when their bytes are */
+} Call;
 
 /* The functions of a column of an image. */
 typedef struct ColumnCalls
 {
 	FmgrInfo	probe;
-	FmgrInfo	equal;
+	Call		equal;
 } ColumnCalls;
 
 typedef struct Layer
 {
 	const LrImage *image;		/* NULL: there is none */
 	ColumnCalls *column;
-	FmgrInfo   *call;
+	Call	   *call;
 	const uint8 *dead;
 } Layer;
 
@@ -38,6 +48,38 @@ struct LrRuleIndex
 {
 	Layer		layer[2];
 };
+
+static void
+open_call(Call *call, Oid func, Oid collation)
+{
+	fmgr_info(func, &call->fn);
+	call->by_bytes = func == F_TEXTEQ &&
+		SearchSysCacheExists1(COLLOID, ObjectIdGetDatum(collation)) &&
+		get_collation_isdeterministic(collation);
+}
+
+static inline bool
+is_plain(const struct varlena *p)
+{
+	return !VARATT_IS_COMPRESSED(p) && !VARATT_IS_EXTERNAL(p);
+}
+
+/* What a call says of a value and a constant of an image. */
+static inline bool
+is_true(Call *call, Oid collation, Datum value, Datum constant)
+{
+	const struct varlena *p;
+	const struct varlena *q;
+
+	if (!call->by_bytes ||
+		!is_plain((struct varlena *) DatumGetPointer(value)))
+		return DatumGetBool(FunctionCall2Coll(&call->fn, collation, value,
+											  constant));
+	p = (struct varlena *) DatumGetPointer(value);
+	q = (struct varlena *) DatumGetPointer(constant);
+	return VARSIZE_ANY_EXHDR(p) == VARSIZE_ANY_EXHDR(q) &&
+		memcmp(VARDATA_ANY(p), VARDATA_ANY(q), VARSIZE_ANY_EXHDR(p)) == 0;
+}
 
 static void
 open_layer(Layer *layer, const LrImage *image)
@@ -53,17 +95,18 @@ open_layer(Layer *layer, const LrImage *image)
 	call = LR_IMAGE_AT(image, image->calls, LrImageCall);
 	layer->column = (ColumnCalls *) palloc0((image->ncolumns + 1) *
 											sizeof(ColumnCalls));
-	layer->call = (FmgrInfo *) palloc0((image->ncalls + 1) * sizeof(FmgrInfo));
+	layer->call = (Call *) palloc0((image->ncalls + 1) * sizeof(Call));
 	for (i = 0; i < image->ncolumns; i++)
 	{
 		if (OidIsValid(column[i].probe))
 			fmgr_info(column[i].probe, &layer->column[i].probe);
 		if (OidIsValid(column[i].equal))
-			fmgr_info(column[i].equal, &layer->column[i].equal);
+			open_call(&layer->column[i].equal, column[i].equal,
+					  column[i].collation);
 	}
 	for (i = 0; i < image->ncalls; i++)
 		if (OidIsValid(call[i].func))
-			fmgr_info(call[i].func, &layer->call[i]);
+			open_call(&layer->call[i], call[i].func, call[i].collation);
 }
 
 LrRuleIndex *
@@ -162,9 +205,7 @@ is_entry(const LrImage *image, const Probe *p, const LrImageEntry *entry)
 		return false;
 	value = lr_image_value(image, entry->value, column->byval);
 	if (column->kind == LR_FILE_EQUAL)
-		return DatumGetBool(FunctionCall2Coll(&p->calls->equal,
-											  column->collation, p->value,
-											  value));
+		return is_true(&p->calls->equal, column->collation, p->value, value);
 	return VARSIZE_ANY_EXHDR(DatumGetPointer(value)) == p->length &&
 		memcmp(VARDATA_ANY(DatumGetPointer(value)),
 			   VARDATA_ANY(DatumGetPointer(p->value)), p->length) == 0;
@@ -381,11 +422,10 @@ passes(Layer *layer, const LrImageRule *rule, TupleTableSlot *row)
 			if (!OidIsValid(call->func))
 				found = isnull != call->negated;
 			else if (!isnull)
-				found = DatumGetBool(FunctionCall2Coll(&layer->call[check->call],
-													   call->collation, value,
-													   lr_image_value(image,
-																	  check->value,
-																	  call->byval)));
+				found = is_true(&layer->call[check->call], call->collation,
+								value,
+								lr_image_value(image, check->value,
+											   call->byval));
 		}
 		if (!check->last)
 			continue;

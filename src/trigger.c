@@ -8,7 +8,6 @@
 #include "postgres.h"
 
 #include "access/heapam.h"
-#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
@@ -29,6 +28,7 @@
 #include "move.h"
 #include "outcome.h"
 #include "reserve.h"
+#include "row_value.h"
 #include "sticky.h"
 #include "trigger.h"
 
@@ -215,24 +215,10 @@ follow_stored_row(LrFrame *frame)
 static HeapTuple
 with_owner(TriggerData *td, LrFrame *frame, LrLeaf *leaf, LrBinding *b)
 {
-	TupleTableSlot *slot = td->tg_trigslot;
-	int			i = leaf->owner - 1;
-	Datum		value;
-	bool		isnull;
-	HeapTuple	result;
-
-	/* the slot has the row taken apart already */
-	slot_getallattrs(slot);
-	value = slot->tts_values[i];
-	isnull = slot->tts_isnull[i];
-	slot->tts_values[i] = lr_binding_owner(frame->table, b,
-										   frame->pending.decision.member);
-	slot->tts_isnull[i] = false;
-	result = heap_form_tuple(RelationGetDescr(td->tg_relation),
-							 slot->tts_values, slot->tts_isnull);
-	slot->tts_values[i] = value;
-	slot->tts_isnull[i] = isnull;
-	return result;
+	return lr_row_with_value(RelationGetDescr(td->tg_relation),
+							 td->tg_trigtuple, leaf->owner,
+							 lr_binding_owner(frame->table, b,
+											  frame->pending.decision.member));
 }
 
 /* The lead has a decision, a move, or nothing to do with leadroute. */

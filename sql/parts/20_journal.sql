@@ -15,7 +15,6 @@ CREATE TABLE leadroute.journal (
 	team			integer,
 	member			integer,
 	load			integer NOT NULL,
-	target_month	integer,
 	share			smallint NOT NULL,
 	hop				smallint NOT NULL,
 	kind			"char" NOT NULL,
@@ -26,6 +25,7 @@ CREATE TABLE leadroute.journal (
 	role_name		text COLLATE "C" NOT NULL,
 	team_version	bigint,
 	measure			double precision,
+	target_month	integer,
 	candidates		bytea,
 	accruing		bytea,
 	passed_over		bigint[],
@@ -49,7 +49,6 @@ COMMENT ON COLUMN leadroute.journal.rule_version IS 'rule.version at the time.';
 COMMENT ON COLUMN leadroute.journal.team IS 'team.id. 0: every member of the router. NULL: no team was concerned.';
 COMMENT ON COLUMN leadroute.journal.member IS 'member.id of the owner. NULL: nobody, or an owner that is no member.';
 COMMENT ON COLUMN leadroute.journal.load IS 'What it added to the member''s load.';
-COMMENT ON COLUMN leadroute.journal.target_month IS 'Method by_target: the calendar month, in the router''s time zone, in which it counts as received: year * 12 + month - 1. NULL: any other method, or nobody got it.';
 COMMENT ON COLUMN leadroute.journal.share IS '1: the lead has one owner.';
 COMMENT ON COLUMN leadroute.journal.hop IS 'Number of earlier owners of the lead.';
 COMMENT ON COLUMN leadroute.journal.kind IS 'Code of the kind, see leadroute.kind_name.';
@@ -60,6 +59,7 @@ COMMENT ON COLUMN leadroute.journal.lead_key IS 'Key of the lead as text; of sev
 COMMENT ON COLUMN leadroute.journal.role_name IS 'Role that inserted or changed the lead.';
 COMMENT ON COLUMN leadroute.journal.team_version IS 'team_version.id: who was in the team, with which weights. NULL: no method was used.';
 COMMENT ON COLUMN leadroute.journal.measure IS 'What the method compared, for the chosen member: round_robin: its credit in leads before the decision; least_loaded: its load ratio; longest_idle: decisions since its last lead (NULL: never had one); random: the draw in [0, 1); by_target: what it had received in the month by its target (NULL: it has none); top_producer: its tier; waterfall: its place in the team, from 1.';
+COMMENT ON COLUMN leadroute.journal.target_month IS 'Method by_target: the calendar month, in the router''s time zone, in which it counts as received: year * 12 + month - 1. NULL: any other method, or nobody got it.';
 COMMENT ON COLUMN leadroute.journal.candidates IS 'Who could take it: bit i (least significant first) is the i-th member of team_version. NULL: all of them.';
 COMMENT ON COLUMN leadroute.journal.accruing IS 'Who was not there and was owed a share of it (team.catch_up), as in candidates. NULL: nobody.';
 COMMENT ON COLUMN leadroute.journal.passed_over IS 'Four numbers for each member that was due before the chosen one, read by leadroute.passed_entries; those beyond leadroute.passed_over_limit are counted there by reason. NULL: nobody.';
