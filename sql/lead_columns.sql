@@ -99,3 +99,8 @@ ALTER TABLE lead ADD COLUMN later text DEFAULT 'later';
 INSERT INTO lead (id, note, score, later) VALUES (10, NULL, 10, 'new');
 SELECT id, owner IS NOT NULL AS owned, note, score, later FROM lead ORDER BY id;
 SELECT * FROM leadroute.verify();
+
+SELECT leadroute.detach('lead') IS NOT NULL AS detached;
+DROP TABLE lead;
+DROP FUNCTION wrong, turned, value_of;
+DROP EXTENSION leadroute;
