@@ -237,6 +237,8 @@ lr_calendar_add(LrCalendar *c, const LrSchedule *schedule, pg_tz *zone)
 
 /*
  * A span around a moment in which nothing changes; holidays: those count, too.
+ * It ends after the moment: the clock has not reached the edge that is next, so
+ * its moment is still to come.
  */
 static void
 find_span(const LrCalendar *c, bool holidays, TimestampTz at, LrSpan *span)
@@ -270,6 +272,7 @@ find_span(const LrCalendar *c, bool holidays, TimestampTz at, LrSpan *span)
 			span->open = false;
 		}
 	}
+	Assert(span->since <= at && at < span->until);
 }
 
 /* No opening is looked for after it. */
