@@ -5,6 +5,8 @@ SET TimeZone = 'Europe/Madrid';
 CREATE EXTENSION leadroute;
 CREATE TABLE lead (id integer PRIMARY KEY, owner text);
 SELECT leadroute.attach('lead', 'owner') IS NOT NULL AS attached;
+-- sentences are in the local time of the member, whatever the session's is
+UPDATE leadroute.router SET timezone = 'Europe/Madrid';
 INSERT INTO leadroute.member (name, capacity, active) VALUES
 	('a', NULL, true), ('b', 0, true), ('c', NULL, true), ('d', NULL, true), ('e', NULL, false), ('f', 0, true), ('z', NULL, true);
 INSERT INTO leadroute.rule (name, method) VALUES ('everyone', 'longest_idle');
@@ -22,6 +24,9 @@ UPDATE leadroute.absence SET during = '[2030-03-28, 2030-03-28 12:30:00.000001)'
 UPDATE leadroute.absence SET during = '[2030-03-28, 2030-04-04 11:59:59)' WHERE member = 'c';
 INSERT INTO lead VALUES (2);
 SELECT member, detail, until FROM passed WHERE lead_key = '2' AND code = 'away';
+UPDATE leadroute.member SET timezone = 'Asia/Tokyo' WHERE name = 'c';
+SELECT member, detail, until FROM passed WHERE lead_key = '2' AND member = 'c';
+UPDATE leadroute.member SET timezone = NULL WHERE name = 'c';
 
 SET leadroute.passed_over_limit = 2;
 INSERT INTO lead VALUES (3);

@@ -269,7 +269,7 @@ static Datum
 local_days(FunctionCallInfo fcinfo, LrRouter *router)
 {
 	LrMember   *m = member_argument(fcinfo, 0, router);
-	pg_tz	   *zone = m != NULL ? lr_member_zone(router, m) : router->zone;
+	pg_tz	   *zone = m != NULL ? m->local : router->zone;
 	RangeBound	lower = {0};
 	RangeBound	upper = {0};
 

@@ -35,6 +35,7 @@ typedef struct LrMember
 	bool		active;
 	pg_tz	   *zone;			/* NULL: none of its own */
 	const struct LrSchedule *schedule;	/* NULL: always */
+	pg_tz	   *local;			/* zone of its days; see lr_member_zone */
 	int32		capacity;		/* -1: none */
 	int32		tier;			/* 1: the best; 0: as measured */
 	int			slot;			/* LR_NO_SLOT: shared memory is full */

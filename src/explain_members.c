@@ -21,7 +21,8 @@ until_text(const LrPassedOver *p)
 static char *
 passed_words(const LrExplain *x, const LrPassedOver *p)
 {
-	return lr_passed_sentence(p, NULL, NULL, x->request.now);
+	return lr_passed_sentence(p, NULL, pg_get_timezone_name(p->member->local),
+							  x->request.now);
 }
 
 static void

@@ -66,6 +66,7 @@ read_members(LrRouter *router, LrDatabase *db)
 		m->active = lr_scan_bool(&scan, "active");
 		m->zone = lr_zone(lr_scan_text(&scan, "timezone"));
 		m->schedule = named_schedule(router, &scan);
+		m->local = lr_member_zone(router, m);
 		m->capacity = lr_scan_int(&scan, "capacity", -1);
 		m->tier = lr_scan_int(&scan, "tier", 0);
 		m->slot = lr_member_slot(db, m->id);

@@ -35,7 +35,10 @@ extern LrCalendar *lr_calendar_of(LrRouter *router, pg_tz *zone,
 								  const LrSchedule *a, const LrSchedule *b,
 								  const LrSchedule *c);
 
-/* The zone in which a member's days are meant. */
+/*
+ * The zone in which a member's days are meant: its own, else its schedule's, else
+ * the router's.  Kept as LrMember.local.
+ */
 extern pg_tz *lr_member_zone(const LrRouter *router, const LrMember *m);
 
 /* Fills in the hours of a team that has its members. */

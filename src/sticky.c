@@ -308,7 +308,8 @@ take_sticky(const LrDecideRequest *request, LrSticky *s, LrMember *m,
 		return;
 	}
 	s->refused = pick->npassed > 0 ?
-		lr_passed_sentence(&pick->passed[0], NULL, NULL, request->now) :
+		lr_passed_sentence(&pick->passed[0], NULL,
+						   pg_get_timezone_name(m->local), request->now) :
 		pick->fits == 0 ? pstrdup("inactive") : pstrdup("cannot take it now");
 	lr_add_detail(&s->detail, psprintf("%s, whose owner \"%s\" does not get it",
 									   words, m->name), s->refused);

@@ -68,10 +68,12 @@ SELECT j.id,
 	(SELECT jsonb_agg(jsonb_build_object(
 			'member', coalesce(pm.name, fpm.name),
 			'code', leadroute.passed_name(p.code),
-			'detail', leadroute.passed_detail(p.code, p.until, p.figure, p.most, NULL, NULL, j.assigned_at),
+			'detail', leadroute.passed_detail(p.code, p.until, p.figure, p.most, NULL,
+				coalesce(pm.timezone, ps.timezone, ro.timezone), j.assigned_at),
 			'until', p.until) ORDER BY p.i)
 		FROM leadroute.passed_entries(j.passed_over) WITH ORDINALITY p (member, code, cap, until, figure, most, members, i)
 		LEFT JOIN leadroute.member pm ON pm.id = p.member
+		LEFT JOIN leadroute.schedule ps ON ps.router = pm.router AND ps.name = pm.schedule
 		LEFT JOIN leadroute.former_name fpm ON fpm.table_name = 'member' AND fpm.id = p.member
 		WHERE p.member IS NOT NULL) AS passed_over,
 	coalesce(j.passed_over_count, 0) AS passed_over_count,
@@ -122,7 +124,7 @@ COMMENT ON COLUMN leadroute.assignment.method IS 'Method that chose. NULL: none 
 COMMENT ON COLUMN leadroute.assignment.kind IS 'assigned; given: the application set the owner; adopted: owned before the table was attached or the owner became a member; reassigned: decided anew after an earlier owner; manual: moved by hand; held: waits; released: the owner was taken away; none: a rule wants no owner; duplicate: the same lead again, of the same owner; suppressed: a key of it is never routed.';
 COMMENT ON COLUMN leadroute.assignment.reason IS 'Code of the reason: no_rule, no_member, nobody_available, unknown_team (team_expr names none), unknown_member (member_expr names none; an owner given or set by hand is none), ignore_limits, overflow_team (nobody of the rule''s team could take it), late_trigger (one that ran after the decision took the owner away), assigned_by_hand, sticky (a lead of the same person has that owner), duplicate, suppressed. NULL: the method chose, or the owner was there already.';
 COMMENT ON COLUMN leadroute.assignment.detail IS 'The reason in prose, and what went wrong in rules. NULL: nothing to add.';
-COMMENT ON COLUMN leadroute.assignment.passed_over IS 'Members that were due before the chosen one, each {"member", "code", "detail", "until"}: for the codes see leadroute.passed_name; until when it lasts ("infinity": until resumed), where that is known, else null. NULL: nobody.';
+COMMENT ON COLUMN leadroute.assignment.passed_over IS 'Members that were due before the chosen one, each {"member", "code", "detail", "until"}: for the codes see leadroute.passed_name; detail is in the local time of the member; until when it lasts ("infinity": until resumed), where that is known, else null. NULL: nobody.';
 COMMENT ON COLUMN leadroute.assignment.passed_over_count IS 'How many were passed over; passed_over lists at most leadroute.passed_over_limit of them.';
 COMMENT ON COLUMN leadroute.assignment.passed_over_rest IS 'The others, counted by code: {"away": 12, "full": 3}. NULL: passed_over lists all.';
 COMMENT ON COLUMN leadroute.assignment.measure IS 'What the method compared, for the chosen member: round_robin: its credit in leads before the decision; least_loaded: its load ratio; longest_idle: decisions since its last lead (NULL: never had one); random: the draw in [0, 1); by_target: what it had received in the month by its target (NULL: it has none); top_producer: its tier; waterfall: its place in the team, from 1.';
