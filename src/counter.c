@@ -4,8 +4,9 @@
  */
 #include "postgres.h"
 
-#include "utils/array.h"
 #include "funcapi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
 
 #include "board.h"
 #include "lead.h"
@@ -15,6 +16,7 @@
 PG_FUNCTION_INFO_V1(lr_member_counter);
 PG_FUNCTION_INFO_V1(lr_seat_counter);
 PG_FUNCTION_INFO_V1(lr_board);
+PG_FUNCTION_INFO_V1(lr_room);
 PG_FUNCTION_INFO_V1(lr_share_of);
 
 /* Begins a result made of counters; returns the database they are of. */
@@ -81,6 +83,31 @@ lr_seat_counter(PG_FUNCTION_ARGS)
 		values[4] = Int32GetDatum(seat.month);
 		values[5] = Int32GetDatum(seat.received);
 		values[6] = Int32GetDatum(seat.before);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+Datum
+lr_room(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	LrRoom		room[LR_SLOT_KINDS];
+	int			i;
+
+	lr_require_preload();
+	InitMaterializedSRF(fcinfo, 0);
+	lr_look_at_room(lr_database_slot(), room);
+	for (i = 0; i < LR_SLOT_KINDS; i++)
+	{
+		Datum		values[4];
+		bool		nulls[4] = {false};
+
+		values[0] = CStringGetTextDatum(room[i].setting);
+		values[1] = Int32GetDatum(room[i].used);
+		values[2] = Int32GetDatum(room[i].most);
+		values[3] = TimestampTzGetDatum(room[i].refused);
+		nulls[3] = room[i].refused == 0;
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;

@@ -31,13 +31,6 @@
 #include "roster.h"
 #include "rule_share.h"
 
-typedef enum SlotKind
-{
-	SLOT_MEMBER,
-	SLOT_SEAT,
-	SLOT_ROTATION
-} SlotKind;
-
 /* Key of the hash from names of counters to slots; no padding. */
 typedef struct SlotKey
 {
@@ -301,6 +294,7 @@ make_database(Oid dboid, int64 incarnation)
 		db->dboid = dboid;
 		db->incarnation = incarnation;
 		db->generation = ++lr_shared->generation;
+		memset(db->refused, 0, sizeof(db->refused));
 		LWLockAcquire(db->lock, LW_EXCLUSIVE);
 		db->state = LR_EMPTY;
 		db->replayed = InvalidXLogRecPtr;
@@ -525,9 +519,9 @@ make_slot(const SlotKey *key)
 {
 	int			slot;
 
-	switch ((SlotKind) key->kind)
+	switch ((LrSlotKind) key->kind)
 	{
-		case SLOT_MEMBER:
+		case LR_SLOT_MEMBER:
 			TAKE_SLOT(lr_member_slots, lr_shared->members_used,
 					  lr_max_members, slot);
 			if (slot != LR_NO_SLOT)
@@ -544,7 +538,7 @@ make_slot(const SlotKey *key)
 				m->db = key->db;
 			}
 			break;
-		case SLOT_SEAT:
+		case LR_SLOT_SEAT:
 			TAKE_SLOT(lr_seats, lr_shared->seats_used, lr_max_seats, slot);
 			if (slot != LR_NO_SLOT)
 			{
@@ -604,6 +598,8 @@ slot_by_key(const SlotKey *key)
 			if (entry != NULL)
 				entry->slot = slot;
 		}
+		else if (lr_shared->database[key->db].refused[key->kind] == 0)
+			lr_shared->database[key->db].refused[key->kind] = GetCurrentTimestamp();
 	}
 	LWLockRelease(lr_shared->lock);
 	return slot;
@@ -612,7 +608,7 @@ slot_by_key(const SlotKey *key)
 int
 lr_member_slot(LrDatabase *db, int32 member)
 {
-	SlotKey		key = {SLOT_MEMBER, lr_db_index(db), 0, 0, member};
+	SlotKey		key = {LR_SLOT_MEMBER, lr_db_index(db), 0, 0, member};
 
 	return slot_by_key(&key);
 }
@@ -620,7 +616,7 @@ lr_member_slot(LrDatabase *db, int32 member)
 int
 lr_seat_slot(LrDatabase *db, int32 router, int32 team, int32 member)
 {
-	SlotKey		key = {SLOT_SEAT, lr_db_index(db), router, team, member};
+	SlotKey		key = {LR_SLOT_SEAT, lr_db_index(db), router, team, member};
 
 	return slot_by_key(&key);
 }
@@ -628,9 +624,39 @@ lr_seat_slot(LrDatabase *db, int32 router, int32 team, int32 member)
 int
 lr_rotation_slot(LrDatabase *db, int32 router, int32 team)
 {
-	SlotKey		key = {SLOT_ROTATION, lr_db_index(db), router, team, 0};
+	SlotKey		key = {LR_SLOT_ROTATION, lr_db_index(db), router, team, 0};
 
 	return slot_by_key(&key);
+}
+
+/* Counts the used elements of an array of slots. */
+#define COUNT_SLOTS(array, mark, n) \
+	do { \
+		(n) = 0; \
+		for (int i_ = 0; i_ < (mark); i_++) \
+			(n) += (array)[i_].db != -1; \
+	} while (0)
+
+void
+lr_look_at_room(const LrDatabase *db, LrRoom *room)
+{
+	int			kind;
+
+	room[LR_SLOT_MEMBER].setting = "leadroute.max_members";
+	room[LR_SLOT_MEMBER].most = lr_max_members;
+	room[LR_SLOT_SEAT].setting = "leadroute.max_seats";
+	room[LR_SLOT_SEAT].most = lr_max_seats;
+	room[LR_SLOT_ROTATION].setting = "leadroute.max_teams";
+	room[LR_SLOT_ROTATION].most = lr_max_teams;
+	LWLockAcquire(lr_shared->lock, LW_SHARED);
+	COUNT_SLOTS(lr_member_slots, lr_shared->members_used,
+				room[LR_SLOT_MEMBER].used);
+	COUNT_SLOTS(lr_seats, lr_shared->seats_used, room[LR_SLOT_SEAT].used);
+	COUNT_SLOTS(lr_rotation_slots, lr_shared->rotations_used,
+				room[LR_SLOT_ROTATION].used);
+	for (kind = 0; kind < LR_SLOT_KINDS; kind++)
+		room[kind].refused = db->refused[kind];
+	LWLockRelease(lr_shared->lock);
 }
 
 int64

@@ -63,6 +63,25 @@ lr_line_bit(int64 line)
 	return (uint32) (((uint64) line * UINT64CONST(0x9E3779B97F4A7C15)) >> 52);
 }
 
+/* What slots are for. */
+typedef enum LrSlotKind
+{
+	LR_SLOT_MEMBER,
+	LR_SLOT_SEAT,
+	LR_SLOT_ROTATION
+} LrSlotKind;
+
+#define LR_SLOT_KINDS	3
+
+/* Slots of one kind, on the whole server. */
+typedef struct LrRoom
+{
+	const char *setting;		/* says how many there are */
+	int			used;
+	int			most;
+	TimestampTz refused;		/* since when none could be had; 0: never */
+} LrRoom;
+
 typedef enum LrLoadState
 {
 	LR_EMPTY,
@@ -75,6 +94,9 @@ typedef struct LrDatabase
 	Oid			dboid;			/* InvalidOid: slot is free */
 	int64		incarnation;	/* leadroute.incarnation.id */
 	uint64		generation;		/* of this use of the slot; never again */
+
+	/* since when it was refused a slot, by kind; 0: never; under shared->lock */
+	TimestampTz refused[LR_SLOT_KINDS];
 
 	LWLock	   *lock;			/* protects all below and all counters */
 	LrLoadState state;
@@ -313,6 +335,9 @@ extern void lr_database_sweep(Oid dboid, int64 keep);
 extern int	lr_member_slot(LrDatabase *db, int32 member);
 extern int	lr_seat_slot(LrDatabase *db, int32 router, int32 team, int32 member);
 extern int	lr_rotation_slot(LrDatabase *db, int32 router, int32 team);
+
+/* The room for slots, by kind; refused: to this database. */
+extern void lr_look_at_room(const LrDatabase *db, LrRoom *room);
 
 /* The next id; publishes the smallest of this transaction.  db->lock held. */
 extern int64 lr_next_id(LrDatabase *db);

@@ -105,6 +105,10 @@ CREATE FUNCTION leadroute.seat_counter(OUT router integer, OUT team integer, OUT
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_seat_counter';
 COMMENT ON FUNCTION leadroute.seat_counter() IS 'Credit of each seat of each rotation in shared memory, in leads: exact share minus received; target_month: the latest month in which it has received leads by_target (year * 12 + month - 1; 0: none), how many then (open reservations included), and in the month before. team 0: every member of the router.';
 
+CREATE FUNCTION leadroute.room(OUT setting text, OUT used integer, OUT most integer, OUT refused_since timestamptz) RETURNS SETOF record
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_room';
+COMMENT ON FUNCTION leadroute.room() IS 'Room in shared memory for counters: of members, of their seats in teams, of rotations. setting: says how many there can be on the whole server (most). used: by all databases. refused_since: when something of this database found no room for the first time since the server started; NULL: never. leadroute.problem says whom it concerns.';
+
 CREATE FUNCTION leadroute.board(OUT router integer, OUT team integer, OUT members integer, OUT candidates integer, OUT picks bigint) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_board';
 COMMENT ON FUNCTION leadroute.board() IS 'Big teams (leadroute.board_members) whose order is kept in shared memory, so that a lead costs no look at each member. router, team: ids; team 0: every member of the router. candidates: members that could take the last lead. picks: leads decided by it since it was put up; that happens again when members, weights or capacities change.';

@@ -518,6 +518,45 @@ JOIN leadroute.routed_table rt ON rt.id = p.routed_table
 WHERE p.state = 'held' AND p.entered_at < now() - interval '1 hour'
 GROUP BY rt.name
 UNION ALL
+-- nothing is counted unless something was refused
+SELECT 'error', 'memory_full', f.setting,
+	format(CASE x.n WHEN 1 THEN '%2$s has no room for its counters in shared memory and receives no leads.'
+		ELSE '%1$s have no room for their counters in shared memory and receive no leads, among them %2$s.' END,
+		x.n || CASE f.setting WHEN 'leadroute.max_members' THEN ' active members' ELSE ' seats of members in teams' END, x.example),
+	format('It is %s, all used. Set it to %s or more in postgresql.conf, and restart the server.', f.most, f.most + x.n),
+	f.refused_since
+FROM (SELECT o.* FROM leadroute.room() o WHERE leadroute.is_preloaded() OFFSET 0) f
+CROSS JOIN LATERAL (
+	SELECT count(*) AS n, min(m.who) AS example
+	FROM (SELECT format('member "%s" of router "%s"', m.name, m.router) AS who
+		FROM leadroute.member m
+		WHERE f.refused_since IS NOT NULL AND f.setting = 'leadroute.max_members' AND m.active
+		AND NOT EXISTS (SELECT FROM leadroute.member_counter() c WHERE c.member = m.id)
+		UNION ALL
+		SELECT format('member "%s" in team "%s" of router "%s"', m.name, t.name, t.router)
+		FROM leadroute.team t
+		JOIN leadroute.team_member tm ON (tm.router, tm.team) = (t.router, t.name)
+		JOIN leadroute.member m ON (m.router, m.name) = (tm.router, tm.member)
+		WHERE f.refused_since IS NOT NULL AND f.setting = 'leadroute.max_seats' AND m.active
+		AND EXISTS (SELECT FROM leadroute.rule r WHERE r.router = t.router AND r.enabled
+			AND (t.name IN (r.team, r.overflow_team) OR r.team_expr IS NOT NULL))
+		AND NOT EXISTS (SELECT FROM leadroute.seat_counter() s WHERE (s.team, s.member) = (t.id, m.id))
+		UNION ALL
+		SELECT format('member "%s" among all of router "%s"', m.name, m.router)
+		FROM leadroute.router ro
+		JOIN leadroute.member m ON m.router = ro.name
+		WHERE f.refused_since IS NOT NULL AND f.setting = 'leadroute.max_seats' AND m.active
+		AND EXISTS (SELECT FROM leadroute.rule r WHERE r.router = ro.name AND r.enabled AND num_nonnulls(r.team, r.team_expr) = 0)
+		AND NOT EXISTS (SELECT FROM leadroute.seat_counter() s WHERE (s.router, s.team, s.member) = (ro.id, 0, m.id))) m) x
+WHERE x.n > 0
+UNION ALL
+SELECT 'warning', 'memory_full', f.setting,
+	'The rotations of some teams have no room in shared memory: where not everybody can take every lead, they come further from exact shares, and big teams take longer.',
+	format('It is %s, all used. Set it higher in postgresql.conf, and restart the server.', f.most),
+	f.refused_since
+FROM (SELECT o.* FROM leadroute.room() o WHERE leadroute.is_preloaded() OFFSET 0) f
+WHERE f.setting = 'leadroute.max_teams' AND f.refused_since IS NOT NULL
+UNION ALL
 SELECT 'warning', 'team_empty', format('rule "%s" of router "%s"', r.name, r.router),
 	CASE WHEN r.team IS NULL THEN 'The router has no active member.'
 		ELSE format('Team "%s" has no active member.', r.team) END,
@@ -568,7 +607,7 @@ AND (c.conrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
 		'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.checkpoint'::regclass));
 COMMENT ON VIEW leadroute.problem IS 'One row is something that is wrong now; none: nothing is known to be. Expressions are judged as they run, with the rights of their writers.';
 COMMENT ON COLUMN leadroute.problem.severity IS 'error: leads are not decided as configured. warning: they may not be decided as meant.';
-COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, later_trigger, rule_error, held_too_long, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, timezone_unknown (see leadroute.lint), journal_trigger, journal_foreign_key.';
+COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, later_trigger, rule_error, held_too_long, memory_full, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, timezone_unknown (see leadroute.lint), journal_trigger, journal_foreign_key.';
 COMMENT ON COLUMN leadroute.problem.subject IS 'What it is about.';
 COMMENT ON COLUMN leadroute.problem.detail IS 'What is wrong, in a sentence.';
 COMMENT ON COLUMN leadroute.problem.what_to_do IS 'What helps; often a statement.';

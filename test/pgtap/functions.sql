@@ -85,6 +85,7 @@ INSERT INTO expected VALUES
 	('release_table(lead_table text)', 'bigint', 'c volatile'),
 	('require_preload()', 'void', 'c volatile PUBLIC'),
 	('resume(member text, team text DEFAULT NULL::text)', 'void', 'plpgsql volatile'),
+	('room(OUT setting text, OUT used integer, OUT most integer, OUT refused_since timestamp with time zone)', 'SETOF record', 'c volatile'),
 	('route(lead_table text, key anyelement)', 'text', 'c volatile'),
 	('route(lead_table text, key text)', 'text', 'c volatile'),
 	('row_stored()', 'boolean', 'c volatile PUBLIC'),

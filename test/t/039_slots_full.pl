@@ -45,6 +45,15 @@ sub agree_ok
 	return;
 }
 
+# problems(): what is said about memory: severity, subject, detail, what to do.
+sub problems
+{
+	return $node->safe_psql('postgres', q(
+		SELECT severity, subject, detail, what_to_do || CASE WHEN since IS NULL THEN ' (never)' ELSE '' END
+		FROM leadroute.problem WHERE what = 'memory_full' ORDER BY subject));
+}
+
+is(problems(), '', 'nothing is refused before somebody routes');
 is(owners('least_loaded', 100), '10|10|10|f', 'least_loaded: those with counters');
 is(owners('longest_idle', 100), '10|10|10|f', 'longest_idle');
 is(owners('round_robin', 100), '10|10|10|f', 'round_robin');
@@ -56,6 +65,14 @@ $node->safe_psql('postgres', q(
 	INSERT INTO leadroute.rule (name, condition, team) VALUES ('last', 'kind = $$last$$', 'last')));
 is(owners('last', 2), '0|2|2|', 'a team whose members have none');
 agree_ok('leads by every method');
+is( problems(),
+	'error|leadroute.max_members|2 active members have no room for their counters in shared memory and receive no leads, among them member "m20" of router "lead".|It is 10, all used. Set it to 12 or more in postgresql.conf, and restart the server.'
+	  . "\n"
+	  . 'error|leadroute.max_seats|2 seats of members in teams have no room for their counters in shared memory and receive no leads, among them member "m10" in team "last" of router "lead".|It is 18, all used. Set it to 20 or more in postgresql.conf, and restart the server.',
+	'problem says who gets none, and what to set');
+is( $node->safe_psql('postgres', 'SELECT setting, used, most, refused_since < now() FROM leadroute.room() ORDER BY 1'),
+	"leadroute.max_members|10|10|t\nleadroute.max_seats|18|18|t\nleadroute.max_teams|3|10|",
+	'what is used');
 
 # The owner column holds no owner of some any more: who has no counters was not
 # due before those who have.
@@ -93,5 +110,20 @@ $node->safe_psql('postgres', q(
 $node->restart('immediate');
 $node->safe_psql('postgres', q(ROLLBACK PREPARED 'a'));
 agree_ok('after a crash');
+
+# Enough room.
+$node->append_conf('postgresql.conf', "leadroute.max_members = 12\nleadroute.max_seats = 50");
+$node->restart;
+is(owners('last', 2), '2|1|1|f', 'with room for all, the team without seats has leads');
+is(problems(), '', 'and there is no problem');
+
+# More teams than leadroute.max_teams.
+$node->safe_psql('postgres', q(
+	INSERT INTO leadroute.team (name) SELECT 't' || g FROM generate_series(1, 10) g;
+	INSERT INTO leadroute.team_member (team, member) SELECT 't' || g, 'm10' FROM generate_series(1, 10) g;
+	INSERT INTO leadroute.rule (name, condition, team) SELECT 't' || g, format('kind = %L', 't' || g), 't' || g FROM generate_series(1, 10) g;
+	INSERT INTO lead (kind) SELECT 't' || g FROM generate_series(1, 10) g));
+like(problems(), qr/^warning\|leadroute.max_teams\|.*It is 10, all used[^\n]*$/, 'rotations without room');
+agree_ok('more teams than rotations');
 
 done_testing();
