@@ -45,6 +45,14 @@ CREATE FUNCTION leadroute.sticky_key_error(router text, lead_table text) RETURNS
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'lr_sticky_key_error';
 COMMENT ON FUNCTION leadroute.sticky_key_error(text, text) IS 'The same for a router''s sticky_key over an attached table: the error of the first expression that has one.';
 
+CREATE FUNCTION leadroute.normalize_email(email text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lr_normalize_email';
+COMMENT ON FUNCTION leadroute.normalize_email(text) IS 'An e-mail address in one form, for sticky_key: without blanks around it, without the name of Name <address>, letters A to Z in lower case, without a part from + on before the @, and without a dot at the end. Dots before the @ stay. NULL: it is no address: no or several @, nothing before or after it, blanks, quotes, commas or semicolons in it.';
+
+CREATE FUNCTION leadroute.normalize_phone(phone text, country text DEFAULT NULL) RETURNS text
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'lr_normalize_phone';
+COMMENT ON FUNCTION leadroute.normalize_phone(text, text) IS 'A phone number in one form, for sticky_key: + and digits (E.164) when it begins with + or 00 (with country 1: 011), or country is known: an ISO code of two letters or a calling code; the 0 (1, 8, 06) that is dialled before a national number goes. Without country a national number keeps its digits, and is another one than the same with +. Blanks, hyphens, dots, slashes, parentheses and what follows ext, x, #, a comma or a semicolon do not count, nor does (0) within a number. NULL: it is no number: other characters, fewer than 5 or more than 15 digits, one digit over and over. An unknown country counts as none.';
+
 CREATE FUNCTION leadroute.territory(map text, country text, region text, postal text) RETURNS text
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'lr_territory';
 COMMENT ON FUNCTION leadroute.territory(text, text, text, text) IS 'Name of the team that has the most specific area of leadroute.territory with this place: of the router that decides, outside of a decision of the default one. region and postal may be NULL: not known. NULL: no area contains it, or map or country is NULL. For team_expr and conditions.';

@@ -95,6 +95,8 @@ INSERT INTO expected VALUES
 	('rule_index(OUT database text, OUT router integer, OUT routed_table integer, OUT version bigint, OUT rules integer, OUT bytes bigint, OUT readers integer, OUT is_current boolean)', 'SETOF record', 'c volatile'),
 	('seat_counter(OUT router integer, OUT team integer, OUT member integer, OUT credit double precision, OUT target_month integer, OUT received integer, OUT received_before integer)', 'SETOF record', 'c volatile'),
 	('share_of(candidates bytea, member_index integer, weight double precision[], accruing bytea DEFAULT NULL::bytea)', 'double precision', 'c immutable parallel safe PUBLIC'),
+	('normalize_email(email text)', 'text', 'c immutable strict parallel safe PUBLIC'),
+	('normalize_phone(phone text, country text DEFAULT NULL::text)', 'text', 'c immutable parallel safe PUBLIC'),
 	('sticky_key_changed()', 'trigger', 'plpgsql volatile'),
 	('sticky_key_error(router text, lead_table text)', 'text', 'c volatile strict'),
 	('forget_keys(router integer)', 'void', 'plpgsql volatile strict security definer'),
