@@ -206,7 +206,8 @@ find_by_key(const LrDecideRequest *request, const LrSticky *s, int i,
 	for (looked = 0; looked < MAX_LOOKED &&
 		 lr_sticky_scan_next(&scan, &row); looked++)
 	{
-		int64		age = request->now - row.at;
+		/* it may have been decided while this lead is */
+		int64		age = Max(0, request->now - row.at);
 		bool		duplicate = !row.open && row.id < s->since &&
 			age < m->duplicate_window;
 		LrMember   *owner;
