@@ -16,6 +16,7 @@
 #include "guard.h"
 #include "pin.h"
 #include "rule_set.h"
+#include "terms.h"
 
 /* Bindings (routers) a table keeps. */
 #define MAX_CACHED_BINDINGS	64
@@ -310,13 +311,14 @@ lr_binding_rule(LrBinding *b, const LrRuleRef *ref)
 }
 
 /*
- * One expression of a rule; NULL: there is none, or *broken says why.  Of one
- * that is broken nothing is kept but the message: there may be as many as there
- * are rules, where a column is gone.
+ * Of an expression that is broken nothing is kept but the message: there may be
+ * as many as there are rules, where a column is gone.
  */
-static LrExpr *
-compile(LrTable *table, LrBinding *b, const LrRule *rule, const char *text,
-		LrExprKind kind, const char *column, char **broken)
+LrExpr *
+lr_binding_expression(LrTable *table, LrBinding *b, const char *text,
+					  LrExprKind kind, const char *written_by,
+					  const char *search_path, const char *what,
+					  char **broken)
 {
 	Relation	rel;
 	MemoryContext context;
@@ -329,9 +331,7 @@ compile(LrTable *table, LrBinding *b, const LrRule *rule, const char *text,
 	context = AllocSetContextCreate(b->compiled, "leadroute condition",
 									ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
-	expr = lr_compile_guarded(rel, text, kind, rule->written_by,
-							  rule->search_path,
-							  psprintf("%s of rule \"%s\"", column, rule->name),
+	expr = lr_compile_guarded(rel, text, kind, written_by, search_path, what,
 							  broken);
 	MemoryContextSwitchTo(old);
 	if (expr != NULL)
@@ -347,6 +347,33 @@ compile(LrTable *table, LrBinding *b, const LrRule *rule, const char *text,
 	}
 	table_close(rel, AccessShareLock);
 	return expr;
+}
+
+/* One expression of a rule. */
+static LrExpr *
+compile(LrTable *table, LrBinding *b, const LrRule *rule, const char *text,
+		LrExprKind kind, const char *column, char **broken)
+{
+	return text == NULL ? NULL :
+		lr_binding_expression(table, b, text, kind, rule->written_by,
+							  rule->search_path,
+							  psprintf("%s of rule \"%s\"", column,
+									   rule->name), broken);
+}
+
+/* Takes a rule's member_condition apart. */
+static LrTerms *
+take_apart(LrBinding *b, const LrExpr *expr)
+{
+	MemoryContext old;
+	LrTerms    *terms;
+
+	if (expr == NULL)
+		return NULL;
+	old = MemoryContextSwitchTo(b->compiled);
+	terms = lr_terms_make(expr);
+	MemoryContextSwitchTo(old);
+	return terms;
 }
 
 void
@@ -366,6 +393,7 @@ lr_binding_compile(LrTable *table, LrBinding *b, LrBoundRule *bound)
 	bound->member_condition = compile(table, b, rule, rule->member_condition,
 									  LR_EXPR_MEMBER, "member_condition",
 									  &bound->member_condition_broken);
+	bound->terms = take_apart(b, bound->member_condition);
 	bound->member_rank = compile(table, b, rule, rule->member_rank,
 								 LR_EXPR_RANK, "member_rank",
 								 &bound->member_rank_broken);
@@ -394,6 +422,7 @@ limit_compiled(LrBinding *b)
 			}
 	MemoryContextReset(b->compiled);
 	b->compiled_size = 0;
+	b->fits = NULL;
 }
 
 /* ---------- binding ---------- */

@@ -51,6 +51,7 @@ typedef struct LrBoundRule
 	char	   *target_broken;	/* why it never gives a name; NULL: it can */
 	LrExpr	   *member_condition;	/* NULL: none, or broken */
 	char	   *member_condition_broken;	/* why nobody fits; NULL: it can be true */
+	struct LrTerms *terms;		/* it, taken apart; NULL: see terms.h */
 	LrExpr	   *member_rank;	/* NULL: none, or broken */
 	char	   *member_rank_broken;
 	TimestampTz reported_at;	/* last event about an error of it */
@@ -79,6 +80,7 @@ struct LrBinding
 	struct LrCompiledKeys *keys;	/* see sticky_key.c; NULL: not compiled yet */
 	MemoryContext compiled;		/* of conditions */
 	Size		compiled_size;	/* bytes in it */
+	struct LrFitCache *fits;	/* see fit_cache.h; in compiled */
 };
 
 /*
@@ -108,6 +110,16 @@ extern LrBoundRule *lr_binding_rule(LrBinding *b, const LrRuleRef *ref);
  */
 extern void lr_binding_compile(LrTable *table, LrBinding *b,
 							   LrBoundRule *bound);
+
+/*
+ * Compiles an expression, to stay with those of the rules; NULL: there is none,
+ * or *broken says why.
+ */
+extern LrExpr *lr_binding_expression(LrTable *table, LrBinding *b,
+									 const char *text, LrExprKind kind,
+									 const char *written_by,
+									 const char *search_path,
+									 const char *what, char **broken);
 
 /* The owner value of a member, and its member by canonical text. */
 extern Datum lr_binding_owner(LrTable *table, LrBinding *b, LrMember *m);

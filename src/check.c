@@ -585,6 +585,29 @@ check_member(Row *row)
 		check_owner_value(name, owner_value, (Attached *) lfirst(lc));
 }
 
+/* Which leads reach the member: valid for every table of the router. */
+static void
+check_reach(Row *row)
+{
+	char	   *condition = text_of(row, row->new, "condition");
+	ListCell   *lc;
+
+	if (condition == NULL && text_of(row, row->new, "written_by") == NULL)
+		return;
+	fill_writer(row, row->old == NULL || differs(row, "condition"));
+	if (condition == NULL ||
+		(row->old != NULL && !differs(row, "condition") &&
+		 !changes_router(row) && !differs(row, "written_by") &&
+		 !differs(row, "search_path")))
+		return;
+	foreach(lc, tables_of(text_of(row, row->new, "router"), NULL))
+		check_expression(((Attached *) lfirst(lc))->relid, condition,
+						 LR_EXPR_BOOL, row,
+						 psprintf("condition of member \"%s\" in team \"%s\"",
+								  text_of(row, row->new, "member"),
+								  text_of(row, row->new, "team")));
+}
+
 static void
 check_team_member(Row *row)
 {
@@ -600,6 +623,7 @@ check_team_member(Row *row)
 							text_of(row, row->new, "member"),
 							text_of(row, row->new, "team")),
 				   "NULL: the member has no target, and by_target it comes after all who have one.");
+	check_reach(row);
 	weight = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
 												value));
 	if (!(weight >= 1e-6 && weight <= 1e6))

@@ -37,11 +37,12 @@ static inline int64
 share_of(const LrChoice *work, int i)
 {
 	double		weight = work->team->weight[i];
+	bool		can = lr_is_candidate(work, i);
 
-	if (work->share != NULL)
+	if (can && work->share != NULL)
 		return work->share[i];
 	return (int64) (weight * ((double) LR_CREDIT_ONE /
-							  (work->team->why[i] == LR_CAN ? work->weight :
+							  (can || lr_accrues(work, i) ? work->weight :
 							   work->weight + weight)));
 }
 
@@ -163,6 +164,40 @@ offer(const LrChoice *work, FirstTurn *first, int i, int64 credit, int64 share,
 	}
 }
 
+/*
+ * The first of candidates who weigh the same, by looking: who has most credit is
+ * the first to be released and has the earliest deadline.
+ */
+static int
+richest(const LrChoice *work)
+{
+	LrTeam	   *team = work->team;
+	bool		board = lr_board_stands(team);
+	int64		most = PG_INT64_MIN;
+	int			first = -1;
+	int			word;
+
+	for (word = 0; word * 64 < team->n; word++)
+	{
+		uint64		w = lr_bits_word(work->bitmap, word);
+
+		for (; w != 0; w &= w - 1)
+		{
+			int			i = word * 64 + pg_rightmost_one_pos64(w);
+			int			seat = team->seat[i];
+			int64		credit = board ? lr_seat_credit(seat) :
+				lr_seats[seat].credit;
+
+			if (credit > most)
+			{
+				most = credit;
+				first = i;
+			}
+		}
+	}
+	return first;
+}
+
 /* The first of all candidates, by looking. */
 static int
 first_turn(const LrChoice *work)
@@ -172,14 +207,16 @@ first_turn(const LrChoice *work)
 	FirstTurn	first = {release_margin(work), -1, 0, -1, 0};
 	int			i;
 
-	for (i = 0; i < team->n; i++)
+	if (work->share == NULL)
+		return richest(work);
+	for (i = lr_next_candidate(work, 0); i < team->n;
+		 i = lr_next_candidate(work, i + 1))
 	{
 		int			seat = team->seat[i];
 
-		if (team->why[i] == LR_CAN)
-			offer(work, &first, i, work->share[i] +
-				  (board ? lr_seat_credit(seat) : lr_seats[seat].credit),
-				  work->share[i], true);
+		offer(work, &first, i, work->share[i] +
+			  (board ? lr_seat_credit(seat) : lr_seats[seat].credit),
+			  work->share[i], true);
 	}
 	return first.released >= 0 ? first.released : first.richest;
 }
@@ -285,14 +322,14 @@ drawn(const LrChoice *work)
 	int			last = -1;
 	int			i;
 
-	for (i = 0; i < team->n; i++)
-		if (team->why[i] == LR_CAN)
-		{
-			last = i;
-			at -= team->weight[i];
-			if (at < 0)
-				break;
-		}
+	for (i = lr_next_candidate(work, 0); i < team->n;
+		 i = lr_next_candidate(work, i + 1))
+	{
+		last = i;
+		at -= team->weight[i];
+		if (at < 0)
+			break;
+	}
 	return last;
 }
 
@@ -351,9 +388,9 @@ lr_choose(const LrChoice *work)
 	if (work->request->method == LR_METHOD_ROUND_ROBIN &&
 		!work->request->ignore_limits)
 		return first_turn(work);
-	for (i = 0; i < team->n; i++)
-		if (team->why[i] == LR_CAN &&
-			(best < 0 || lr_goes_before(work, i, best)))
+	for (i = lr_next_candidate(work, 0); i < team->n;
+		 i = lr_next_candidate(work, i + 1))
+		if (best < 0 || lr_goes_before(work, i, best))
 			best = i;
 	return best;
 }

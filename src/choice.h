@@ -20,10 +20,11 @@ typedef struct LrChoice
 	bool		same_set;		/* as at the rotation's last decision */
 	uint64		set;			/* hash of the candidates */
 	bool		capacities;		/* every candidate has one */
-	uint8	   *bitmap;
+	uint8	   *bitmap;			/* of the candidates, unless all; see bits.h */
 	uint8	   *accruing;		/* bitmap; NULL: nobody can */
 	bool	   *missing;		/* who may: working time passes; with accruing */
-	const int64 *share;			/* of the lead, by index; NULL: see share_of */
+	const int64 *share;			/* of the lead, of candidates, by index; NULL: see
+								 * share_of */
 	LrBoard    *board;			/* that tells who goes first; NULL: nobody does */
 	const LrRoll *roll;			/* of a team that may have one */
 	const int64 *until;			/* end of an absence, by index; NULL: none */
@@ -35,6 +36,48 @@ static inline int64
 lr_open_load(const LrMember *m)
 {
 	return lr_member_slots[m->slot].load + lr_reserve_released(m->slot);
+}
+
+/* Whether a member is a candidate. */
+static inline bool
+lr_is_candidate(const LrChoice *work, int i)
+{
+	return work->all || lr_bit(work->bitmap, i);
+}
+
+/* Whether a member that is not there is owed a share of the lead. */
+static inline bool
+lr_accrues(const LrChoice *work, int i)
+{
+	return work->sharing > work->n && lr_bit(work->accruing, i);
+}
+
+/* The first candidate from i on; n of the team: none. */
+static inline int
+lr_next_candidate(const LrChoice *work, int i)
+{
+	return work->all ? i : lr_bits_next(work->bitmap, i, work->team->n);
+}
+
+/* The first from i on whom the lead fits and who is no candidate; n: none. */
+static inline int
+lr_next_out(const LrChoice *work, int i)
+{
+	const uint8 *fitting = work->request->fitting;
+	int			n = work->team->n;
+	int			word;
+
+	for (word = i / 64; word * 64 < n; word++)
+	{
+		uint64		out = lr_bits_word(fitting, word) &
+		~lr_bits_word(work->bitmap, word);
+
+		if (word == i / 64)
+			out &= ~UINT64CONST(0) << (i % 64);
+		if (out != 0)
+			return word * 64 + pg_rightmost_one_pos64(out);
+	}
+	return n;
 }
 
 /*

@@ -16,6 +16,7 @@
 #include "utils/palloc.h"
 #include "utils/timestamp.h"
 
+#include "bits.h"
 #include "leadroute.h"
 #include "roster.h"
 
@@ -44,6 +45,14 @@ typedef struct LrMember
 	struct LrTeam *alone;		/* see lr_team_alone */
 } LrMember;
 
+/* A condition of memberships of a team: which leads reach these members. */
+typedef struct LrReach
+{
+	const char *condition;
+	const char *written_by;
+	const char *search_path;
+} LrReach;
+
 typedef struct LrTeam
 {
 	int32		id;				/* 0: every member of the router */
@@ -60,6 +69,9 @@ typedef struct LrTeam
 	const struct LrSchedule *schedule;	/* NULL: always */
 	struct LrCalendar **hours;	/* of each member here, NULL: always; NULL: of
 								 * all of them */
+	int			nreach;			/* different conditions of memberships */
+	LrReach    *reach;
+	int		   *reach_of;		/* which of them, by index; -1: none */
 	bool		ready;			/* what follows, up to share_sum, is valid */
 	int		   *seat;			/* slots; LR_NO_SLOT: shared memory is full */
 	int			rotation;		/* slot of the rotation */
@@ -75,12 +87,35 @@ typedef struct LrTeam
 	/* scratch of a decision */
 	uint8	   *why;			/* LrPassed of each member */
 	int64	   *lead_share;
+	int64	   *until;			/* end of an absence */
 	uint64		plain_seen;		/* state of the people, see method.c */
 	bool		plain;
 	struct LrRoll *roll;		/* see present.h; NULL: not needed yet */
 	uint64		board;			/* serial of the board that is for this team; 0: none */
 	uint64		other_board;	/* of one that is not */
 } LrTeam;
+
+/* Whether all of a team weigh the same, so that sums are counts. */
+static inline bool
+lr_weighs_the_same(const LrTeam *team)
+{
+	return team->exact && team->graded && team->grades == 1;
+}
+
+/* Sum of the weights of some, added in the order of the team. */
+static inline double
+lr_weight_of(const LrTeam *team, const uint8 *bits)
+{
+	double		weight = 0;
+	int			i;
+
+	if (lr_weighs_the_same(team))
+		return lr_bits_count(bits, team->n) * team->weight[0];
+	for (i = lr_bits_next(bits, 0, team->n); i < team->n;
+		 i = lr_bits_next(bits, i + 1, team->n))
+		weight += team->weight[i];
+	return weight;
+}
 
 typedef struct LrRouter
 {

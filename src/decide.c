@@ -86,6 +86,24 @@ lr_lead_router(LrTable *table, TupleTableSlot *row, char **detail)
 	return name;
 }
 
+/* Counts the time since the last lap for what was done meanwhile. */
+static inline void
+lap(const LrDecideRequest *request, LrLap what)
+{
+	LrLaps	   *laps = request->laps;
+	instr_time	now;
+	instr_time	passed;
+
+	if (laps == NULL)
+		return;
+	INSTR_TIME_SET_CURRENT(now);
+	passed = now;
+	INSTR_TIME_SUBTRACT(passed, laps->last);
+	if (what != LR_LAP_NONE)
+		laps->seconds[what] += INSTR_TIME_GET_DOUBLE(passed);
+	laps->last = now;
+}
+
 /* ---------- trying rules ---------- */
 
 /* Says in the detail what became of a rule; of the first ones only. */
@@ -279,9 +297,33 @@ with_target(const LrDecideRequest *request, LrEvaluation *ev, LrBoundRule *bound
 	return rule;
 }
 
+/* Whom of the rule's team the lead fits; errors cost members, not the lead. */
+static void
+find_fitting(const LrDecideRequest *request, LrEvaluation *ev,
+			 LrBoundRule *bound, LrRule *rule, LrFitting *fitting,
+			 LrDecision *decision)
+{
+	char	   *detail = unconstify(char *, decision->entry.detail);
+
+	memset(fitting, 0, sizeof(*fitting));
+	if (rule->member_condition == NULL && rule->team->nreach == 0)
+		return;
+	lr_fitting_find(ev, request->binding,
+					rule->member_condition != NULL ? bound : NULL, rule->team,
+					request->dry_run, fitting, &detail);
+	decision->entry.detail = detail;
+	if (fitting->error != NULL)
+	{
+		note_rule(decision, rule, fitting->error);
+		if (bound != NULL)
+			report_error(request, bound, fitting->error);
+	}
+}
+
 void
-lr_pick_from(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
-			 bool in_line, LrPick *pick)
+lr_pick_from(const LrDecideRequest *request, LrRule *rule,
+			 const LrFitting *fitting, bool ignore_limits, bool in_line,
+			 LrPick *pick)
 {
 	LrPickRequest r = {0};
 
@@ -298,6 +340,12 @@ lr_pick_from(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
 	else if (rule->method == LR_METHOD_TOP_PRODUCER && !request->dry_run)
 		lr_measured_want(r.db);
 	r.usable = request->binding->usable;
+	if (fitting != NULL)
+	{
+		r.fitting = fitting->fits;
+		r.reached = fitting->reached;
+		r.raised = fitting->raised;
+	}
 	r.people = request->binding->router->people_seen;
 	r.now = request->now;
 	r.seed = hash_bytes_extended((const unsigned char *) request->key,
@@ -410,15 +458,15 @@ look_for_others(const LrDecideRequest *request, LrRule *rule,
 
 /* Chooses among the rule's team, and says so in the trial if it is a dry run. */
 static LrPick *
-offer(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
-	  LrTrial *trial, LrDecision *decision)
+offer(const LrDecideRequest *request, LrRule *rule, const LrFitting *fitting,
+	  bool ignore_limits, LrTrial *trial, LrDecision *decision)
 {
 	LrHeld	   *held = &decision->entry.held;
 	LrPick	   *pick = (LrPick *) palloc(sizeof(LrPick));
 
 	held->way = (int64) hash_combine64((uint64) held->way,
 									   (uint64) lr_line_of(rule->id, rule->team));
-	lr_pick_from(request, rule, ignore_limits, decision->in_line, pick);
+	lr_pick_from(request, rule, fitting, ignore_limits, decision->in_line, pick);
 	if (pick->chosen < 0)
 	{
 		held->seq = Min(held->seq, pick->seq);
@@ -436,10 +484,10 @@ offer(const LrDecideRequest *request, LrRule *rule, bool ignore_limits,
 
 /* Nobody can take it now: somebody, whatever the limits?  True: settled. */
 static bool
-beyond_limits(const LrDecideRequest *request, LrRule *rule, LrTrial *trial,
-			  LrDecision *decision)
+beyond_limits(const LrDecideRequest *request, LrRule *rule,
+			  const LrFitting *fitting, LrTrial *trial, LrDecision *decision)
 {
-	LrPick	   *pick = offer(request, rule, true, NULL, decision);
+	LrPick	   *pick = offer(request, rule, fitting, true, NULL, decision);
 
 	if (pick->chosen < 0)
 		return false;
@@ -453,12 +501,17 @@ beyond_limits(const LrDecideRequest *request, LrRule *rule, LrTrial *trial,
 	return true;
 }
 
-/* Nobody can take it now: somebody of overflow_team?  True: settled. */
+/*
+ * Nobody can take it now: somebody of overflow_team whom member_condition lets?
+ * True: settled.
+ */
 static bool
-by_overflow_team(const LrDecideRequest *request, LrRule *rule, LrTrial *trial,
+by_overflow_team(const LrDecideRequest *request, LrEvaluation *ev,
+				 LrBoundRule *bound, LrRule *rule, LrTrial *trial,
 				 LrDecision *decision)
 {
 	LrRule	   *beyond = (LrRule *) palloc(sizeof(LrRule));
+	LrFitting	fitting;
 	LrPick	   *pick;
 
 	*beyond = *rule;
@@ -466,8 +519,10 @@ by_overflow_team(const LrDecideRequest *request, LrRule *rule, LrTrial *trial,
 	beyond->method = rule->overflow_method;
 	if (trial != NULL)
 		trial->beyond = (LrTrial *) palloc0(sizeof(LrTrial));
-	pick = offer(request, beyond, false, trial ? trial->beyond : NULL,
-				 decision);
+	find_fitting(request, ev, bound, beyond, &fitting, decision);
+	lr_evaluation_end(ev);
+	pick = offer(request, beyond, &fitting, false,
+				 trial ? trial->beyond : NULL, decision);
 	if (pick->chosen < 0)
 		return false;
 	note_chosen(request, beyond, pick, decision);
@@ -477,8 +532,9 @@ by_overflow_team(const LrDecideRequest *request, LrRule *rule, LrTrial *trial,
 
 /* What the rule's overflow makes of it; true: the lead is settled. */
 static bool
-overflow(const LrDecideRequest *request, LrRule *rule, LrPick *pick,
-		 LrTrial *trial, LrDecision *decision)
+overflow(const LrDecideRequest *request, LrEvaluation *ev,
+		 LrBoundRule *bound, LrRule *rule, const LrFitting *fitting,
+		 LrPick *pick, LrTrial *trial, LrDecision *decision)
 {
 	switch (rule->overflow)
 	{
@@ -490,9 +546,9 @@ overflow(const LrDecideRequest *request, LrRule *rule, LrPick *pick,
 			decision->entry.kind = LR_KIND_HELD;
 			return true;
 		case LR_OVERFLOW_IGNORE_LIMITS:
-			return beyond_limits(request, rule, trial, decision);
+			return beyond_limits(request, rule, fitting, trial, decision);
 		case LR_OVERFLOW_TEAM:
-			return by_overflow_team(request, rule, trial, decision);
+			return by_overflow_team(request, ev, bound, rule, trial, decision);
 		default:
 			return false;
 	}
@@ -500,17 +556,25 @@ overflow(const LrDecideRequest *request, LrRule *rule, LrPick *pick,
 
 /* Offers the lead to a rule that matches; true: the lead is settled. */
 static bool
-try_rule(const LrDecideRequest *request, LrRule *rule, LrDecision *decision)
+try_rule(const LrDecideRequest *request, LrEvaluation *ev,
+		 LrBoundRule *bound, LrRule *rule, LrDecision *decision)
 {
+	LrFitting	fitting;
 	LrEntry    *e = &decision->entry;
 	LrTrial    *trial = request->dry_run ?
 		add_trial(decision, rule, LR_TRIED_NOBODY, NULL, NULL) : NULL;
 	LrPick	   *pick;
 
+	find_fitting(request, ev, bound, rule, &fitting, decision);
+	/* reservations belong to the lead's own (sub)transaction */
+	lr_evaluation_end(ev);
+	lap(request, LR_LAP_EVALUATE);
 	look_for_others(request, rule, decision);
-	pick = offer(request, rule, false, trial, decision);
+	pick = offer(request, rule, &fitting, false, trial, decision);
 	if (pick->fits == 0)
 	{
+		if (fitting.fits != NULL && fitting.error == NULL && rule->team->n > 0)
+			note_rule(decision, rule, "fits nobody of its team");
 		if (e->reason == NULL)
 			e->reason = "no_member";
 		return false;
@@ -530,7 +594,8 @@ try_rule(const LrDecideRequest *request, LrRule *rule, LrDecision *decision)
 		e->held.line = lr_line_of(rule->id, rule->team);
 	}
 	e->reason = "nobody_available";
-	return overflow(request, rule, pick, trial, decision);
+	return overflow(request, ev, bound, rule, &fitting, pick, trial,
+					decision);
 }
 
 /* The lead has no owner: it is held, or the rule wants it so. */
@@ -550,24 +615,6 @@ settle_without_owner(const LrDecideRequest *request, LrDecision *decision)
 		e->id = decision->reservation.id = lr_reserve_id();
 }
 
-/* Counts the time since the last lap for what was done meanwhile. */
-static inline void
-lap(const LrDecideRequest *request, LrLap what)
-{
-	LrLaps	   *laps = request->laps;
-	instr_time	now;
-	instr_time	passed;
-
-	if (laps == NULL)
-		return;
-	INSTR_TIME_SET_CURRENT(now);
-	passed = now;
-	INSTR_TIME_SUBTRACT(passed, laps->last);
-	if (what != LR_LAP_NONE)
-		laps->seconds[what] += INSTR_TIME_GET_DOUBLE(passed);
-	laps->last = now;
-}
-
 /* Tries the rules in their order. */
 static void
 decide_by_rules(const LrDecideRequest *request, LrDecision *decision)
@@ -583,6 +630,7 @@ decide_by_rules(const LrDecideRequest *request, LrDecision *decision)
 	lr_rule_search_begin(&search, b->index, request->row);
 	while (lr_rule_search_next(&search, &ref))
 	{
+		LrBoundRule *bound = NULL;
 		LrRule	   *rule = NULL;
 		LrRule		plain;
 		bool		settled;
@@ -593,17 +641,14 @@ decide_by_rules(const LrDecideRequest *request, LrDecision *decision)
 			rule = &plain;
 		else
 		{
-			LrBoundRule *bound = lr_binding_rule(b, &ref);
-
+			bound = lr_binding_rule(b, &ref);
 			if (takes(request, &ev, bound, decision))
 				rule = with_target(request, &ev, bound, decision);
 		}
 		lap(request, LR_LAP_EVALUATE);
 		if (rule == NULL)
 			continue;
-		/* reservations belong to the lead's own (sub)transaction */
-		lr_evaluation_end(&ev);
-		settled = try_rule(request, rule, decision);
+		settled = try_rule(request, &ev, bound, rule, decision);
 		lap(request, LR_LAP_PICK);
 		if (settled)
 			break;

@@ -12,6 +12,7 @@
 #include "portability/instr_time.h"
 
 #include "binding.h"
+#include "fitting.h"
 #include "journal.h"
 #include "method.h"
 
@@ -88,11 +89,13 @@ typedef struct LrDecision
 extern void lr_decide(const LrDecideRequest *request, LrDecision *decision);
 
 /*
- * Chooses from a rule's team for this lead, and reserves; in_line: nobody who is
- * kept for leads that are held, see held.h.
+ * Chooses from a rule's team for this lead, and reserves.  fitting: whom the lead
+ * fits; NULL: everybody.  in_line: nobody who is kept for leads that are held,
+ * see held.h.
  */
 extern void lr_pick_from(const LrDecideRequest *request, LrRule *rule,
-						 bool ignore_limits, bool in_line, LrPick *pick);
+						 const LrFitting *fitting, bool ignore_limits,
+						 bool in_line, LrPick *pick);
 
 /*
  * When what has happened to a lead, by its own SQL (LrTable.when): fills an array

@@ -42,6 +42,8 @@ lr_evaluation_begin(LrEvaluation *ev, LrTable *table, TupleTableSlot *row)
 	ev->generated = NULL;
 	ev->econtext = table->econtext;
 	ev->econtext->ecxt_scantuple = row;
+	ev->econtext->ecxt_innertuple = NULL;
+	ev->econtext->ecxt_outertuple = NULL;
 	ResetExprContext(ev->econtext);
 	ev->context = CurrentMemoryContext;
 	ev->owner = CurrentResourceOwner;

@@ -142,7 +142,7 @@ result_words(const LrDecision *d)
 	return psprintf("held: %s", strcmp(d->entry.reason, "no_rule") == 0 ?
 					"no rule matches" :
 					strcmp(d->entry.reason, "no_member") == 0 ?
-					"the teams of the rules that match have no member" :
+					"the rules that match have no member for it" :
 					strncmp(d->entry.reason, "unknown", 7) == 0 ?
 					"the rules that match name nobody" :
 					"nobody can take it now");

@@ -297,7 +297,9 @@ fate_word(const Told *told)
 		case LR_TRIED_ERROR:
 			return "error";
 		case LR_TRIED_NO_MEMBER:
-			return "matches, but its team has no member";
+			return told->trial->rule->team->n > 0 ?
+				"matches, but the lead fits nobody of its team" :
+				"matches, but its team has no member";
 		case LR_TRIED_NOBODY:
 			return "matches, but nobody can take the lead now";
 		case LR_TRIED_CHOSEN:

@@ -483,6 +483,23 @@ members_inner(Node *node, void *context)
 	return expression_tree_mutator(node, members_inner, context);
 }
 
+ExprState *
+lr_expr_state(Expr *tree)
+{
+	return ExecInitExpr((Expr *) members_inner((Node *) tree, NULL), NULL);
+}
+
+bool
+lr_expr_is_plain(Node *node)
+{
+	ExprTraits	traits;
+
+	memset(&traits, 0, sizeof(traits));
+	(void) note_traits(node, &traits);
+	return !traits.can_raise && !traits.needs_path && !traits.user_matters &&
+		!contain_mutable_functions(node);
+}
+
 /* Makes an analysed tree ready to be evaluated; runs as the writer. */
 static void
 finish(LrExpr *result, Node *node, const char *path, ExprTraits *traits)
@@ -497,8 +514,7 @@ finish(LrExpr *result, Node *node, const char *path, ExprTraits *traits)
 	foreach(lc, items)
 		lr_watch_cache(lfirst_node(PlanInvalItem, lc)->cacheId,
 					   lfirst_node(PlanInvalItem, lc)->hashValue);
-	result->state = ExecInitExpr((Expr *) members_inner((Node *) result->tree,
-														NULL), NULL);
+	result->state = lr_expr_state(result->tree);
 	/* inlined SQL functions show only in the planned tree */
 	memset(&planned, 0, sizeof(planned));
 	note_traits((Node *) result->tree, &planned);

@@ -72,6 +72,15 @@ extern Datum lr_expr_eval(LrExpr *expr, ExprContext *econtext, bool *isnull);
 extern bool lr_call_cannot_raise(Oid func, List *args, Oid collation);
 
 /*
+ * Whether a part of an expression has one value for one state of the rows, and
+ * gives it without an error and without anybody's rights.
+ */
+extern bool lr_expr_is_plain(Node *node);
+
+/* A planned expression ready to be evaluated; a member is the inner row. */
+extern ExprState *lr_expr_state(Expr *tree);
+
+/*
  * True for errors that must not be taken for a mistake in an expression:
  * serialization, resources, operator intervention, system, internal.
  */

@@ -11,10 +11,12 @@
 
 #include "access/relation.h"
 #include "executor/executor.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "expr.h"
 #include "facts.h"
 #include "measured.h"
 #include "scan.h"
@@ -115,6 +117,36 @@ fill(TupleTableSlot *slot, AttrNumber column, Datum value, bool isnull)
 		return;
 	slot->tts_values[column - 1] = value;
 	slot->tts_isnull[column - 1] = isnull;
+}
+
+/* The columns of a member that an expression reads; 0: all. */
+static bool
+note_columns(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var) && ((Var *) node)->varno == LR_MEMBER_VARNO)
+	{
+		Bitmapset **columns = (Bitmapset **) context;
+
+		*columns = bms_add_member(*columns, ((Var *) node)->varattno);
+	}
+	return expression_tree_walker(node, note_columns, context);
+}
+
+void
+lr_facts_read_by(Node *node, bool *live, bool *measured)
+{
+	Relation	rel = relation_open(lr_relid("member_facts"), AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	Bitmapset  *columns = NULL;
+
+	(void) note_columns(node, &columns);
+	*live = bms_is_member(0, columns) ||
+		bms_is_member(column_of(desc, "open_leads"), columns);
+	*measured = bms_is_member(column_of(desc, "response_rate"), columns) ||
+		bms_is_member(column_of(desc, "conversion_rate"), columns);
+	relation_close(rel, AccessShareLock);
 }
 
 TupleTableSlot *

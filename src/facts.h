@@ -36,4 +36,10 @@ extern void lr_facts_need(LrRouter *router);
  */
 extern TupleTableSlot *lr_facts_row(LrRouter *router, const LrMember *m);
 
+/*
+ * Whether an expression reads what changes from lead to lead (open_leads, or the
+ * whole row); and what changes when members are measured (measured.h).
+ */
+extern void lr_facts_read_by(Node *node, bool *live, bool *measured);
+
 #endif							/* LR_FACTS_H */

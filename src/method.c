@@ -23,6 +23,12 @@
 #include "leadroute.h"
 #include "outcome.h"
 
+/*
+ * Members whom a lead does not fit are no candidates and may be many: so many
+ * of them, in the order of the team, are asked whether they were due.
+ */
+#define UNFIT_LOOKED	64
+
 /* ---------- eligibility ---------- */
 
 /*
@@ -36,7 +42,8 @@ is_plain(const LrPickRequest *request)
 	LrTeam	   *team = request->team;
 	int			i;
 
-	if (request->usable != NULL || request->in_line || request->db->busy > 0)
+	if (request->usable != NULL || request->fitting != NULL ||
+		request->in_line || request->db->busy > 0)
 		return false;
 	if (team->plain_seen != request->people)
 	{
@@ -52,12 +59,47 @@ is_plain(const LrPickRequest *request)
 	return team->plain;
 }
 
-/* What can be said without the counters.  Returns members not gone for good. */
+/* Whether who is not there may be owed a share of the lead. */
+static inline bool
+may_accrue(const LrPickRequest *request)
+{
+	return request->team->catch_up &&
+		request->method == LR_METHOD_ROUND_ROBIN && !request->ignore_limits;
+}
+
+/* Whether the roll says who of a big team, whom the lead fits, is present. */
+static bool
+may_use_roll(const LrPickRequest *request)
+{
+	return request->fitting != NULL && request->team->n >= lr_board_members &&
+		request->usable == NULL && !request->in_line && !request->dry_run &&
+		!request->ignore_limits && !may_accrue(request);
+}
+
+/* How many whom the lead fits are not gone for good. */
+static int
+fitting_of_roll(const LrChoice *work)
+{
+	const LrPickRequest *request = work->request;
+	int			fits = lr_bits_count(request->fitting, work->team->n);
+	int			i;
+
+	if (work->roll->fits == work->team->n)
+		return fits;
+	for (i = lr_next_fitting(request, 0); i < work->team->n;
+		 i = lr_next_fitting(request, i + 1))
+		fits -= work->roll->why[i] == LR_PASSED_INACTIVE;
+	return fits;
+}
+
+/*
+ * What can be said without the counters, of those whom the lead fits.  Returns
+ * how many of them are not gone for good.
+ */
 static int
 look_at_people(LrChoice *work)
 {
 	LrTeam	   *team = work->team;
-	int64	   *until;
 	int			fits;
 	int			i;
 
@@ -66,16 +108,59 @@ look_at_people(LrChoice *work)
 		memset(team->why, LR_CAN, team->n);
 		return team->n;
 	}
-	until = (int64 *) palloc0((team->n + 1) * sizeof(int64));
-	work->until = until;
-	fits = lr_who_is_present(work->request, team->why, until);
+	if (may_use_roll(work->request))
+	{
+		work->roll = lr_roll_call(work->request);
+		work->until = work->roll->away_until;
+		return fitting_of_roll(work);
+	}
+	work->until = team->until;
+	fits = lr_who_is_present(work->request, team->why, team->until);
 	if (work->accruing != NULL)
 	{
 		work->missing = (bool *) palloc((team->n + 1) * sizeof(bool));
-		for (i = 0; i < team->n; i++)
+		for (i = lr_next_fitting(work->request, 0); i < team->n;
+			 i = lr_next_fitting(work->request, i + 1))
 			work->missing[i] = !lr_is_off_duty(team, i, work->request->now);
 	}
 	return fits;
+}
+
+/*
+ * What look_at_counters does for those whom the lead fits, with the roll.  Of
+ * who is no candidate, why says the reason.
+ */
+static void
+look_at_roll(LrChoice *work)
+{
+	const LrPickRequest *request = work->request;
+	const LrRoll *roll = work->roll;
+	LrTeam	   *team = work->team;
+	bool		limits = roll->limits || request->db->busy > 0;
+	int			i;
+
+	for (i = 0; i < (int) LR_BITS_SIZE(team->n); i++)
+		work->bitmap[i] = roll->can[i] & request->fitting[i];
+	for (i = lr_next_out(work, 0); i < team->n; i = lr_next_out(work, i + 1))
+		team->why[i] = roll->why[i];
+	work->capacities = limits;
+	for (i = lr_bits_next(work->bitmap, 0, team->n); limits && i < team->n;
+		 i = lr_bits_next(work->bitmap, i + 1, team->n))
+	{
+		const LrMember *m = team->member[i];
+
+		work->capacities &= m->capacity > 0;
+		if (lr_member_slots[m->slot].busy)
+			team->why[i] = LR_PASSED_BUSY;
+		else if (m->capacity >= 0 && lr_open_load(m) + request->load > m->capacity)
+			team->why[i] = LR_PASSED_FULL;
+		else
+			continue;
+		work->bitmap[i / 8] &= ~(1 << (i % 8));
+	}
+	work->n = lr_bits_count(work->bitmap, team->n);
+	work->all = work->n == team->n;
+	work->weight = lr_weight_of(team, work->bitmap);
 }
 
 /* Adds what the counters say: who is a candidate.  db->lock held. */
@@ -93,10 +178,16 @@ look_at_counters(LrChoice *work)
 		work->all = true;
 		return;
 	}
+	if (work->roll != NULL)
+	{
+		look_at_roll(work);
+		return;
+	}
 	work->n = 0;
 	work->weight = 0;
 	work->capacities = true;
-	for (i = 0; i < team->n; i++)
+	for (i = lr_next_fitting(work->request, 0); i < team->n;
+		 i = lr_next_fitting(work->request, i + 1))
 	{
 		const LrMember *m = team->member[i];
 
@@ -119,14 +210,6 @@ look_at_counters(LrChoice *work)
 	work->all = work->n == team->n;
 }
 
-/* Whether a member that is not there is owed a share of the lead. */
-static inline bool
-accrues(const LrChoice *work, int i)
-{
-	return work->sharing > work->n &&
-		(work->accruing[i / 8] & (1 << (i % 8))) != 0;
-}
-
 /*
  * Who has a share of the lead though he is not there: members of a team with
  * catch_up in their working time, as long as the share takes their credit to
@@ -140,8 +223,9 @@ note_accruing(LrChoice *work)
 	double		candidates = work->weight;
 	int			i;
 
-	memset(work->accruing, 0, (team->n + 7) / 8);
-	for (i = 0; i < team->n; i++)
+	memset(work->accruing, 0, LR_BITS_SIZE(team->n));
+	for (i = lr_next_fitting(work->request, 0); i < team->n;
+		 i = lr_next_fitting(work->request, i + 1))
 	{
 		double		weight = team->weight[i];
 
@@ -151,22 +235,21 @@ note_accruing(LrChoice *work)
 			(int64) (weight * ((double) LR_CREDIT_ONE / (candidates + weight))) >
 			team->credit_limit)
 			continue;
-		work->accruing[i / 8] |= 1 << (i % 8);
+		lr_bit_set(work->accruing, i);
 		work->sharing++;
 	}
 	if (work->sharing == work->n)
 		return;
 	work->weight = 0;
-	for (i = 0; i < team->n; i++)
-		if (team->why[i] == LR_CAN ||
-			(work->accruing[i / 8] & (1 << (i % 8))) != 0)
+	for (i = lr_next_fitting(work->request, 0); i < team->n;
+		 i = lr_next_fitting(work->request, i + 1))
+		if (team->why[i] == LR_CAN || lr_bit(work->accruing, i))
 			work->weight += team->weight[i];
 }
 
 /*
- * The candidates as a bitmap and a hash, and what each one's share is.  The
- * weights are added in the order of the team, as whoever reads the journal
- * adds them.
+ * The candidates as a bitmap and a hash, and their shares.  The weights are
+ * added in the order of the team, as whoever reads the journal adds them.
  */
 static void
 note_candidates(LrChoice *work)
@@ -188,19 +271,22 @@ note_candidates(LrChoice *work)
 
 		if (work->accruing != NULL)
 			note_accruing(work);
+		if (work->roll == NULL)
+		{
+			memset(work->bitmap, 0, LR_BITS_SIZE(team->n));
+			for (i = lr_next_fitting(work->request, 0); i < team->n;
+				 i = lr_next_fitting(work->request, i + 1))
+				if (team->why[i] == LR_CAN)
+					lr_bit_set(work->bitmap, i);
+		}
 		factor = (double) LR_CREDIT_ONE / work->weight;
 		work->share = team->lead_share;
-		memset(work->bitmap, 0, (team->n + 7) / 8);
-		for (i = 0; i < team->n; i++)
-		{
-			/* for the others: what it would be if they were candidates too */
-			team->lead_share[i] = team->why[i] == LR_CAN || accrues(work, i) ?
-				(int64) (team->weight[i] * factor) :
-				(int64) (team->weight[i] * ((double) LR_CREDIT_ONE /
-											(work->weight + team->weight[i])));
-			if (team->why[i] == LR_CAN)
-				work->bitmap[i / 8] |= 1 << (i % 8);
-		}
+		if (lr_weighs_the_same(team))
+			work->share = NULL;
+		else
+			for (i = lr_next_candidate(work, 0); i < team->n;
+				 i = lr_next_candidate(work, i + 1))
+				team->lead_share[i] = (int64) (team->weight[i] * factor);
 		work->set = hash_bytes_extended(work->bitmap, (team->n + 7) / 8,
 										team->n);
 		if (work->sharing > work->n)
@@ -213,6 +299,16 @@ note_candidates(LrChoice *work)
 }
 
 /* ---------- who was passed over ---------- */
+
+/* Which SQL says that the lead does not fit a member. */
+static LrUnfit
+unfit_by(const LrPickRequest *request, int i)
+{
+	if (request->reached != NULL && !lr_bit(request->reached, i))
+		return LR_UNFIT_TEAM;
+	return request->raised != NULL && lr_bit(request->raised, i) ?
+		LR_UNFIT_ERROR : LR_UNFIT_CONDITION;
+}
 
 static void
 describe(const LrChoice *work, int i, LrPassedOver *p)
@@ -230,6 +326,8 @@ describe(const LrChoice *work, int i, LrPassedOver *p)
 		p->a = lr_open_load(m);
 		p->b = m->capacity;
 	}
+	else if (p->why == LR_PASSED_UNFIT)
+		p->a = unfit_by(work->request, i);
 }
 
 /*
@@ -251,18 +349,45 @@ note_passed(const LrChoice *work, int i, LrPick *pick)
 	pick->passed_count++;
 }
 
+/* Those whom the lead does not fit: the first ones only. */
+static void
+note_unfit(const LrChoice *work, LrPick *pick)
+{
+	const LrPickRequest *request = work->request;
+	LrTeam	   *team = work->team;
+	int			looked = 0;
+	int			i;
+
+	for (i = lr_bits_next_clear(request->fitting, 0, team->n);
+		 i < team->n && (looked < UNFIT_LOOKED || request->dry_run);
+		 i = lr_bits_next_clear(request->fitting, i + 1, team->n))
+	{
+		team->why[i] = lr_why_unfit(request, i);
+		if (looked++ < UNFIT_LOOKED)
+			note_passed(work, i, pick);
+	}
+}
+
 /* All of those. */
 static void
 note_passed_over(const LrChoice *work, LrPick *pick)
 {
+	const LrPickRequest *request = work->request;
 	LrTeam	   *team = work->team;
 	int			i;
 
 	if (work->all)
 		return;
-	for (i = 0; i < team->n; i++)
-		if (team->why[i] != LR_CAN)
+	if (work->roll != NULL)
+		for (i = lr_next_out(work, 0); i < team->n; i = lr_next_out(work, i + 1))
 			note_passed(work, i, pick);
+	else
+		for (i = lr_next_fitting(request, 0); i < team->n;
+			 i = lr_next_fitting(request, i + 1))
+			if (team->why[i] != LR_CAN)
+				note_passed(work, i, pick);
+	if (request->fitting != NULL)
+		note_unfit(work, pick);
 }
 
 static void
@@ -293,7 +418,8 @@ note_nobody(const LrChoice *work, LrPick *pick)
 	int			i;
 
 	pick->seq = work->request->db->free_seq;
-	for (i = 0; i < team->n; i++)
+	for (i = lr_next_fitting(work->request, 0); i < team->n;
+		 i = lr_next_fitting(work->request, i + 1))
 		pick->withheld |= team->why[i] == LR_PASSED_HELD_FIRST;
 }
 
@@ -321,14 +447,6 @@ fill_reservation(const LrChoice *work, LrPick *pick)
 		lr_rotation_slots[team->rotation].last_set = work->set;
 }
 
-/* Whether who is not there may be owed a share of the lead. */
-static inline bool
-may_accrue(const LrPickRequest *request)
-{
-	return request->team->catch_up &&
-		request->method == LR_METHOD_ROUND_ROBIN && !request->ignore_limits;
-}
-
 /*
  * Whether the team's board can tell: not what is seen by this lead or
  * transaction only, nor turns of too many weights.
@@ -340,9 +458,9 @@ may_use_board(const LrPickRequest *request)
 
 	return team->n >= lr_board_members && team->rotation != LR_NO_SLOT &&
 		(team->graded || request->method != LR_METHOD_ROUND_ROBIN) &&
-		request->usable == NULL && !request->in_line && !request->dry_run &&
-		!request->ignore_limits && !lr_reserve_releases() &&
-		!may_accrue(request);
+		request->usable == NULL && request->fitting == NULL &&
+		!request->in_line && !request->dry_run && !request->ignore_limits &&
+		!lr_reserve_releases() && !may_accrue(request);
 }
 
 /* Who is a candidate, who is chosen, who was passed over.  db->lock held. */
@@ -397,7 +515,7 @@ note_those_in(LrChoice *work)
 	work->set = lr_board_set(board);
 	work->same_set = last == 0 || last == work->set;
 	if (!work->all)
-		memcpy(work->bitmap, lr_board_in(board), (team->n + 7) / 8);
+		memcpy(work->bitmap, lr_board_in(board), LR_BITS_SIZE(team->n));
 }
 
 /* What note_passed_over does. */
@@ -512,7 +630,7 @@ begin_check(const LrChoice *work, LrChoice *check, LrPick *pick)
 	*check = *work;
 	check->roll = NULL;
 	if (!check->plain)
-		check->bitmap = (uint8 *) palloc((work->team->n + 7) / 8 + 1);
+		check->bitmap = (uint8 *) palloc(LR_BITS_SIZE(work->team->n) + 1);
 	make_pick(check, pick);
 	pick->fits = look_at_people(check);
 }
@@ -549,14 +667,16 @@ pick_on_board(LrChoice *work, LrPick *pick)
 	return done;
 }
 
-/* When the first of those comes who are away or off. */
+/* When the first of those comes who are away or off: nobody is a candidate. */
 static TimestampTz
 first_to_come(const LrChoice *work)
 {
 	TimestampTz first = DT_NOEND;
 	int			i;
 
-	for (i = 0; i < work->team->n && work->until != NULL; i++)
+	for (i = lr_next_fitting(work->request, 0);
+		 i < work->team->n && work->until != NULL;
+		 i = lr_next_fitting(work->request, i + 1))
 		if (work->team->why[i] == LR_PASSED_AWAY ||
 			work->team->why[i] == LR_PASSED_CLOSED)
 			first = Min(first, work->until[i]);
@@ -574,9 +694,9 @@ lr_pick(const LrPickRequest *request, LrPick *pick)
 	work.team = team;
 	work.plain = is_plain(request);
 	if (!work.plain)
-		work.bitmap = (uint8 *) palloc((team->n + 7) / 8 + 1);
+		work.bitmap = (uint8 *) palloc(LR_BITS_SIZE(team->n) + 1);
 	if (may_accrue(request) && !work.plain)
-		work.accruing = (uint8 *) palloc((team->n + 7) / 8 + 1);
+		work.accruing = (uint8 *) palloc(LR_BITS_SIZE(team->n) + 1);
 	make_pick(&work, pick);
 	if (request->method == LR_METHOD_RANDOM)
 	{

@@ -5,6 +5,7 @@
 #ifndef LR_METHOD_H
 #define LR_METHOD_H
 
+#include "bits.h"
 #include "config.h"
 #include "passed.h"
 #include "reserve.h"
@@ -22,6 +23,9 @@ typedef struct LrPickRequest
 	int			load;			/* what the lead counts */
 	int32		month;			/* by_target: of now, see month.h; else 0 */
 	const bool *usable;			/* by member index: owner column can hold it */
+	const uint8 *fitting;		/* bits.h: whom the lead fits; NULL: everybody */
+	const uint8 *reached;		/* whom team_member.condition lets it reach; NULL: all */
+	const uint8 *raised;		/* for whom member_condition raised; NULL: nobody */
 	uint64		people;			/* LrRouter.people_seen */
 	TimestampTz now;
 	uint64		seed;
@@ -41,7 +45,7 @@ typedef struct LrCandidate
 typedef struct LrPick
 {
 	int			chosen;			/* index in the team; -1: nobody can */
-	int			fits;			/* members that are not gone for good */
+	int			fits;			/* members that are not gone for good and fit */
 	int			candidates;		/* members that can take it */
 	bool		has_measure;
 	double		measure;		/* see journal.measure */
@@ -55,6 +59,14 @@ typedef struct LrPick
 	TimestampTz available_from; /* nobody was: somebody comes; DT_NOEND: not */
 	LrCandidate *all;			/* of each member, dry runs only */
 } LrPick;
+
+/* The first member from i on whom the lead fits; n: none. */
+static inline int
+lr_next_fitting(const LrPickRequest *request, int i)
+{
+	return request->fitting == NULL ? i :
+		lr_bits_next(request->fitting, i, request->team->n);
+}
 
 /*
  * Chooses and reserves under one lock.  Results live in the current context.

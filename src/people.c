@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "access/htup_details.h"
+#include "common/hashfn.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
@@ -208,6 +209,9 @@ read_absences(LrRouter *router)
 /* A membership while teams are put together. */
 typedef struct Membership
 {
+	char	   *condition;		/* which leads reach it; NULL: all */
+	char	   *written_by;
+	char	   *search_path;
 	LrMember   *member;
 	LrTeam	   *team;
 	int32		position;
@@ -281,6 +285,62 @@ make_grades(LrTeam *team)
 	}
 }
 
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* Sorts memberships by their conditions: equal ones are one. */
+static void
+make_reach(LrTeam *team, const Membership *from, int n)
+{
+	int			room = 0;
+	int			buckets = 16;
+	int		   *bucket;
+	int			i;
+
+	for (i = 0; i < n; i++)
+		room += from[i].condition != NULL;
+	if (room == 0)
+		return;
+	team->reach = (LrReach *) palloc(room * sizeof(LrReach));
+	team->reach_of = (int *) palloc(n * sizeof(int));
+	while (buckets < 2 * room)
+		buckets *= 2;
+	bucket = (int *) palloc0(buckets * sizeof(int));
+	for (i = 0; i < n; i++)
+	{
+		const Membership *m = &from[i];
+		LrReach    *reach = NULL;
+		uint32		b;
+
+		team->reach_of[i] = -1;
+		if (m->condition == NULL)
+			continue;
+		for (b = string_hash(m->condition, strlen(m->condition) + 1) % buckets;
+			 bucket[b] != 0; b = (b + 1) % buckets)
+		{
+			reach = &team->reach[bucket[b] - 1];
+			if (strcmp(reach->condition, m->condition) == 0 &&
+				same_text(reach->written_by, m->written_by) &&
+				same_text(reach->search_path, m->search_path))
+				break;
+			reach = NULL;
+		}
+		if (reach == NULL)
+		{
+			reach = &team->reach[team->nreach++];
+			reach->condition = m->condition;
+			reach->written_by = m->written_by;
+			reach->search_path = m->search_path;
+			bucket[b] = team->nreach;
+		}
+		team->reach_of[i] = reach - team->reach;
+	}
+	pfree(bucket);
+}
+
 /* Fills in a team from its n memberships, which are in order. */
 static void
 fill_team(LrRouter *router, LrTeam *team, Membership *from, int n)
@@ -295,6 +355,7 @@ fill_team(LrRouter *router, LrTeam *team, Membership *from, int n)
 	team->seat = (int *) palloc0((n + 1) * sizeof(int));
 	team->share = (int64 *) palloc0((n + 1) * sizeof(int64));
 	team->lead_share = (int64 *) palloc0((n + 1) * sizeof(int64));
+	team->until = (int64 *) palloc0((n + 1) * sizeof(int64));
 	team->why = (uint8 *) palloc0(n + 1);
 	team->total_weight = 0;
 	for (i = 0; i < n; i++)
@@ -306,6 +367,7 @@ fill_team(LrRouter *router, LrTeam *team, Membership *from, int n)
 	}
 	make_grades(team);
 	lr_team_hours(router, team);
+	make_reach(team, from, n);
 }
 
 /*
@@ -406,6 +468,11 @@ read_memberships(LrRouter *router, int *n)
 		all[*n].position = lr_scan_int(&scan, "position", PG_INT32_MAX);
 		all[*n].weight = DatumGetFloat8(DirectFunctionCall1(numeric_float8,
 															weight));
+		all[*n].condition = lr_scan_text(&scan, "condition");
+		all[*n].written_by = all[*n].condition == NULL ? NULL :
+			lr_scan_text(&scan, "written_by");
+		all[*n].search_path = all[*n].condition == NULL ? NULL :
+			lr_scan_text(&scan, "search_path");
 		all[*n].target = lr_scan_int(&scan, "target", 0);
 		(*n)++;
 	}
@@ -462,6 +529,7 @@ lr_team_alone(LrRouter *router, LrMember *m)
 	team->seat = (int *) palloc0(sizeof(int));
 	team->share = (int64 *) palloc0(sizeof(int64));
 	team->lead_share = (int64 *) palloc0(sizeof(int64));
+	team->until = (int64 *) palloc0(sizeof(int64));
 	team->why = (uint8 *) palloc0(1);
 	team->grade = (uint8 *) palloc0(1);
 	for (i = 0; i < everyone->n && team->n == 0; i++)

@@ -64,6 +64,25 @@ lr_is_off_duty(const LrTeam *team, int i, TimestampTz now)
 		!lr_calendar_at(team->hours[i], now)->open;
 }
 
+/* Whether, and why, a member is gone for good. */
+static inline LrPassed
+why_gone(const LrPickRequest *request, const LrMember *m)
+{
+	if (!m->active)
+		return LR_PASSED_INACTIVE;
+	if (request->usable && !request->usable[m->index])
+		return LR_PASSED_BAD_OWNER;
+	return LR_CAN;
+}
+
+LrPassed
+lr_why_unfit(const LrPickRequest *request, int i)
+{
+	LrPassed	gone = why_gone(request, request->team->member[i]);
+
+	return gone != LR_CAN ? gone : LR_PASSED_UNFIT;
+}
+
 int
 lr_who_is_present(const LrPickRequest *request, uint8 *why, int64 *away_until)
 {
@@ -71,16 +90,13 @@ lr_who_is_present(const LrPickRequest *request, uint8 *why, int64 *away_until)
 	int			fits = 0;
 	int			i;
 
-	for (i = 0; i < team->n; i++)
+	for (i = lr_next_fitting(request, 0); i < team->n;
+		 i = lr_next_fitting(request, i + 1))
 	{
 		const LrMember *m = team->member[i];
 
-		why[i] = LR_CAN;
-		if (!m->active)
-			why[i] = LR_PASSED_INACTIVE;
-		else if (request->usable && !request->usable[m->index])
-			why[i] = LR_PASSED_BAD_OWNER;
-		else
+		why[i] = why_gone(request, m);
+		if (why[i] == LR_CAN)
 		{
 			fits++;
 			if (m->slot == LR_NO_SLOT || team->seat[i] == LR_NO_SLOT)

@@ -26,8 +26,9 @@ typedef struct LrRoll
 
 /*
  * Fills in why (LR_CAN: nothing speaks against it) and, of who is away or has
- * not its working time, from when on neither is so (DT_NOEND: never), by index.
- * Hours are limits, so ignore_limits passes over them.  Returns how many members are not gone for good.
+ * not its working time, from when on neither is so (DT_NOEND: never), by index,
+ * of those whom the lead fits.  Hours are limits, so ignore_limits passes over
+ * them.  Returns how many of those are not gone for good.
  */
 extern int	lr_who_is_present(const LrPickRequest *request, uint8 *why,
 							  int64 *away_until);
@@ -37,6 +38,9 @@ extern bool lr_is_off_duty(const LrTeam *team, int i, TimestampTz now);
 
 /* From when on a member is neither away from a team nor off; DT_NOEND: never. */
 extern TimestampTz lr_available_from(const LrTeam *team, int i, TimestampTz at);
+
+/* Why a member whom the lead does not fit cannot have it. */
+extern LrPassed lr_why_unfit(const LrPickRequest *request, int i);
 
 /* The roll of a team; calls it when it is not good any more. */
 extern const LrRoll *lr_roll_call(const LrPickRequest *request);

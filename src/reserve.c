@@ -300,6 +300,55 @@ amount_of(const TeamHold *hold, int i)
 		hold->gained[hold->composition->grade[i]];
 }
 
+/* Gives those who have a share of a lead that not all have; returns the sum. */
+static int64
+give_shares(const LrReservation *r, TeamHold *hold, bool stands, int sign)
+{
+	LrTeam	   *team = r->team;
+	bool		same = lr_weighs_the_same(team) && r->accruing == NULL;
+	double		weight = 0;
+	double		factor;
+	int64		share;
+	int64		sum = 0;
+	int			i;
+
+	if (same)
+		weight = lr_weight_of(team, r->candidates);
+	else
+		for (i = lr_next_sharing(r, 0, team->n); i < team->n;
+			 i = lr_next_sharing(r, i + 1, team->n))
+			weight += team->weight[i];
+	factor = (double) LR_CREDIT_ONE / weight;
+	if (same && !stands)
+	{
+		int			word;
+
+		share = sign * (int64) (team->weight[0] * factor);
+		for (word = 0; word * 64 < team->n; word++)
+		{
+			uint64		w = lr_bits_word(r->candidates, word);
+
+			for (; w != 0; w &= w - 1)
+			{
+				i = word * 64 + pg_rightmost_one_pos64(w);
+				add_credit(false, team->seat[i], share);
+				hold->delta[i] += share;
+				sum += share;
+			}
+		}
+		return sign * sum;
+	}
+	for (i = lr_next_sharing(r, 0, team->n); i < team->n;
+		 i = lr_next_sharing(r, i + 1, team->n))
+	{
+		share = (int64) (team->weight[i] * factor);
+		add_credit(stands, team->seat[i], sign * share);
+		hold->delta[i] += sign * share;
+		sum += share;
+	}
+	return sum;
+}
+
 static void
 apply_turn(const LrReservation *r, int sign)
 {
@@ -325,22 +374,7 @@ apply_turn(const LrReservation *r, int sign)
 	}
 	else
 	{
-		double		weight = 0;
-		double		factor;
-
-		for (i = 0; i < team->n; i++)
-			if (lr_reservation_shares(r, i))
-				weight += team->weight[i];
-		factor = (double) LR_CREDIT_ONE / weight;
-		for (i = 0; i < team->n; i++)
-			if (lr_reservation_shares(r, i))
-			{
-				int64		share = (int64) (team->weight[i] * factor);
-
-				add_credit(stands, team->seat[i], sign * share);
-				hold->delta[i] += sign * share;
-				sum += share;
-			}
+		sum = give_shares(r, hold, stands, sign);
 	}
 	/* the chosen one pays what all received, so the sum stays 0 */
 	add_credit(stands, team->seat[r->chosen], -sign * sum);

@@ -20,6 +20,7 @@
 #ifndef LR_RESERVE_H
 #define LR_RESERVE_H
 
+#include "bits.h"
 #include "config.h"
 #include "due.h"
 #include "prepared.h"
@@ -36,16 +37,18 @@ typedef struct LrReservation
 	LrTeam	   *team;			/* where, if turn or month */
 	int			chosen;			/* index in the team */
 	int32		month;			/* in which it counts by_target; 0: not */
-	uint8	   *candidates;		/* bitmap; NULL: all of the team */
+	uint8	   *candidates;		/* bits.h; NULL: all of the team */
 	uint8	   *accruing;		/* who has a share beside them; NULL: nobody */
 } LrReservation;
 
-/* Whether the i-th of the team has a share of the lead. */
-static inline bool
-lr_reservation_shares(const LrReservation *r, int i)
+/* The first from i on who has a share of a lead that not all of the n have. */
+static inline int
+lr_next_sharing(const LrReservation *r, int i, int n)
 {
-	return ((r->candidates[i / 8] |
-			 (r->accruing != NULL ? r->accruing[i / 8] : 0)) & (1 << (i % 8))) != 0;
+	int			next = lr_bits_next(r->candidates, i, n);
+
+	return r->accruing == NULL ? next :
+		Min(next, lr_bits_next(r->accruing, i, n));
 }
 
 /*

@@ -299,7 +299,7 @@ take_sticky(const LrDecideRequest *request, LrSticky *s, LrMember *m,
 	rule.team = lr_team_alone(request->binding->router, m);
 	rule.method = LR_METHOD_LONGEST_IDLE;
 	rule.keeps_turns = true;
-	lr_pick_from(request, &rule, false, false, pick);
+	lr_pick_from(request, &rule, NULL, false, false, pick);
 	if (pick->chosen >= 0)
 	{
 		decision->reservation = pick->reservation;

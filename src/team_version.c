@@ -236,7 +236,7 @@ whole_bitmap(struct varlena *bitmap, int n)
 
 	if (bitmap == NULL)
 		return NULL;
-	bits = (uint8 *) palloc0((n + 7) / 8 + 1);
+	bits = (uint8 *) palloc0(LR_BITS_SIZE(n) + 1);
 	memcpy(bits, VARDATA_ANY(bitmap),
 		   Min(VARSIZE_ANY_EXHDR(bitmap), (Size) (n + 7) / 8));
 	return bits;

@@ -155,6 +155,9 @@ CREATE TABLE leadroute.team_member (
 	position	integer,
 	weight		numeric NOT NULL DEFAULT 1,
 	target		integer CHECK (target > 0),
+	condition	text,
+	written_by	text,
+	search_path	text,
 	PRIMARY KEY (router, team, member),
 	FOREIGN KEY (router, team) REFERENCES leadroute.team (router, name)
 		ON UPDATE CASCADE ON DELETE CASCADE,
@@ -166,6 +169,9 @@ COMMENT ON COLUMN leadroute.team_member.router IS 'Router of both.';
 COMMENT ON COLUMN leadroute.team_member.team IS 'The team.';
 COMMENT ON COLUMN leadroute.team_member.member IS 'The member.';
 COMMENT ON COLUMN leadroute.team_member.position IS 'Order within the team, smaller first; decides ties. Default: last.';
+COMMENT ON COLUMN leadroute.team_member.condition IS 'SQL over the lead''s columns, boolean, as in rule.condition and valid for each attached table of the router: only leads for which it is true reach the member in this team. NULL: all.';
+COMMENT ON COLUMN leadroute.team_member.written_by IS 'Role that wrote the condition and with whose rights it runs. Filled by leadroute. NULL: there is none.';
+COMMENT ON COLUMN leadroute.team_member.search_path IS 'search_path under which the condition was written and is read. Filled by leadroute. NULL: there is none.';
 COMMENT ON COLUMN leadroute.team_member.weight IS 'Share relative to the other members of the team; greater than 0, at most 1000000.';
 COMMENT ON COLUMN leadroute.team_member.target IS 'Leads promised to the member here in a calendar month, of the router''s time zone, for method by_target; greater than 0. NULL: none; such members come after all who have one.';
 

@@ -26,13 +26,14 @@ BEGIN
 		ORDER BY c.place
 	LOOP
 		FOR r IN EXECUTE format('SELECT t.ctid, %s AS name, t.written_by FROM leadroute.%I t
-				WHERE (t.%I = $1%s) AND ($2 IS NULL OR t.name = $2)
+				WHERE (t.%I = $1%s)%s
 				AND t.written_by IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles w WHERE w.rolname = t.written_by)
 				ORDER BY 2',
 				(SELECT 'concat_ws('', '', ' || string_agg(format('t.%I', k.name), ', ' ORDER BY k.place) || ')'
 					FROM unnest(t.key_columns) WITH ORDINALITY k (name, place)),
 				t.table_name, CASE t.table_name WHEN 'router' THEN 'name' ELSE 'router' END,
-				CASE WHEN t.shared THEN ' OR t.router IS NULL' ELSE '' END)
+				CASE WHEN t.shared THEN ' OR t.router IS NULL' ELSE '' END,
+				CASE WHEN take_over.rule IS NOT NULL THEN ' AND t.name = $2' ELSE '' END)
 			USING its_router, take_over.rule
 		LOOP
 			take_over.table_name := t.table_name;

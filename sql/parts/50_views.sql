@@ -125,7 +125,7 @@ COMMENT ON COLUMN leadroute.assignment.kind IS 'assigned; given: the application
 COMMENT ON COLUMN leadroute.assignment.reason IS 'Code of the reason: no_rule, no_member, nobody_available, unknown_team (team_expr names none), unknown_member (member_expr names none; an owner given or set by hand is none), ignore_limits, overflow_team (nobody of the rule''s team could take it), late_trigger (one that ran after the decision took the owner away), assigned_by_hand, sticky (a lead of the same person has that owner), duplicate, suppressed. NULL: the method chose, or the owner was there already.';
 COMMENT ON COLUMN leadroute.assignment.detail IS 'The reason in prose, and what went wrong in rules. NULL: nothing to add.';
 COMMENT ON COLUMN leadroute.assignment.passed_over IS 'Members that were due before the chosen one, each {"member", "code", "detail", "until"}: for the codes see leadroute.passed_name; detail is in the local time of the member; until when it lasts ("infinity": until resumed), where that is known, else null. NULL: nobody.';
-COMMENT ON COLUMN leadroute.assignment.passed_over_count IS 'How many were passed over; passed_over lists at most leadroute.passed_over_limit of them.';
+COMMENT ON COLUMN leadroute.assignment.passed_over_count IS 'How many were passed over; passed_over lists at most leadroute.passed_over_limit of them. Of members whom the lead does not fit, the first 64 in the order of the team are looked at.';
 COMMENT ON COLUMN leadroute.assignment.passed_over_rest IS 'The others, counted by code: {"away": 12, "full": 3}. NULL: passed_over lists all.';
 COMMENT ON COLUMN leadroute.assignment.measure IS 'What the method compared, for the chosen member: round_robin: its credit in leads before the decision; least_loaded: its load ratio; longest_idle: decisions since its last lead (NULL: never had one); random: the draw in [0, 1); by_target: what it had received in the month by its target (NULL: it has none); top_producer: its tier; waterfall: its place in the team, from 1.';
 COMMENT ON COLUMN leadroute.assignment.candidates IS 'How many members could take it. NULL: no method was used.';
@@ -166,7 +166,7 @@ SELECT a.id,
 				ELSE 'moved by hand to "' || a.member || '"' END
 			WHEN 'held' THEN CASE a.reason
 				WHEN 'no_rule' THEN 'held: no rule matched'
-				WHEN 'no_member' THEN 'held: no rule that matched has a member'
+				WHEN 'no_member' THEN 'held: no rule that matched has a member for it'
 				WHEN 'unknown_team' THEN 'held: no rule that matched names a team'
 				WHEN 'unknown_member' THEN 'held: no rule that matched names a member'
 				ELSE 'held: nobody could take it' END
