@@ -28,6 +28,14 @@ UPDATE leadroute.member SET timezone = 'Asia/Tokyo' WHERE name = 'c';
 SELECT member, detail, until FROM passed WHERE lead_key = '2' AND member = 'c';
 UPDATE leadroute.member SET timezone = NULL WHERE name = 'c';
 
+-- the member's own zone, else its schedule's, else the router's; explain says the same
+SET TimeZone = 'UTC';
+INSERT INTO leadroute.schedule (name, hours, timezone) VALUES ('tokyo', '24 h', 'Asia/Tokyo');
+UPDATE leadroute.member SET timezone = 'America/New_York' WHERE name = 'a';
+UPDATE leadroute.member SET schedule = 'tokyo' WHERE name = 'c';
+SELECT member, detail FROM passed WHERE lead_key = '2' AND code = 'away';
+SELECT m ->> 'member' AS member, m ->> 'detail' AS detail FROM leadroute.explain_lead('lead', '{"id": 9}', 'json') j, jsonb_path_query(j::jsonb, '$.rules[*].members[*]') m WHERE m ->> 'can' = 'false';
+
 SET leadroute.passed_over_limit = 2;
 INSERT INTO lead VALUES (3);
 SELECT passed_over_count, passed_over_rest, jsonb_array_length(passed_over) AS listed FROM leadroute.assignment WHERE lead_key = '3';
@@ -37,6 +45,21 @@ INSERT INTO lead VALUES (4);
 SELECT passed_over, passed_over_count, passed_over_rest FROM leadroute.assignment WHERE lead_key = '4';
 SELECT leadroute.why('lead', 4) ~ 'passed over: 3 away, 2 full' AS tells;
 
+-- now, in the view of members; and their turns
+RESET leadroute.test_clock;
+UPDATE leadroute.absence SET during = '[2000-01-01, infinity)' WHERE member = 'c';
+SELECT member, not_available_because, detail, until, turns FROM leadroute.member_status ORDER BY member;
+UPDATE leadroute.rule SET method = 'round_robin';
+INSERT INTO leadroute.team (name) VALUES ('few');
+INSERT INTO leadroute.team_member (team, member) VALUES ('few', 'z'), ('few', 'a'), ('few', 'e');
+INSERT INTO leadroute.rule (name, priority, condition, team) VALUES ('few', 1, 'id > 100', 'few');
+INSERT INTO lead VALUES (101), (102), (103), (5);
+SELECT member, turns FROM leadroute.member_status WHERE turns IS NOT NULL ORDER BY member;
+-- who has left a team has no turn there
+DELETE FROM leadroute.team_member WHERE member = 'a';
+SELECT turns FROM leadroute.member_status WHERE member = 'a';
+
+SET TimeZone = 'Europe/Madrid';
 -- every code has a word and a sentence; what nobody knows has none
 SELECT c, leadroute.passed_name(c), leadroute.passed_detail(c, '2030-04-01 09:00', 5, 5, 'day', 'America/New_York', '2030-03-28 12:00')
 	FROM generate_series(-1, 11) c;

@@ -349,16 +349,27 @@ SELECT m.router,
 	m.active,
 	w.why IS NULL AS available,
 	w.why AS not_available_because,
-	CASE WHEN w.why = 'closed' OR w.why = 'away' AND m.schedule IS NOT NULL AND leadroute.is_preloaded()
-		THEN leadroute.available_from(m.name, router => m.router)
-		WHEN w.why = 'away' THEN a.until END AS until,
+	u.until,
+	leadroute.passed_detail(CASE w.why WHEN 'inactive' THEN 1 WHEN 'away' THEN 2 WHEN 'full' THEN 3 WHEN 'closed' THEN 6 WHEN 'busy' THEN 7 END,
+		u.until, l.load::integer, m.capacity, NULL, coalesce(m.timezone, sc.timezone, ro.timezone), now()) AS detail,
 	l.load,
 	m.capacity,
 	CASE WHEN num_nulls(m.capacity, l.load) = 0 THEN greatest(m.capacity - l.load, 0) END AS open_capacity,
 	ARRAY(SELECT tm.team FROM leadroute.team_member tm
 		WHERE tm.router = m.router AND tm.member = m.name ORDER BY tm.team) AS teams,
+	t.turns,
 	nullif(c.last_turn, 0) AS last_assignment
 FROM leadroute.member m
+JOIN leadroute.router ro ON ro.name = m.router
+LEFT JOIN leadroute.schedule sc ON sc.router = m.router AND sc.name = m.schedule
+LEFT JOIN (
+	SELECT s.member, jsonb_agg(jsonb_build_object('team', st.name, 'credit', round(s.credit::numeric, 6)) ORDER BY st.name NULLS FIRST) AS turns
+	FROM (SELECT * FROM leadroute.seat_counter() WHERE leadroute.is_preloaded() OFFSET 0) s
+	LEFT JOIN leadroute.team st ON st.id = s.team
+	WHERE s.team = 0 OR EXISTS (SELECT FROM leadroute.team_member stm
+		JOIN leadroute.member sm ON sm.router = stm.router AND sm.name = stm.member
+		WHERE sm.id = s.member AND stm.router = st.router AND stm.team = st.name)
+	GROUP BY s.member) t ON t.member = m.id
 LEFT JOIN (
 	SELECT mc.member, mc.load, mc.last_turn, mc.busy FROM leadroute.member_counter() mc
 	WHERE leadroute.is_preloaded()
@@ -377,7 +388,11 @@ CROSS JOIN LATERAL (SELECT CASE
 	WHEN CASE WHEN m.schedule IS NOT NULL AND leadroute.is_preloaded()
 		THEN NOT leadroute.is_open(member => m.name, router => m.router) END THEN 'closed'
 	WHEN c.busy THEN 'busy'
-	WHEN l.load >= m.capacity THEN 'full' END AS why) w;
+	WHEN l.load >= m.capacity THEN 'full' END AS why) w
+CROSS JOIN LATERAL (SELECT CASE
+	WHEN w.why = 'closed' OR w.why = 'away' AND m.schedule IS NOT NULL AND leadroute.is_preloaded()
+		THEN leadroute.available_from(m.name, router => m.router)
+	WHEN w.why = 'away' THEN a.until END AS until) u;
 COMMENT ON VIEW leadroute.member_status IS 'One row is a member as it is now, open reservations of running transactions included.';
 COMMENT ON COLUMN leadroute.member_status.router IS 'Router.';
 COMMENT ON COLUMN leadroute.member_status.member IS 'Name of the member.';
@@ -385,6 +400,8 @@ COMMENT ON COLUMN leadroute.member_status.active IS 'false: gone for good.';
 COMMENT ON COLUMN leadroute.member_status.available IS 'Whether it can receive a lead now. What is so for one team only (an absence, the hours of the team) does not count here.';
 COMMENT ON COLUMN leadroute.member_status.not_available_because IS 'inactive, away, closed (off duty), busy or full. NULL: it is available.';
 COMMENT ON COLUMN leadroute.member_status.until IS 'When it comes who is away or closed: absences and working hours together; infinity: until resumed, or never. NULL: neither.';
+COMMENT ON COLUMN leadroute.member_status.detail IS 'Why it is not available, in prose; times are in its zone. NULL: it is available.';
+COMMENT ON COLUMN leadroute.member_status.turns IS 'What it is owed in the rotation of each of its teams, [{"team", "credit"}], in leads; team null: every member of the router. The higher, the nearer its next turn; the credits of a team sum to 0. NULL: no turn of its teams was taken yet, or the library is not preloaded.';
 COMMENT ON COLUMN leadroute.member_status.load IS 'Open leads. NULL: the library is not preloaded.';
 COMMENT ON COLUMN leadroute.member_status.capacity IS 'Most open leads at once. NULL: no limit.';
 COMMENT ON COLUMN leadroute.member_status.open_capacity IS 'How many more it can take. NULL: no limit, or load is not known.';
