@@ -466,6 +466,9 @@ offer(const LrDecideRequest *request, LrRule *rule, const LrFitting *fitting,
 
 	held->way = (int64) hash_combine64((uint64) held->way,
 									   (uint64) lr_line_of(rule->id, rule->team));
+	if (fitting != NULL && fitting->fits != NULL)
+		held->way ^= (int64) hash_bytes_extended(fitting->fits,
+												 LR_BITS_SIZE(rule->team->n), 0);
 	lr_pick_from(request, rule, fitting, ignore_limits, decision->in_line, pick);
 	if (pick->chosen < 0)
 	{

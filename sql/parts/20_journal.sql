@@ -141,7 +141,7 @@ COMMENT ON COLUMN leadroute.pool_entry.state IS 'held';
 COMMENT ON COLUMN leadroute.pool_entry.assignment IS 'journal.id of the decision to hold it; the order of arrival.';
 COMMENT ON COLUMN leadroute.pool_entry.entered_at IS 'When it entered this state.';
 COMMENT ON COLUMN leadroute.pool_entry.line IS 'Leads with the same one wait for the same, in the order of assignment: rule.id * 2^32 + team.id (of a rule that names a member: + 2^31 + member.id). NULL: no rule has members for it.';
-COMMENT ON COLUMN leadroute.pool_entry.way IS 'Hash of all rules and teams that it was offered to: when nobody could take one of those with the same way just now, nobody can take the others. NULL: it says more than that who can.';
+COMMENT ON COLUMN leadroute.pool_entry.way IS 'Hash of all rules and teams that it was offered to, and of the members whom it fits: when nobody could take one of those with the same way just now, nobody can take the others. NULL: it says more than that who can.';
 CREATE INDEX pool_entry_line ON leadroute.pool_entry (line, assignment);
 
 CREATE TABLE leadroute.team_version (

@@ -86,6 +86,24 @@ $node->safe_psql('postgres', q(
 poll_ok($node, 'postgres', q(SELECT count(*) = 3 FROM lead WHERE kind = 'b' AND owner IS NOT NULL), 'a rule is added');
 
 is($node->safe_psql('postgres', 'SELECT count(*) FROM leadroute.pool_entry'), 0, 'nothing is held any more');
+
+# Whom the first one does not fit, is for the second; who comes later, does not
+# overtake the one whom it fits.
+$node->safe_psql('postgres', q(
+	INSERT INTO leadroute.member (name, capacity, attributes) VALUES ('fr', 1, '{"speaks": "fr"}'), ('it', 1, '{"speaks": "it"}');
+	INSERT INTO leadroute.rule (name, priority, condition, member_condition) VALUES ('language', 1, $$kind IN ('fr', 'it')$$, $$member.attributes ->> 'speaks' = lead.kind$$);
+	INSERT INTO lead (kind) VALUES ('fr'), ('it');
+	INSERT INTO lead (kind) VALUES ('fr');
+	INSERT INTO lead (kind) VALUES ('it')));
+is($node->safe_psql('postgres', q(SELECT string_agg(kind, ' ' ORDER BY id) FROM lead WHERE kind IN ('fr', 'it') AND owner IS NULL)), 'fr it', 'one of each is held');
+$node->safe_psql('postgres', q(UPDATE lead SET stage = 'closed' WHERE owner = 'it'));
+poll_ok($node, 'postgres', q(SELECT count(*) = 2 FROM lead WHERE owner = 'it'), 'a place for the second');
+$node->safe_psql('postgres', q(UPDATE lead SET stage = 'closed' WHERE owner = 'it'));
+$node->safe_psql('postgres', q(INSERT INTO lead (kind) VALUES ('it')));
+poll_ok($node, 'postgres', q(SELECT count(*) = 3 FROM lead WHERE owner = 'it'), 'the one who waits for somebody else keeps nobody waiting');
+$node->safe_psql('postgres', q(UPDATE lead SET stage = 'closed' WHERE owner = 'fr'));
+poll_ok($node, 'postgres', q(SELECT count(*) = 2 FROM lead WHERE owner = 'fr'), 'a place for the first');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM leadroute.pool_entry'), 0, 'nothing is held, once more');
 is( $node->safe_psql('postgres', q(SELECT lead_key FROM leadroute.journal WHERE kind = 'a' GROUP BY 1 HAVING count(*) > 1)),
 	'', 'none was decided twice');
 verify_ok($node, 'postgres', 'at the end');
