@@ -144,7 +144,7 @@ with_value(TupleDesc desc, HeapTuple row, int column, Datum value)
 	char	   *at = data;
 	HeapTuple	result;
 	HeapTupleHeader header;
-	bits8		bits[BITMAPLEN(MaxHeapAttributeNumber)];
+	bits8		bits[(MaxHeapAttributeNumber + 7) / 8];
 	bool		has_null;
 	char	   *to;
 	int			i;
