@@ -18,6 +18,7 @@
 
 #include "compile.h"
 #include "condition_parts.h"
+#include "facts.h"
 #include "generated.h"
 #include "value_text.h"
 
@@ -160,25 +161,33 @@ values_of(LrEvaluation *ev, const LrExpr *expr)
 
 /* ---------- evaluating ---------- */
 
+/* member: NULL, or the row that the expression is about beside the lead. */
 static void
-evaluate_part(LrPart *part, LrEvaluation *ev, LrExpr *expr)
+evaluate_part(LrPart *part, LrEvaluation *ev, LrExpr *expr,
+			  TupleTableSlot *member)
 {
 	char	   *detail = NULL;
 	bool		isnull;
 	Datum		value;
 
 	lr_evaluate_generated(ev, expr, &detail);
-	value = lr_evaluate(ev, expr, &isnull);
+	value = lr_evaluate_member(ev, expr, member, &isnull);
 	part->error = ev->error;
 	part->truth = part->error != NULL ? LR_RAISES : isnull ? LR_UNKNOWN :
 		DatumGetBool(value) ? LR_TRUE : LR_FALSE;
 	part->values = values_of(ev, expr);
 }
 
-List *
-lr_condition_parts(LrTable *table, LrBinding *b, const LrRule *rule,
-				   TupleTableSlot *row, const bool *visible)
+/* The parts of a rule's condition, or of its member_condition for a member. */
+static List *
+parts_of(LrTable *table, LrBinding *b, const LrRule *rule,
+		 const LrMember *member, TupleTableSlot *row, const bool *visible)
 {
+	const char *text = member ? rule->member_condition : rule->condition;
+	LrExprKind	kind = member ? LR_EXPR_MEMBER : LR_EXPR_BOOL;
+	char	   *what = psprintf("%s of rule \"%s\"",
+								member ? "member_condition" : "condition",
+								rule->name);
 	Relation	rel;
 	LrEvaluation ev;
 	List	   *parts = NIL;
@@ -186,12 +195,12 @@ lr_condition_parts(LrTable *table, LrBinding *b, const LrRule *rule,
 	bool		decided = false;
 	bool		hidden = false;
 
-	if (rule->condition == NULL)
+	if (text == NULL)
 		return NIL;
 	rel = table_open(table->relid, AccessShareLock);
 	lr_evaluation_begin(&ev, table, row);
 	ev.router = b->router;
-	foreach(lc, split_condition(rule->condition))
+	foreach(lc, split_condition(text))
 	{
 		LrPart	   *part = (LrPart *) palloc0(sizeof(LrPart));
 		LrExpr	   *expr;
@@ -202,16 +211,15 @@ lr_condition_parts(LrTable *table, LrBinding *b, const LrRule *rule,
 		parts = lappend(parts, part);
 		if (decided)
 			continue;
-		expr = lr_compile_guarded(rel, part->text, LR_EXPR_BOOL,
-								  rule->written_by, rule->search_path,
-								  psprintf("condition of rule \"%s\"",
-										   rule->name), &part->error);
+		expr = lr_compile_guarded(rel, part->text, kind, rule->written_by,
+								  rule->search_path, what, &part->error);
 		if (expr == NULL)
 			part->truth = LR_RAISES;
 		else
 		{
 			lr_generated_need(table, rel, expr);
-			evaluate_part(part, &ev, expr);
+			evaluate_part(part, &ev, expr, member == NULL ? NULL :
+						  lr_facts_row(b->router, member));
 			/* whether later ones are evaluated would tell of this one */
 			hidden |= !lr_expr_is_visible(expr, table->desc, visible);
 			part->hidden = hidden;
@@ -221,4 +229,42 @@ lr_condition_parts(LrTable *table, LrBinding *b, const LrRule *rule,
 	lr_evaluation_end(&ev);
 	table_close(rel, AccessShareLock);
 	return parts;
+}
+
+List *
+lr_condition_parts(LrTable *table, LrBinding *b, const LrRule *rule,
+				   TupleTableSlot *row, const bool *visible)
+{
+	return parts_of(table, b, rule, NULL, row, visible);
+}
+
+char *
+lr_member_part(LrTable *table, LrBinding *b, const LrRule *rule,
+			   const LrMember *member, TupleTableSlot *row,
+			   const bool *visible)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+	ListCell   *lv;
+
+	initStringInfo(&buf);
+	foreach(lc, parts_of(table, b, rule, member, row, visible))
+	{
+		const LrPart *part = (const LrPart *) lfirst(lc);
+
+		if (part->hidden)
+			return NULL;
+		if (part->truth == LR_TRUE)
+			continue;
+		appendStringInfo(&buf, "%s is %s", part->text,
+						 part->truth == LR_UNKNOWN ? "null" :
+						 part->truth == LR_RAISES ? "an error" : "false");
+		if (part->error != NULL)
+			appendStringInfo(&buf, ", %s", part->error);
+		foreach(lv, part->values)
+			appendStringInfo(&buf, "%s%s", lv == list_head(part->values) ?
+							 " with " : ", ", (char *) lfirst(lv));
+		return buf.data;
+	}
+	return NULL;
 }

@@ -40,6 +40,14 @@ extern List *lr_condition_parts(LrTable *table, LrBinding *b,
 								const LrRule *rule, TupleTableSlot *row,
 								const bool *visible);
 
+/*
+ * The first part of a rule's member_condition that is not true for a member, in
+ * words; NULL: there is nothing that the caller may be told.
+ */
+extern char *lr_member_part(LrTable *table, LrBinding *b, const LrRule *rule,
+							const LrMember *member, TupleTableSlot *row,
+							const bool *visible);
+
 /* Whether the caller may read all that a compiled expression reads. */
 extern bool lr_expr_is_visible(const LrExpr *expr, TupleDesc desc,
 							   const bool *visible);

@@ -6,6 +6,7 @@
 
 #include "utils/timestamp.h"
 
+#include "condition_parts.h"
 #include "explain.h"
 #include "method_words.h"
 
@@ -17,12 +18,32 @@ until_text(const LrPassedOver *p)
 		pstrdup(timestamptz_to_str(p->until));
 }
 
-/* Why a member cannot take the lead, in words. */
-static char *
-passed_words(const LrExplain *x, const LrPassedOver *p)
+/* Which part of a condition keeps the i-th of the team from it; NULL: not told. */
+static const char *
+unfit_part(const LrExplain *x, const LrTrial *trial, int i)
 {
-	return lr_passed_sentence(p, NULL, pg_get_timezone_name(p->member->local),
-							  x->request.now);
+	const LrPassedOver *p = &trial->pick->all[i].state;
+	const LrTeam *team = trial->rule->team;
+
+	if (p->why != LR_PASSED_UNFIT)
+		return NULL;
+	if (p->a == LR_UNFIT_TEAM)
+		return team->reach[team->reach_of[i]].condition;
+	return lr_member_part(x->table, x->binding, trial->rule, p->member, x->row,
+						  x->visible);
+}
+
+/* Why the i-th of the team cannot take the lead, in words. */
+static char *
+passed_words(const LrExplain *x, const LrTrial *trial, int i)
+{
+	const LrPassedOver *p = &trial->pick->all[i].state;
+	char	   *words = lr_passed_sentence(p, NULL,
+										   pg_get_timezone_name(p->member->local),
+										   x->request.now);
+	const char *part = unfit_part(x, trial, i);
+
+	return part == NULL ? words : psprintf("%s: %s", words, part);
 }
 
 static void
@@ -30,6 +51,7 @@ put_member(LrOutput *out, const LrExplain *x, const LrTrial *trial, int i)
 {
 	const LrCandidate *c = &trial->pick->all[i];
 	bool		chosen = i == trial->pick->chosen;
+	char	   *words = passed_words(x, trial, i);
 
 	if (c->state.why == LR_CAN)
 		lr_line(out, "%s \"%s\": share %.4f, %s, %lld open%s",
@@ -39,13 +61,13 @@ put_member(LrOutput *out, const LrExplain *x, const LrTrial *trial, int i)
 				c->member->capacity >= 0 ?
 				psprintf(" of %d", c->member->capacity) : "");
 	else
-		lr_line(out, "   \"%s\": %s", c->member->name, passed_words(x, &c->state));
+		lr_line(out, "   \"%s\": %s", c->member->name, words);
 	lr_open(out, NULL, false);
 	lr_put_text(out, "member", c->member->name);
 	lr_put_bool(out, "can", c->state.why == LR_CAN);
 	lr_put_bool(out, "chosen", chosen);
 	lr_put_text(out, "code", lr_passed_word(c->state.why));
-	lr_put_text(out, "detail", passed_words(x, &c->state));
+	lr_put_text(out, "detail", words);
 	lr_put_text(out, "until", until_text(&c->state));
 	lr_put_number(out, "share", c->share, 6);
 	if (c->has_measure)
