@@ -64,7 +64,13 @@ SELECT owner_id, count(*) FROM leads WHERE id BETWEEN 341 AND 346 GROUP BY 1 ORD
 ALTER TABLE leads RENAME COLUMN lang TO language;
 INSERT INTO leads (id, language) VALUES (351, 'de') RETURNING id, owner_id;
 SELECT kind, reason, detail FROM leadroute.assignment WHERE lead_key = '351';
+DELETE FROM leads WHERE id = 351;
+SELECT rule, severity, what, detail FROM leadroute.lint() ORDER BY 1, 2, 3;
 ALTER TABLE leads RENAME COLUMN language TO lang;
+-- A rule for every lead whose member_condition may fit nobody leaves leads to later ones.
+UPDATE leadroute.rule SET overflow = 'none' WHERE name = 'r';
+SELECT rule, what FROM leadroute.lint() ORDER BY 1, 2;
+UPDATE leadroute.rule SET overflow = 'next_rule' WHERE name = 'r';
 
 -- What changes with each lead; other methods; rules without a team.
 UPDATE leadroute.rule SET enabled = false;

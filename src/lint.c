@@ -48,7 +48,11 @@ read_rule(LrScan *scan, LrRouter *router)
 	rule->team_expr = lr_scan_text(scan, "team_expr");
 	rule->member_expr = lr_scan_text(scan, "member_expr");
 	rule->computed = rule->team_expr != NULL || rule->member_expr != NULL;
+	rule->member_condition = lr_scan_text(scan, "member_condition");
+	rule->member_rank = lr_scan_text(scan, "member_rank");
 	rule->staffed = team != NULL && team->n > 0;
+	rule->selective = rule->member_condition != NULL ||
+		(team != NULL && team->nreach > 0);
 	lr_rule_scope_read(&rule->scope, scan);
 	return rule;
 }
@@ -137,29 +141,41 @@ is_contradiction(Expr *tree, List *clauses, LrCondition *condition)
 	return condition->never || predicate_refuted_by(clauses, clauses, true);
 }
 
-/* Finds out whether what gives the name of a team or member compiles. */
+/* Finds out whether an expression about members compiles. */
 static void
-check_target(LrLint *lint, LrLintRule *rule)
+check_expression(LrLint *lint, LrLintRule *rule, const char *text,
+				 LrExprKind kind, const char *column)
 {
 	MemoryContext old = CurrentMemoryContext;
 	MemoryContext temporary;
-	const char *column = rule->team_expr ? "team_expr" : "member_expr";
 	char	   *broken = NULL;
 
-	if (!rule->computed || rule->target_broken != NULL)
+	if (text == NULL || rule->target_broken != NULL)
 		return;
 	temporary = AllocSetContextCreate(lint->context, "leadroute condition",
 									  ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(temporary);
-	(void) lr_compile_guarded(lint->rel, rule->team_expr ? rule->team_expr :
-							  rule->member_expr, LR_EXPR_TEXT,
-							  rule->written_by, rule->search_path,
+	(void) lr_compile_guarded(lint->rel, text, kind, rule->written_by,
+							  rule->search_path,
 							  psprintf("%s of rule \"%s\"", column, rule->name),
 							  &broken);
 	MemoryContextSwitchTo(old);
 	if (broken != NULL)
 		rule->target_broken = psprintf("%s: %s", column, broken);
 	MemoryContextDelete(temporary);
+}
+
+/* The same for all that says whom the rule's leads are for. */
+static void
+check_target(LrLint *lint, LrLintRule *rule)
+{
+	check_expression(lint, rule, rule->team_expr, LR_EXPR_TEXT, "team_expr");
+	check_expression(lint, rule, rule->member_expr, LR_EXPR_TEXT,
+					 "member_expr");
+	check_expression(lint, rule, rule->member_condition, LR_EXPR_MEMBER,
+					 "member_condition");
+	check_expression(lint, rule, rule->member_rank, LR_EXPR_RANK,
+					 "member_rank");
 }
 
 /*

@@ -38,6 +38,9 @@ typedef struct LrLintRule
 	bool		computed;		/* the lead says which team or member: */
 	char	   *team_expr;		/* by one of these */
 	char	   *member_expr;
+	char	   *member_condition;
+	char	   *member_rank;
+	bool		selective;		/* leads that it matches may fit nobody there */
 	bool		staffed;
 	bool		next_rule;		/* overflow: next_rule */
 	bool		stops;			/* overflow: none, hold */
@@ -58,7 +61,8 @@ typedef struct LrLintRule
 	LrProof		proof;			/* what holds for all of them */
 	char	   *because;		/* names of rules */
 	char	   *broken;			/* error of its condition */
-	char	   *target_broken;	/* error of team_expr or member_expr */
+	char	   *target_broken;	/* error of team_expr, member_expr, member_condition
+								 * or member_rank */
 	struct LrLintRule *narrower;	/* of the same priority, tried before it */
 } LrLintRule;
 

@@ -48,7 +48,8 @@ comparable(const LrLintRule *a, const LrLintRule *b)
 static bool
 always_asked(const LrLint *lint, const LrLintRule *earlier, const LrLintRule *rule)
 {
-	return earlier->staffed && !earlier->computed && !earlier->can_raise &&
+	return earlier->staffed && !earlier->computed && !earlier->selective &&
+		!earlier->can_raise &&
 		earlier->scope.percent >= 100 &&
 		earlier->scope.since <= Max(rule->scope.since, lint->now) &&
 		earlier->scope.until >= rule->scope.until &&

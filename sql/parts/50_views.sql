@@ -439,12 +439,20 @@ SELECT 'error' AS severity, 'not_preloaded' AS what, 'the library' AS subject,
 WHERE NOT leadroute.is_preloaded()
 UNION ALL
 SELECT 'error', 'writer_missing', format('rule "%s" of router "%s"', r.name, r.router),
-	format('Role "%s", with whose rights its condition runs, does not exist: the rule does not match.', r.written_by),
+	format('Role "%s", with whose rights its expressions run, does not exist: the rule has nobody for any lead.', r.written_by),
 	format('Read it, then take it over: SELECT * FROM leadroute.take_over(%L, %L);', r.router, r.name),
 	NULL
 FROM leadroute.rule r
-WHERE r.enabled AND r.condition IS NOT NULL AND r.written_by IS NOT NULL
-AND NOT EXISTS (SELECT FROM pg_roles w WHERE w.rolname = r.written_by)
+WHERE r.enabled AND num_nonnulls(r.condition, r.team_expr, r.member_expr, r.member_condition, r.member_rank) > 0
+AND r.written_by IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles w WHERE w.rolname = r.written_by)
+UNION ALL
+SELECT 'error', 'writer_missing', format('member "%s" of team "%s" of router "%s"', tm.member, tm.team, tm.router),
+	format('Role "%s", with whose rights its condition runs, does not exist: no lead reaches the member there.', tm.written_by),
+	'Read it, then take it over: leadroute.take_over().',
+	NULL
+FROM leadroute.team_member tm
+WHERE tm.condition IS NOT NULL AND tm.written_by IS NOT NULL
+AND NOT EXISTS (SELECT FROM pg_roles w WHERE w.rolname = tm.written_by)
 UNION ALL
 SELECT 'error', 'writer_missing', format('table "%s"', rt.name),
 	format('Role "%s", with whose rights router_expr, closed_when, responded_when and converted_when run, does not exist: they are not evaluated.', rt.written_by),
