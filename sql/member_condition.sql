@@ -130,6 +130,25 @@ SELECT count(DISTINCT owner_id) FROM leads WHERE id > 92;
 DELETE FROM open_now;
 INSERT INTO leads (id, product) VALUES (97, 'x') RETURNING owner_id;
 SELECT what, subject, expected, found FROM leadroute.verify();
+-- In a big team the roll is called for everybody, though the lead that wants it
+-- fits few: who is away gets none of the next one either.
+INSERT INTO leadroute.member (name, owner_value, capacity) VALUES ('big a', '11', 10), ('big b', '12', 0), ('big c', '13', 100), ('big d', '14', NULL);
+INSERT INTO leadroute.team (name) VALUES ('big');
+INSERT INTO leadroute.team_member (team, member, position) VALUES ('big', 'big a', 1), ('big', 'big b', 2), ('big', 'big c', 3), ('big', 'big d', 4);
+INSERT INTO leadroute.rule (name, priority, condition, team, method, member_condition) VALUES
+	('big', 0, $$product LIKE 'big%'$$, 'big', 'least_loaded', $$member.name <= lead.product AND member.name <> 'big b' OR member.name = lead.product || ' b'$$);
+SET leadroute.board_members = 2;
+SELECT leadroute.pause('big c') IS NOT NULL AS paused;
+INSERT INTO leads (id, product) VALUES (501, 'big a') RETURNING owner_id;
+INSERT INTO leads (id, product) VALUES (502, 'big c') RETURNING owner_id;
+SELECT leadroute.resume('big c') IS NOT NULL AS resumed;
+-- Loads are compared by capacity where every candidate has one, whoever is full:
+-- 2 of 10 against 4 of 100.
+UPDATE leadroute.rule SET member_condition = $$member.name <> 'big d'$$ WHERE name = 'big';
+INSERT INTO leads (id, owner_id) SELECT i, 13 FROM generate_series(503, 506) i;
+INSERT INTO leads (id, product) VALUES (507, 'big') RETURNING owner_id;
+SELECT what, subject, expected, found FROM leadroute.verify();
+RESET leadroute.board_members;
 RESET leadroute.check_picks;
 
 SET client_min_messages = warning;

@@ -27,6 +27,7 @@ typedef struct LrChoice
 								 * share_of */
 	LrBoard    *board;			/* that tells who goes first; NULL: nobody does */
 	const LrRoll *roll;			/* of a team that may have one */
+	bool		checks;			/* looks at each, to compare: no roll */
 	const int64 *until;			/* end of an absence, by index; NULL: none */
 	double		draw;
 } LrChoice;

@@ -108,7 +108,7 @@ look_at_people(LrChoice *work)
 		memset(team->why, LR_CAN, team->n);
 		return team->n;
 	}
-	if (may_use_roll(work->request))
+	if (!work->checks && may_use_roll(work->request))
 	{
 		work->roll = lr_roll_call(work->request);
 		work->until = work->roll->away_until;
@@ -149,13 +149,15 @@ look_at_roll(LrChoice *work)
 	{
 		const LrMember *m = team->member[i];
 
-		work->capacities &= m->capacity > 0;
 		if (lr_member_slots[m->slot].busy)
 			team->why[i] = LR_PASSED_BUSY;
 		else if (m->capacity >= 0 && lr_open_load(m) + request->load > m->capacity)
 			team->why[i] = LR_PASSED_FULL;
 		else
+		{
+			work->capacities &= m->capacity > 0;
 			continue;
+		}
 		work->bitmap[i / 8] &= ~(1 << (i % 8));
 	}
 	work->n = lr_bits_count(work->bitmap, team->n);
@@ -615,24 +617,49 @@ difference(const LrPick *a, const LrPick *b, int n)
 		return "fits";
 	if (a->candidates != b->candidates)
 		return "candidates";
-	if (a->candidates < n && memcmp(a->reservation.candidates,
-									b->reservation.candidates, (n + 7) / 8) != 0)
+	if (a->chosen >= 0 && a->candidates < n &&
+		memcmp(a->reservation.candidates, b->reservation.candidates,
+			   (n + 7) / 8) != 0)
 		return "who are candidates";
 	if (a->has_measure != b->has_measure || a->measure != b->measure)
 		return "measure";
 	return same_passed_over(a, b) ? NULL : "passed over";
 }
 
-/* Picks by looking, to compare with what the board says.  Allocates. */
+/*
+ * Picks by looking at each member, to compare with what the board or the roll
+ * says.  Allocates.
+ */
 static void
 begin_check(const LrChoice *work, LrChoice *check, LrPick *pick)
 {
 	*check = *work;
+	check->checks = true;
 	check->roll = NULL;
 	if (!check->plain)
 		check->bitmap = (uint8 *) palloc(LR_BITS_SIZE(work->team->n) + 1);
 	make_pick(check, pick);
 	pick->fits = look_at_people(check);
+}
+
+/* What differs between a pick and one by looking at each member. */
+static const char *
+end_check(const LrChoice *work, const LrPick *pick, const LrChoice *check,
+		  const LrPick *looked)
+{
+	return check->set != work->set ? "set of candidates" :
+		difference(pick, looked, work->team->n);
+}
+
+static void
+report_difference(const LrPickRequest *request, const char *by,
+				  const char *differs, const LrPick *pick,
+				  const LrPick *looked)
+{
+	if (differs != NULL)
+		elog(ERROR, "pick of team %d by method %c %s differs from one by looking: %s (%d and %d of %d)",
+			 request->team->id, request->method, by, differs, pick->chosen,
+			 looked->chosen, request->team->n);
 }
 
 static bool
@@ -655,16 +682,35 @@ pick_on_board(LrChoice *work, LrPick *pick)
 		choose_by_looking(&check, &looked);
 	done = decide_on_board(work, pick);
 	if (done && lr_check_picks)
-		differs = check.set != work->set ? "set of candidates" :
-			difference(pick, &looked, work->team->n);
+		differs = end_check(work, pick, &check, &looked);
 	if (done)
 		fill_reservation(work, pick);
 	LWLockRelease(request->db->lock);
-	if (differs != NULL)
-		elog(ERROR, "pick of team %d by method %c on the board differs from one by looking: %s (%d and %d of %d)",
-			 request->team->id, request->method, differs, pick->chosen,
-			 looked.chosen, request->team->n);
+	report_difference(request, "on the board", differs, pick, &looked);
 	return done;
+}
+
+static void
+pick_by_looking(LrChoice *work, LrPick *pick)
+{
+	const LrPickRequest *request = work->request;
+	const char *differs = NULL;
+	LrChoice	check;
+	LrPick		looked;
+	bool		compare;
+
+	pick->fits = look_at_people(work);
+	compare = lr_check_picks && work->roll != NULL;
+	if (compare)
+		begin_check(work, &check, &looked);
+	LWLockAcquire(request->db->lock, LW_EXCLUSIVE);
+	if (compare)
+		choose_by_looking(&check, &looked);
+	decide_locked(work, pick);
+	if (compare)
+		differs = end_check(work, pick, &check, &looked);
+	LWLockRelease(request->db->lock);
+	report_difference(request, "by the roll", differs, pick, &looked);
 }
 
 /* When the first of those comes who are away or off: nobody is a candidate. */
@@ -714,11 +760,7 @@ lr_pick(const LrPickRequest *request, LrPick *pick)
 		work.roll = NULL;
 		work.board = NULL;
 	}
-	pick->fits = look_at_people(&work);
-
-	LWLockAcquire(request->db->lock, LW_EXCLUSIVE);
-	decide_locked(&work, pick);
-	LWLockRelease(request->db->lock);
+	pick_by_looking(&work, pick);
 	if (pick->chosen < 0)
 		pick->available_from = first_to_come(&work);
 }

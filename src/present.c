@@ -166,10 +166,13 @@ const LrRoll *
 lr_roll_call(const LrPickRequest *request)
 {
 	LrTeam	   *team = request->team;
+	LrPickRequest everybody = *request;
 	LrRoll	   *roll;
 	int			i;
 
 	Assert(request->usable == NULL);
+	/* other leads will be decided by it, too */
+	everybody.fitting = NULL;
 	if (team->roll == NULL)
 		team->roll = make_roll(team);
 	roll = team->roll;
@@ -181,7 +184,7 @@ lr_roll_call(const LrPickRequest *request)
 	if (roll->people != request->people)
 		team->board = team->other_board = 0;
 	roll->people = 0;
-	roll->fits = lr_who_is_present(request, roll->why, roll->away_until);
+	roll->fits = lr_who_is_present(&everybody, roll->why, roll->away_until);
 	note_moments(roll, team, request->now);
 	roll->limits = false;
 	memset(roll->can, 0, team->n / 8 + 1);
