@@ -361,7 +361,7 @@ compile(LrTable *table, LrBinding *b, const LrRule *rule, const char *text,
 									   rule->name), broken);
 }
 
-/* Takes a rule's member_condition apart. */
+/* Takes an expression over members apart. */
 static LrTerms *
 take_apart(LrBinding *b, const LrExpr *expr)
 {
@@ -397,6 +397,7 @@ lr_binding_compile(LrTable *table, LrBinding *b, LrBoundRule *bound)
 	bound->member_rank = compile(table, b, rule, rule->member_rank,
 								 LR_EXPR_RANK, "member_rank",
 								 &bound->member_rank_broken);
+	bound->rank_terms = take_apart(b, bound->member_rank);
 	bound->compiled = true;
 }
 

@@ -54,6 +54,7 @@ typedef struct LrBoundRule
 	struct LrTerms *terms;		/* it, taken apart; NULL: see terms.h */
 	LrExpr	   *member_rank;	/* NULL: none, or broken */
 	char	   *member_rank_broken;
+	struct LrTerms *rank_terms; /* it, taken apart; NULL: see terms.h */
 	TimestampTz reported_at;	/* last event about an error of it */
 } LrBoundRule;
 

@@ -373,6 +373,14 @@ check_rule(Row *row)
 
 	check_word("method", text_of(row, row->new, "method"),
 			   lr_method_list());
+	if (text_of(row, row->new, "method") != NULL &&
+		strcmp(text_of(row, row->new, "method"), "best_match") == 0 &&
+		text_of(row, row->new, "member_rank") == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("method best_match of rule \"%s\" needs member_rank",
+						text_of(row, row->new, "name")),
+				 errhint("Say who goes first, for example: member_rank = '(member.attributes ->> ''level'')::integer'.")));
 	check_word("overflow", text_of(row, row->new, "overflow"), overflows);
 	check_overflow_team(row);
 	fill_writer(row, changed);

@@ -21,10 +21,13 @@
  *	  by_target			received by target in the calendar month, see month.h,
  *						those without target last; without a lead for longest
  *	  top_producer		the tier, see measured.h; without a lead for longest
+ *	  best_match		the rank, see ranking.h, none last; without a lead for longest
  *	  waterfall			nothing but the published order
  *	  random			nobody goes before anybody: a draw by weight
  */
 #include "postgres.h"
+
+#include <math.h>
 
 #include "port/pg_bitutils.h"
 
@@ -267,6 +270,15 @@ tier(const LrChoice *work, int i)
 	return lr_tier(work->team->member[i]->tier, work->team->seat[i]);
 }
 
+/* A member's place by rank. */
+static inline int
+place(const LrChoice *work, int i)
+{
+	const LrRanking *ranking = work->request->ranking;
+
+	return ranking != NULL ? ranking->place[i] : 0;
+}
+
 /* Member a goes before b; strict, total and without regard to eligibility. */
 bool
 lr_goes_before(const LrChoice *work, int a, int b)
@@ -305,6 +317,13 @@ lr_goes_before(const LrChoice *work, int a, int b)
 			}
 		case LR_METHOD_LONGEST_IDLE:
 			return idle_before(work, a, b);
+		case LR_METHOD_BEST_MATCH:
+			{
+				int			x = place(work, a);
+				int			y = place(work, b);
+
+				return x != y ? x < y : idle_before(work, a, b);
+			}
 		case LR_METHOD_WATERFALL:
 			return a < b;
 		default:
@@ -395,6 +414,30 @@ lr_choose(const LrChoice *work)
 	return best;
 }
 
+/*
+ * Of the candidates in the first place that has any, the one without a lead for
+ * longest.
+ */
+static int
+first_ranked(const LrChoice *work)
+{
+	const LrRanking *ranking = work->request->ranking;
+	int			best = -1;
+	int			k;
+
+	for (k = 0; k < ranking->n; k++)
+	{
+		int			i = ranking->order[k];
+
+		if (best >= 0 && ranking->place[i] != ranking->place[best])
+			break;
+		if (lr_is_candidate(work, i) &&
+			(best < 0 || idle_before(work, i, best)))
+			best = i;
+	}
+	return best;
+}
+
 /* The same, on the board; -1: it cannot tell. */
 int
 lr_choose_on_board(const LrChoice *work)
@@ -412,6 +455,12 @@ lr_choose_on_board(const LrChoice *work)
 								  work->request->month);
 		case LR_METHOD_TOP_PRODUCER:
 			return lr_board_first(work->board, LR_BY_TIER, 0);
+		case LR_METHOD_BEST_MATCH:
+			/* all in one place: the tree knows */
+			if (work->request->ranking == NULL ||
+				work->request->ranking->nplaces == 1)
+				return lr_board_first(work->board, LR_BY_IDLE, 0);
+			return first_ranked(work);
 		case LR_METHOD_WATERFALL:
 			return lr_board_first_in(work->board);
 		default:
@@ -447,6 +496,12 @@ lr_measure(const LrChoice *work, int i, double *value)
 			return team->target[i] > 0;
 		case LR_METHOD_TOP_PRODUCER:
 			*value = tier(work, i);
+			return true;
+		case LR_METHOD_BEST_MATCH:
+			if (work->request->ranking == NULL ||
+				isnan(work->request->ranking->rank[place(work, i)]))
+				return false;
+			*value = work->request->ranking->rank[place(work, i)];
 			return true;
 		case LR_METHOD_WATERFALL:
 			*value = i + 1;

@@ -16,6 +16,7 @@
 #include "measured.h"
 #include "month.h"
 #include "held.h"
+#include "ranking.h"
 #include "rule_scope.h"
 #include "sticky.h"
 
@@ -297,7 +298,22 @@ with_target(const LrDecideRequest *request, LrEvaluation *ev, LrBoundRule *bound
 	return rule;
 }
 
-/* Whom of the rule's team the lead fits; errors cost members, not the lead. */
+/* Tells what an expression over members has raised for one of them. */
+static void
+note_member_error(const LrDecideRequest *request, LrBoundRule *bound,
+				  LrRule *rule, const char *error, LrDecision *decision)
+{
+	if (error == NULL)
+		return;
+	note_rule(decision, rule, error);
+	if (bound != NULL)
+		report_error(request, bound, error);
+}
+
+/*
+ * Whom of the rule's team the lead fits, and by best_match who goes first; errors
+ * cost members, or their rank, not the lead.
+ */
 static void
 find_fitting(const LrDecideRequest *request, LrEvaluation *ev,
 			 LrBoundRule *bound, LrRule *rule, LrFitting *fitting,
@@ -306,17 +322,23 @@ find_fitting(const LrDecideRequest *request, LrEvaluation *ev,
 	char	   *detail = unconstify(char *, decision->entry.detail);
 
 	memset(fitting, 0, sizeof(*fitting));
-	if (rule->member_condition == NULL && rule->team->nreach == 0)
-		return;
-	lr_fitting_find(ev, request->binding,
-					rule->member_condition != NULL ? bound : NULL, rule->team,
-					request->dry_run, fitting, &detail);
-	decision->entry.detail = detail;
-	if (fitting->error != NULL)
+	if (rule->member_condition != NULL || rule->team->nreach > 0)
 	{
-		note_rule(decision, rule, fitting->error);
-		if (bound != NULL)
-			report_error(request, bound, fitting->error);
+		lr_fitting_find(ev, request->binding,
+						rule->member_condition != NULL ? bound : NULL,
+						rule->team, request->dry_run, fitting, &detail);
+		decision->entry.detail = detail;
+		note_member_error(request, bound, rule, fitting->error, decision);
+	}
+	if (rule->method == LR_METHOD_BEST_MATCH)
+	{
+		detail = unconstify(char *, decision->entry.detail);
+		fitting->ranking = lr_ranking_find(ev, request->binding, bound,
+										   rule->team, request->dry_run,
+										   &detail);
+		decision->entry.detail = detail;
+		note_member_error(request, bound, rule, fitting->ranking->error,
+						  decision);
 	}
 }
 
@@ -345,6 +367,7 @@ lr_pick_from(const LrDecideRequest *request, LrRule *rule,
 		r.fitting = fitting->fits;
 		r.reached = fitting->reached;
 		r.raised = fitting->raised;
+		r.ranking = fitting->ranking;
 	}
 	r.people = request->binding->router->people_seen;
 	r.now = request->now;

@@ -49,6 +49,7 @@ typedef struct LrFitCache
 	HTAB	   *classes;		/* of rules and teams, see classes.h */
 	MemoryContext classes_context;
 	int64		classes_size;	/* members in them */
+	struct LrRankingCache *rankings;	/* see ranking.c */
 } LrFitCache;
 
 /* The cache of a binding; made when it is first asked for. */

@@ -16,6 +16,7 @@ typedef struct LrFitting
 	const uint8 *raised;		/* for whom member_condition raised; NULL: nobody */
 	const char *error;			/* of the first member with one; NULL: none */
 	int			n;				/* of the team */
+	const struct LrRanking *ranking;	/* filled by who needs it, see ranking.h */
 } LrFitting;
 
 /*

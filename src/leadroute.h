@@ -34,6 +34,7 @@
 #define LR_METHOD_BY_TARGET		't'
 #define LR_METHOD_TOP_PRODUCER	'p'
 #define LR_METHOD_WATERFALL		'w'
+#define LR_METHOD_BEST_MATCH	'b'
 
 /* rule.overflow */
 #define LR_OVERFLOW_NEXT_RULE		'n'

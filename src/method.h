@@ -10,6 +10,21 @@
 #include "passed.h"
 #include "reserve.h"
 
+/*
+ * The order of a team by method best_match, see ranking.h.  Places are numbers
+ * from 0: the highest rank first, the same rank the same place; the last one is
+ * of those without a rank, if there are any: NULL, NaN, or an error.
+ */
+typedef struct LrRanking
+{
+	int			n;				/* of the team */
+	int			nplaces;
+	int		   *place;			/* of each member, by index */
+	int		   *order;			/* members by place, then by index */
+	double	   *rank;			/* by place; NaN: none */
+	const char *error;			/* of the first member with one; NULL: none */
+} LrRanking;
+
 /* What a choice starts from; clock and seed are arguments, see style. */
 typedef struct LrPickRequest
 {
@@ -26,6 +41,7 @@ typedef struct LrPickRequest
 	const uint8 *fitting;		/* bits.h: whom the lead fits; NULL: everybody */
 	const uint8 *reached;		/* whom team_member.condition lets it reach; NULL: all */
 	const uint8 *raised;		/* for whom member_condition raised; NULL: nobody */
+	const LrRanking *ranking;	/* of best_match; NULL: nobody has a rank */
 	uint64		people;			/* LrRouter.people_seen */
 	TimestampTz now;
 	uint64		seed;

@@ -23,6 +23,7 @@ static const LrMethodWords methods[] = {
 	"not measured"},
 	{LR_METHOD_WATERFALL, "waterfall", "place", "place %.*f", 0,
 	"not measured"},
+	{LR_METHOD_BEST_MATCH, "best_match", "rank", "rank %.*f", 3, "no rank"},
 	{LR_METHOD_RANDOM, "random", "draw", "draw %.*f", 3, "not measured"},
 };
 

@@ -161,8 +161,9 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN CASE method
 	WHEN 'r' THEN 'round_robin' WHEN 'l' THEN 'least_loaded'
 	WHEN 'i' THEN 'longest_idle' WHEN 'x' THEN 'random'
-	WHEN 't' THEN 'by_target' WHEN 'p' THEN 'top_producer' WHEN 'w' THEN 'waterfall' END;
-COMMENT ON FUNCTION leadroute.method_name("char") IS 'Word for a code of journal.method: r round_robin, l least_loaded, i longest_idle, x random, t by_target, p top_producer, w waterfall.';
+	WHEN 't' THEN 'by_target' WHEN 'p' THEN 'top_producer' WHEN 'w' THEN 'waterfall'
+	WHEN 'b' THEN 'best_match' END;
+COMMENT ON FUNCTION leadroute.method_name("char") IS 'Word for a code of journal.method: r round_robin, l least_loaded, i longest_idle, x random, t by_target, p top_producer, w waterfall, b best_match.';
 
 CREATE FUNCTION leadroute.passed_name(code integer) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lr_passed_name';

@@ -127,7 +127,7 @@ COMMENT ON COLUMN leadroute.assignment.detail IS 'The reason in prose, and what 
 COMMENT ON COLUMN leadroute.assignment.passed_over IS 'Members that were due before the chosen one, each {"member", "code", "detail", "until"}: for the codes see leadroute.passed_name; detail is in the local time of the member; until when it lasts ("infinity": until resumed), where that is known, else null. NULL: nobody.';
 COMMENT ON COLUMN leadroute.assignment.passed_over_count IS 'How many were passed over; passed_over lists at most leadroute.passed_over_limit of them. Of members whom the lead does not fit, the first 64 in the order of the team are looked at.';
 COMMENT ON COLUMN leadroute.assignment.passed_over_rest IS 'The others, counted by code: {"away": 12, "full": 3}. NULL: passed_over lists all.';
-COMMENT ON COLUMN leadroute.assignment.measure IS 'What the method compared, for the chosen member: round_robin: its credit in leads before the decision; least_loaded: its load ratio; longest_idle: decisions since its last lead (NULL: never had one); random: the draw in [0, 1); by_target: what it had received in the month by its target (NULL: it has none); top_producer: its tier; waterfall: its place in the team, from 1.';
+COMMENT ON COLUMN leadroute.assignment.measure IS 'What the method compared, for the chosen member: round_robin: its credit in leads before the decision; least_loaded: its load ratio; longest_idle: decisions since its last lead (NULL: never had one); random: the draw in [0, 1); by_target: what it had received in the month by its target (NULL: it has none); top_producer: its tier; waterfall: its place in the team, from 1; best_match: its rank (NULL: it has none).';
 COMMENT ON COLUMN leadroute.assignment.candidates IS 'How many members could take it. NULL: no method was used.';
 COMMENT ON COLUMN leadroute.assignment.team_size IS 'How many members the team had. NULL: no method was used.';
 COMMENT ON COLUMN leadroute.assignment.turn IS 'Whether it counts in the shares of the team''s rotation.';
@@ -190,6 +190,10 @@ SELECT a.id,
 					ELSE trim_scale(round(a.measure::numeric * 100, 2)) || ' % of its target received' END
 				WHEN 'top_producer' THEN 'tier ' || trim_scale(a.measure::numeric)
 				WHEN 'waterfall' THEN 'place ' || trim_scale(a.measure::numeric)
+				WHEN 'best_match' THEN CASE
+					WHEN a.member IS NULL THEN NULL
+					WHEN a.measure IS NULL THEN 'without rank'
+					ELSE 'rank ' || trim_scale(round(a.measure::numeric, 4)) END
 				WHEN 'longest_idle' THEN CASE
 					WHEN a.member IS NULL THEN NULL
 					WHEN a.measure IS NULL THEN 'its first lead'

@@ -32,7 +32,7 @@ my $node = new_node(
 	'leadroute.passed_over_limit = 5', 'leadroute.held_retry_interval = 1d', 'leadroute.checkpoint_rows = 500');
 my $people = 150;
 my @team = ('equal', 'few', 'many', 'odd', 'small');
-my @method = ('round_robin', 'least_loaded', 'longest_idle', 'random', 'by_target', 'top_producer', 'waterfall');
+my @method = ('round_robin', 'least_loaded', 'longest_idle', 'random', 'by_target', 'top_producer', 'waterfall', 'best_match');
 my $shift = 0;
 
 # equal: one weight; few: grades; many: more weights than there may be grades; odd:
@@ -56,14 +56,16 @@ $node->safe_psql('postgres', $_) for (
 		UNION ALL SELECT 'odd', 'm' || g, 0.1 + g % 4 / 7.0 FROM generate_series(20, 110) g
 		UNION ALL SELECT 'small', 'm' || g, g FROM generate_series(1, 5) g;
 	UPDATE leadroute.team_member SET target = 1 + (hashtext(team || member) & 31) WHERE hashtext(member) % 4 <> 0;
-	UPDATE leadroute.member SET tier = 1 + id % 4 WHERE id % 3 <> 0),
+	UPDATE leadroute.member SET tier = 1 + id % 4 WHERE id % 3 <> 0;
+	UPDATE leadroute.member SET attributes = jsonb_build_object('level', hashtext(name) & 7) WHERE id % 5 <> 0),
 	map {
 		my $team = $_;
 		map {
-			sprintf(q(INSERT INTO leadroute.rule (name, condition, team, method, overflow)
-				VALUES ('%s %s', 'kind = %d', '%s', '%s', '%s')),
+			sprintf(q(INSERT INTO leadroute.rule (name, condition, team, method, overflow, member_rank)
+				VALUES ('%s %s', 'kind = %d', '%s', '%s', '%s', %s)),
 				$team, $method[$_], @method * index_of($team) + $_, $team, $method[$_],
-				$_ == 1 ? 'ignore_limits' : 'next_rule')
+				$_ == 1 ? 'ignore_limits' : 'next_rule',
+				$method[$_] eq 'best_match' ? q($$(member.attributes ->> 'level')::float8 * (1 - lead.id % 3)$$) : 'NULL')
 		} 0 .. $#method
 	} @team);
 
@@ -110,6 +112,7 @@ sub change
 		"UPDATE leadroute.member SET active = NOT active WHERE name = '$m';",
 		"UPDATE leadroute.team_member SET weight = @{[any(0.5, 1, 2, 3)]} WHERE team = '$team' AND member = '$m';",
 		"UPDATE leadroute.team_member SET target = @{[any('NULL', 1, 7, 30)]} WHERE team = '$team' AND member = '$m';",
+		"UPDATE leadroute.member SET attributes = jsonb_build_object('level', @{[whole(0, 9)]}) WHERE name = '$m';",
 		"UPDATE leadroute.member SET tier = @{[any('NULL', 1, 2, 3)]} WHERE name = '$m';",
 		"DELETE FROM leadroute.team_member WHERE team = '$team' AND member = '$m';",
 		"INSERT INTO leadroute.team_member (team, member) VALUES ('$team', '$m') ON CONFLICT DO NOTHING;",
