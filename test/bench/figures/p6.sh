@@ -3,7 +3,7 @@
 # P6: what a routed lead costs in a team of 1,000 and of 10,000 members, against
 # 10, for each method that pushes; beside it, while one of 100 members is away.
 
-p6_methods=(round_robin least_loaded longest_idle by_target top_producer waterfall random)
+p6_methods=(round_robin least_loaded longest_idle by_target top_producer best_match waterfall random)
 
 # p6_database NAME MEMBERS LEADS
 p6_database() {
@@ -27,7 +27,8 @@ figure_p6() {
 	for ((round = 1; round <= BENCH_REPEATS; round++)); do
 		for method in "${p6_methods[@]}"; do
 			for n in 10 1000 10000; do
-				lr_psql -d "p6_$n" -c "UPDATE leadroute.rule SET method = '$method'"
+				lr_psql -d "p6_$n" -c "UPDATE leadroute.rule SET method = '$method', member_rank =
+					CASE '$method' WHEN 'best_match' THEN '(member.attributes ->> ''level'')::integer' END"
 				# The first statement loads the configuration and the caches.
 				timed "p6.$method.$n" "$round" "p6_$n" "$insert;" "$insert LIMIT 10000;"
 			done
@@ -36,7 +37,7 @@ figure_p6() {
 	for n in 1000 10000; do
 		lr_psql -d "p6_$n" -c "INSERT INTO leadroute.absence (member, during)
 			SELECT 'm' || i, tstzrange(now(), NULL) FROM generate_series(50, $n, 100) i" \
-			-c "UPDATE leadroute.rule SET method = 'round_robin'"
+			-c "UPDATE leadroute.rule SET method = 'round_robin', member_rank = NULL"
 		for ((round = 1; round <= BENCH_REPEATS; round++)); do
 			timed "p6.away.$n" "$round" "p6_$n" "$insert;" "$insert LIMIT 10000;"
 		done

@@ -1,7 +1,7 @@
 -- One team of :members members and one rule that gives it every lead.
 BEGIN;
-INSERT INTO leadroute.member (name, owner_value)
-	SELECT 'm' || i, i FROM generate_series(1, :members) i;
+INSERT INTO leadroute.member (name, owner_value, attributes)
+	SELECT 'm' || i, i, jsonb_build_object('level', i % 997) FROM generate_series(1, :members) i;
 INSERT INTO leadroute.team (name) VALUES ('sales');
 INSERT INTO leadroute.team_member (team, member, position, target)
 	SELECT 'sales', 'm' || i, i, 10 + i % 7 FROM generate_series(1, :members) i;
