@@ -39,8 +39,10 @@ INSERT INTO lead (id, email, owner) VALUES (13, 'other@example.com', 'chiara'), 
 INSERT INTO lead VALUES (15, 'given@example.com') RETURNING owner <> 'chiara' AS by_rule;
 SELECT reason IS NULL AS by_rule FROM decision WHERE lead = '15';
 -- A lead that changes its key keeps its owner, and who follows finds it.
-UPDATE lead SET id = 101 WHERE id = 1;
-INSERT INTO lead VALUES (16, NULL, '1') RETURNING owner;
+INSERT INTO lead (id, email, owner) VALUES (16, 'moved@example.com', 'chiara');
+UPDATE lead SET id = 116 WHERE id = 16;
+INSERT INTO lead VALUES (17, 'moved@example.com', NULL) RETURNING owner;
+SELECT detail FROM decision WHERE lead = '17';
 SELECT * FROM leadroute.verify();
 
 -- The window.

@@ -23,4 +23,11 @@ extern void lr_adopt_members(List *member_ids);
  */
 extern bool lr_adopt_lead(LrTable *table, const LrFacts *facts);
 
+/*
+ * Where leads are known again: notes the sticky keys of one that has an owner
+ * and is in the journal, under the key that it has now.
+ */
+extern void lr_note_keys(LrTable *table, TupleTableSlot *row,
+						 const LrFacts *facts);
+
 #endif							/* LR_ADOPT_H */

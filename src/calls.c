@@ -431,9 +431,8 @@ lr_adopt_lead(LrTable *table, const LrFacts *facts)
 	return adopted;
 }
 
-/* Notes the keys of a lead that has an owner and is in the journal. */
-static void
-note_keys(LrTable *table, TupleTableSlot *row, const LrFacts *facts)
+void
+lr_note_keys(LrTable *table, TupleTableSlot *row, const LrFacts *facts)
 {
 	LrCurrent	current;
 	LrBinding  *b;
@@ -460,7 +459,7 @@ adopt_row(LrTable *table, TupleTableSlot *row)
 
 	lr_facts(table, row, &facts);
 	adopted = lr_adopt_lead(table, &facts);
-	note_keys(table, row, &facts);
+	lr_note_keys(table, row, &facts);
 	return adopted;
 }
 

@@ -90,7 +90,9 @@ is_there(int32 router, const uint8 *key, const LrStickyRow *row)
 
 	lr_sticky_scan_begin(&scan, router, key, row->id);
 	while (!found && lr_sticky_scan_next(&scan, &there))
-		found = there.mine || !there.open;
+		found = (there.mine || !there.open) &&
+			there.routed_table == row->routed_table &&
+			strcmp(there.lead_key, row->lead_key) == 0;
 	lr_sticky_scan_end(&scan);
 	return found;
 }

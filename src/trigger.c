@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "adopt.h"
 #include "compat.h"
 #include "decide.h"
 #include "evaluate.h"
@@ -471,6 +472,7 @@ after_update(TriggerData *td, const char *name, int depth)
 {
 	LrTable    *table = lr_table_pin_sound(name);
 	LrLeaf	   *leaf;
+	TupleTableSlot *row;
 	LrFacts		old;
 	LrFacts		new;
 
@@ -484,10 +486,13 @@ after_update(TriggerData *td, const char *name, int depth)
 		return;
 	}
 	lr_facts(table, lr_table_root_row(table, leaf, td->tg_trigslot), &old);
-	lr_facts(table, lr_table_root_row(table, leaf, td->tg_newslot), &new);
+	row = lr_table_root_row(table, leaf, td->tg_newslot);
+	lr_facts(table, row, &new);
 	if (is_own_update(depth))
 		new.owner = old.owner;
 	lr_outcome_changed(table, &old, &new);
+	if (strcmp(old.key, new.key) != 0)
+		lr_note_keys(table, row, &new);
 	lr_table_unpin(table);
 }
 
