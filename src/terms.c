@@ -72,10 +72,11 @@ take_apart(Node *node, void *context)
 
 	if (node == NULL)
 		return NULL;
+	/* no values, but parts of what has one */
+	if (IsA(node, List) || IsA(node, CaseWhen))
+		return expression_tree_mutator(node, take_apart, context);
 	(void) note_reads(node, &reads);
-	/* a list is no value */
-	if (reads.lead != reads.member && !reads.bound && !IsA(node, List) &&
-		!IsA(node, CaseWhen) && lr_expr_is_plain(node))
+	if (reads.lead != reads.member && !reads.bound && lr_expr_is_plain(node))
 		return reads.lead ? term_column(&apart->lead, OUTER_VAR, node) :
 			term_column(&apart->member, LR_MEMBER_VARNO, node);
 	return expression_tree_mutator(node, take_apart, context);

@@ -55,7 +55,6 @@ my @member_part = (
 	q(member.joined_at < now() - lead.n * interval '1 day'),
 	q(lead.n = ANY (ARRAY[member.capacity, 2, 5])),
 	q((lead.lang, member.name) IN (('de', 'm1'), ('fr', 'm2'), ('en', 'm3'))),
-	q(member IS NOT NULL),
 	q(coalesce(member.open_leads, 0) >= 0),
 	q(lead.product IS NULL),
 	q(lead.n > 4));
