@@ -72,7 +72,7 @@ shared_size(void)
 								   sizeof(LrPreparedCounter)));
 	size = add_size(size, lr_board_memory());
 	size = add_size(size, lr_claims_memory());
-	return add_size(size, 6 * MAXIMUM_ALIGNOF);
+	return add_size(size, 6 * MAXIMUM_ALIGNOF + PG_CACHE_LINE_SIZE);
 }
 
 static long
@@ -135,6 +135,7 @@ roster_startup(void)
 	lr_member_slots = lr_carve(&at, lr_max_members, sizeof(LrMemberSlot));
 	lr_seats = lr_carve(&at, lr_max_seats, sizeof(LrSeat));
 	lr_rotation_slots = lr_carve(&at, lr_max_teams, sizeof(LrRotationSlot));
+	at = (char *) CACHELINEALIGN(at);
 	lr_backends = lr_carve(&at, MaxBackends, sizeof(LrBackend));
 	lr_prepared = lr_carve(&at, lr_max_prepared_counters,
 						sizeof(LrPreparedCounter));

@@ -88,6 +88,11 @@ typedef enum LrLoadState
 	LR_READY
 } LrLoadState;
 
+/*
+ * Slots of databases and of backends begin at a line of memory.  What is written
+ * for each lead, or each transaction, shares no line with what others only read
+ * meanwhile: they would wait for it at each look.
+ */
 typedef struct LrDatabase
 {
 	/* who has the slot; all three under shared->lock */
@@ -101,13 +106,16 @@ typedef struct LrDatabase
 	LWLock	   *lock;			/* protects all below and all counters */
 	LrLoadState state;
 	XLogRecPtr	replayed;		/* loaded on a standby, as of here; 0: not */
-	int64		last_id;		/* last id handed out to journal or event */
-	int64		checkpoint_id;	/* last_id at the last checkpoint */
-	int			open_xacts;		/* backends whose min_id is set */
-	int			prepared;		/* entries of the prepared array */
 	int			busy;			/* member slots that are; read without lock, too */
 	int64		rewritten;		/* counts commits of SQL that wrote the journal */
 	bool		restored;		/* journal written by SQL: see restore.c */
+
+	/* written for each lead or transaction */
+	int64		last_id pg_attribute_aligned(PG_CACHE_LINE_SIZE);
+								/* last id handed out to journal or event */
+	int64		checkpoint_id;	/* last_id at the last checkpoint */
+	int			open_xacts;		/* backends whose min_id is set */
+	int			prepared;		/* entries of the prepared array */
 
 	/* what the worker has to do, see due.h */
 	TimestampTz checkpoint_due;
@@ -238,7 +246,8 @@ typedef struct LrRotationSlot
  */
 typedef struct LrBackend
 {
-	int			pin;			/* slot that it uses; 0: none; set under shared->lock */
+	/* slot that it uses; 0: none; set under shared->lock */
+	int			pin pg_attribute_aligned(PG_CACHE_LINE_SIZE);
 	int			holds;			/* slot of its reservations; 0: none */
 	int64		min_id;			/* smallest id handed out, in holds; 0: none */
 } LrBackend;
