@@ -150,7 +150,7 @@ SELECT version FROM leadroute.rule;
 -- TRUNCATE of the configuration is a change too.
 BEGIN;
 SELECT count(*) FROM leadroute.config_history \gset former_
-TRUNCATE leadroute.rule;
+TRUNCATE leadroute.rule CASCADE;
 SELECT got(1);
 SELECT count(*) - :former_count AS kept FROM leadroute.config_history;
 SELECT h.table_name, h.old ->> 'name' AS name, h.new FROM leadroute.config_history h ORDER BY h.at DESC LIMIT 1;

@@ -38,7 +38,7 @@ INSERT INTO lead (lead_id) VALUES (7) RETURNING lead_id;
 ALTER TABLE lead RENAME COLUMN lead_id TO id;
 SELECT leadroute.route('lead', 7) IS NOT NULL AS routed;
 -- members, rules and the table's row are gone
-TRUNCATE leadroute.rule;
+TRUNCATE leadroute.rule CASCADE;
 INSERT INTO lead (id) VALUES (8) RETURNING owner;
 TRUNCATE leadroute.member CASCADE;
 INSERT INTO lead (id) VALUES (9) RETURNING owner;

@@ -82,6 +82,7 @@ struct LrBinding
 	MemoryContext compiled;		/* of conditions */
 	Size		compiled_size;	/* bytes in it */
 	struct LrFitCache *fits;	/* see fit_cache.h; in compiled */
+	void	   *caps;			/* conditions of caps, see cap.c; NULL: none yet */
 };
 
 /*

@@ -24,6 +24,7 @@
 #include "acting.h"
 #include "adopt.h"
 #include "calls.h"
+#include "cap.h"
 #include "decide.h"
 #include "journal.h"
 #include "late.h"
@@ -217,11 +218,16 @@ lr_route(PG_FUNCTION_ARGS)
 
 /* ---------- assign ---------- */
 
-/* Reserves one lead's load for a member; error when it is at its capacity. */
+/*
+ * Reserves one lead's load for a member; error when it is at its capacity, or
+ * a cap is reached.
+ */
 static void
-take_by_hand(LrMember *m, int load, bool ignore_limits, LrReservation *r)
+take_by_hand(LrMember *m, int load, bool ignore_limits, const LrCapCheck *caps,
+			 LrReservation *r)
 {
 	LrDatabase *db = lr_database();
+	LrPassedOver reached = {0};
 	int64		open = 0;
 	bool		full = false;
 
@@ -231,7 +237,9 @@ take_by_hand(LrMember *m, int load, bool ignore_limits, LrReservation *r)
 	r->load = load;
 	r->last_turn = -1;
 	lr_reserve_prepare(NULL, 0);
-	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	if (caps != NULL)
+		lr_reserve_prepare_caps(caps->n);
+	lr_lock_counters(db, caps);
 	if (m->slot != LR_NO_SLOT)
 	{
 		open = lr_member_slots[m->slot].load + lr_reserve_released(m->slot);
@@ -239,8 +247,12 @@ take_by_hand(LrMember *m, int load, bool ignore_limits, LrReservation *r)
 			open + load > m->capacity;
 		r->last_turn = lr_member_slots[m->slot].last_turn;
 	}
-	if (!full)
+	if (caps != NULL && !ignore_limits)
+		lr_cap_reached_by(caps, 0, &reached);
+	if (!full && reached.why == LR_CAN)
 	{
+		if (caps != NULL)
+			lr_caps_reserve(caps, 0, r);
 		r->id = lr_next_id(db);
 		lr_reserve_apply(r, 1);
 	}
@@ -251,6 +263,12 @@ take_by_hand(LrMember *m, int load, bool ignore_limits, LrReservation *r)
 				 errmsg("member \"%s\" is at its capacity", m->name),
 				 errdetail("It has %lld open leads of at most %d.",
 						   (long long) open, m->capacity),
+				 errhint("Pass ignore_limits => true to assign the lead all the same.")));
+	if (reached.why != LR_CAN)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("member \"%s\" is at a cap", m->name),
+				 errdetail("It has %s.", lr_cap_sentence(caps, &reached)),
 				 errhint("Pass ignore_limits => true to assign the lead all the same.")));
 }
 
@@ -286,8 +304,10 @@ assign_lead(LrTable *table, const char *key, const char *member,
 	LrReservation r;
 	LrEntry		e = {0};
 	LrFacts		facts;
+	LrLeadCaps *caps;
 	LrBinding  *b;
 	LrMember   *m;
+	char	   *detail = NULL;
 
 	if (row == NULL)
 		no_such_lead(table, key);
@@ -301,9 +321,12 @@ assign_lead(LrTable *table, const char *key, const char *member,
 	m = member_for_assign(b, member);
 	if (facts.owner == NULL || strcmp(facts.owner, b->owner_text[m->index]) != 0)
 	{
-		take_by_hand(m, facts.closed ? 0 : LR_LEAD_LOAD, ignore_limits, &r);
-		e.id = r.id;
 		e.at = lr_now();
+		caps = lr_caps_judge_row(table, b, row, e.at, &detail);
+		take_by_hand(m, facts.closed ? 0 : LR_LEAD_LOAD, ignore_limits,
+					 lr_caps_of_member(caps, m), &r);
+		lr_caps_note(&e, &r);
+		e.id = r.id;
 		e.router = b->router->id;
 		e.routed_table = table->id;
 		e.lead_key = facts.key;
@@ -313,7 +336,7 @@ assign_lead(LrTable *table, const char *key, const char *member,
 		e.load = r.load;
 		e.closed = facts.closed;
 		e.reason = "assigned_by_hand";
-		e.detail = reason;
+		e.detail = reason != NULL ? reason : detail;
 		(void) settle(table, b, facts.key, m, &e);
 		if (b->router->matching != NULL)
 			lr_sticky_note(table, b, row, facts.key, e.id, e.at, m->id);
@@ -413,9 +436,16 @@ lr_adopt_lead(LrTable *table, const LrFacts *facts)
 	if (m != NULL && (!facts->closed || b->router->matching != NULL) &&
 		may_adopt(table, facts->key, &e.previous_id))
 	{
-		lr_take(m, facts->closed ? 0 : LR_LEAD_LOAD, false, &r);
-		e.id = r.id;
+		LrLeadCaps *caps;
+		char	   *detail = NULL;
+
 		e.at = lr_now();
+		caps = lr_caps_judge_row(table, b, facts->row, e.at, &detail);
+		lr_take(m, facts->closed ? 0 : LR_LEAD_LOAD, false,
+				lr_caps_of_member(caps, m), &r);
+		lr_caps_note(&e, &r);
+		e.id = r.id;
+		e.detail = detail;
 		e.router = b->router->id;
 		e.routed_table = table->id;
 		e.lead_key = facts->key;

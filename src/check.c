@@ -13,9 +13,11 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/catalog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "commands/sequence.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -753,6 +755,145 @@ check_router(Row *row)
 							 psprintf("sticky_key %d of router \"%s\"", i + 1, name));
 }
 
+/* ---------- cap ---------- */
+
+/*
+ * Whether a cap names another row of a table than before; one that was renamed
+ * is the same.
+ */
+static bool
+names_another(Row *row, const char *column_name, const char *index)
+{
+	LrScan		scan;
+	bool		former_exists;
+
+	if (!differs(row, column_name))
+		return false;
+	if (text_of(row, row->old, column_name) == NULL ||
+		text_of(row, row->new, column_name) == NULL)
+		return true;
+	lr_scan_begin_pair(&scan, column_name, index, "router",
+					   text_of(row, row->old, "router"), "name",
+					   text_of(row, row->old, column_name));
+	former_exists = lr_scan_next(&scan);
+	lr_scan_end(&scan);
+	return former_exists;
+}
+
+/* Whether an UPDATE changes what a cap counts. */
+static bool
+counts_another(Row *row)
+{
+	return changes_router(row) || names_another(row, "member", "member_pkey") ||
+		names_another(row, "team", "team_pkey") ||
+		names_another(row, "rule", "rule_pkey") ||
+		is_true(row, row->old, "each_member") !=
+		is_true(row, row->new, "each_member") ||
+		differs(row, "period") || differs(row, "counts") ||
+		differs(row, "condition") || differs(row, "timezone");
+}
+
+static TimestampTz
+time_of(Row *row, HeapTuple tuple, const char *name)
+{
+	bool		isnull;
+	Datum		value = column(row, tuple, name, &isnull);
+
+	return isnull ? 0 : DatumGetTimestampTz(value);
+}
+
+/*
+ * What counts something else is another cap, and counts anew: it gets another
+ * id, which was never used, and (unless it is given) another beginning.
+ */
+static void
+begin_anew(Row *row)
+{
+	bool		since_given = time_of(row, row->old, "since") !=
+		time_of(row, row->new, "since");
+	int			attno[2];
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+
+	if (!since_given && !counts_another(row))
+		return;
+	attno[0] = SPI_fnumber(row->desc, "id");
+	values[0] = Int32GetDatum((int32) nextval_internal(get_relname_relid("cap_id_seq",
+																		 get_namespace_oid(LR_SCHEMA, false)),
+													   false));
+	attno[1] = SPI_fnumber(row->desc, "since");
+	values[1] = TimestampTzGetDatum(since_given ? time_of(row, row->new, "since") :
+									GetCurrentTransactionStartTimestamp());
+	row->new = heap_modify_tuple_by_cols(row->new, row->desc, 2, attno, values,
+										 nulls);
+}
+
+/* The attached table that a cap's rule is for; NULL: all. */
+static char *
+table_of_rule(Row *row)
+{
+	char	   *rule = text_of(row, row->new, "rule");
+	char	   *table = NULL;
+	LrScan		scan;
+
+	if (rule == NULL)
+		return NULL;
+	lr_scan_begin_pair(&scan, "rule", "rule_pkey", "router",
+					   text_of(row, row->new, "router"), "name", rule);
+	if (lr_scan_next(&scan))
+		table = lr_scan_text(&scan, "routed_table");
+	lr_scan_end(&scan);
+	return table;
+}
+
+static void
+check_cap(Row *row)
+{
+	static const char *const periods[] = {
+		"hour", "day", "week", "month", "total", NULL
+	};
+	static const char *const counts[] = {"leads", NULL};
+	char	   *name = text_of(row, row->new, "name");
+	char	   *condition = text_of(row, row->new, "condition");
+	bool		no_leads;
+	bool		no_amount;
+	ListCell   *lc;
+
+	if (name == NULL || text_of(row, row->new, "router") == NULL)
+		return;					/* NOT NULL says so */
+	check_word("period", text_of(row, row->new, "period"), periods);
+	check_word("counts", text_of(row, row->new, "counts"), counts);
+	(void) column(row, row->new, "max_leads", &no_leads);
+	(void) column(row, row->new, "max_amount", &no_amount);
+	if (!no_amount)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("max_amount of cap \"%s\" is not in effect yet", name),
+				 errhint("Leave it NULL, and set max_leads.")));
+	if (no_leads)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("cap \"%s\" has no limit", name),
+				 errhint("Set max_leads to the most leads in a period; 0 means none.")));
+	if (is_true(row, row->new, "each_member") &&
+		text_of(row, row->new, "member") != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("cap \"%s\" names a member and is each member's own",
+						name),
+				 errhint("Leave member NULL, or let each_member be false.")));
+	check_zone(row, text_of(row, row->new, "router"));
+	fill_writer(row, row->old == NULL || differs(row, "condition"));
+	if (row->old != NULL)
+		begin_anew(row);
+	if (condition == NULL)
+		return;
+	foreach(lc, tables_of(text_of(row, row->new, "router"), table_of_rule(row)))
+		check_expression(((Attached *) lfirst(lc))->relid, condition,
+						 LR_EXPR_BOOL, row,
+						 psprintf("condition of cap \"%s\"", name));
+}
+
 /* ---------- routed_table ---------- */
 
 static void
@@ -860,6 +1001,8 @@ lr_check_config(PG_FUNCTION_ARGS)
 		check_member(&row);
 	else if (strcmp(table, "team_member") == 0)
 		check_team_member(&row);
+	else if (strcmp(table, "cap") == 0)
+		check_cap(&row);
 	else if (strcmp(table, "absence") == 0)
 		check_absence(&row);
 	else if (strcmp(table, "router") == 0)

@@ -28,6 +28,7 @@
 
 #include "append.h"
 #include "board.h"
+#include "fold_cap.h"
 #include "journal.h"
 #include "lead.h"
 #include "owner_rights.h"
@@ -74,7 +75,8 @@ lr_checkpoint_read(void)
 	PushActiveSnapshot(GetLatestSnapshot());
 	lr_read_query("SELECT cut, member, load, last_turn, seat_router, seat_team,"
 			   " seat_member, seat_credit, seat_month, seat_received,"
-			   " seat_received_before FROM leadroute.checkpoint"
+			   " seat_received_before, cap, cap_member, cap_used, cap_earlier,"
+			   " cap_until FROM leadroute.checkpoint"
 			   " ORDER BY cut DESC LIMIT 1", 0, 0, 0);
 	PopActiveSnapshot();
 	if (SPI_processed == 0)
@@ -108,6 +110,7 @@ lr_checkpoint_read(void)
 		seat->received = DatumGetInt32(received[i]);
 		seat->before = DatumGetInt32(before[i]);
 	}
+	lr_cap_state_read(s, SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 12);
 	SPI_freetuptable(SPI_tuptable);
 	return s;
 }
@@ -130,8 +133,8 @@ write_checkpoint(LrState *s)
 	int			ns = hash_get_num_entries(s->seats);
 	int			room = Max(nm, ns) + 1;
 	Datum	   *c[10];
-	Datum		values[12];
-	bool		nulls[12] = {false};
+	Datum		values[12 + LR_CAP_STATE_COLUMNS];
+	bool		nulls[12 + LR_CAP_STATE_COLUMNS] = {false};
 	HASH_SEQ_STATUS seq;
 	LrMemberState *m;
 	LrSeatState  *seat;
@@ -165,6 +168,7 @@ write_checkpoint(LrState *s)
 		values[2 + i] = make_array(c[i], nm, i == 0 ? INT4OID : INT8OID);
 	for (i = 3; i < 10; i++)
 		values[2 + i] = make_array(c[i], ns, i != 6 ? INT4OID : INT8OID);
+	lr_cap_state_write(s, &values[12]);
 	lr_append_values("checkpoint", values, nulls);
 }
 
@@ -304,6 +308,7 @@ lr_checkpoint(LrDatabase *db, bool wait)
 	if (fresh && !db->restored && db->rewritten == rewritten)
 	{
 		clean_turns(db, s);
+		lr_cap_state_note(db, s);
 		write_checkpoint(s);
 		CommandCounterIncrement();
 		delete_checkpoints("DELETE FROM leadroute.checkpoint WHERE cut <"

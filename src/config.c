@@ -31,6 +31,7 @@
 #include "utils/syscache.h"
 
 #include "calendar.h"
+#include "cap.h"
 #include "compat.h"
 #include "config.h"
 #include "late.h"
@@ -55,6 +56,7 @@ static const char *const relation_name[] = {
 	"rule_id_key", "rule_change", "rule_change_find", "member_facts",
 	"schedule", "schedule_pkey", "holiday", "holiday_pkey",
 	"suppression", "suppression_pkey", "sticky_lead", "sticky_lead_find",
+	"cap", "cap_pkey",
 };
 
 /*
@@ -405,7 +407,10 @@ read_router(const char *name)
 		router->generation = db->generation;
 		router->people_seen = people;
 		if (read_router_row(router, name))
+		{
 			lr_people_read(router, db);
+			lr_caps_read(router);
+		}
 		MemoryContextSwitchTo(old);
 
 		/* nothing was committed while it was read: one state, not two halves */

@@ -43,6 +43,7 @@ typedef struct LrMember
 	int			nabsence;
 	LrAbsence  *absence;
 	struct LrTeam *alone;		/* see lr_team_alone */
+	struct LrCapUse **caps;		/* see cap.h; NULL: not needed yet */
 } LrMember;
 
 /* A condition of memberships of a team: which leads reach these members. */
@@ -93,6 +94,7 @@ typedef struct LrTeam
 	struct LrRoll *roll;		/* see present.h; NULL: not needed yet */
 	uint64		board;			/* serial of the board that is for this team; 0: none */
 	uint64		other_board;	/* of one that is not */
+	struct LrCapUse **caps;		/* see cap.h; NULL: not needed yet */
 } LrTeam;
 
 /* Whether all of a team weigh the same, so that sums are counts. */
@@ -146,6 +148,8 @@ typedef struct LrRouter
 	LrTeam	  **team_by_id;
 	LrTeam	   *everyone;
 	struct LrFacts *facts;		/* see facts.h; NULL: not read yet */
+	int			ncaps;
+	struct LrCap **cap;			/* by name */
 } LrRouter;
 
 extern void lr_config_init(void);

@@ -345,7 +345,7 @@ find_fitting(const LrDecideRequest *request, LrEvaluation *ev,
 void
 lr_pick_from(const LrDecideRequest *request, LrRule *rule,
 			 const LrFitting *fitting, bool ignore_limits, bool in_line,
-			 LrPick *pick)
+			 const LrLeadCaps *caps, LrPick *pick)
 {
 	LrPickRequest r = {0};
 
@@ -371,6 +371,7 @@ lr_pick_from(const LrDecideRequest *request, LrRule *rule,
 	}
 	r.people = request->binding->router->people_seen;
 	r.now = request->now;
+	r.caps = lr_caps_of_team(caps, rule->id, rule->team);
 	r.seed = hash_bytes_extended((const unsigned char *) request->key,
 								 strlen(request->key), request->table->id);
 	if (!request->dry_run && rule->team->id >= 0)
@@ -451,14 +452,19 @@ note_chosen(const LrDecideRequest *request, LrRule *rule, LrPick *pick,
 	e->month = pick->reservation.month;
 	e->has_measure = pick->has_measure && rule->team->id >= 0;
 	e->measure = pick->measure;
+	lr_caps_note(e, &pick->reservation);
 }
 
 /* A rule that would have had the lead, had anybody been able to take it. */
 static void
-note_skipped(LrRule *rule, LrPick *pick, LrDecision *decision)
+note_skipped(LrRule *rule, LrPick *pick, const LrCapCheck *caps,
+			 LrDecision *decision)
 {
-	note_rule(decision, rule,
-			  psprintf("none of %d members can take it", pick->fits));
+	if (pick->reached.why != LR_CAN)
+		note_rule(decision, rule, lr_cap_sentence(caps, &pick->reached));
+	else
+		note_rule(decision, rule,
+				  psprintf("none of %d members can take it", pick->fits));
 }
 
 /*
@@ -492,7 +498,11 @@ offer(const LrDecideRequest *request, LrRule *rule, const LrFitting *fitting,
 	if (fitting != NULL && fitting->fits != NULL)
 		held->way ^= (int64) hash_bytes_extended(fitting->fits,
 												 LR_BITS_SIZE(rule->team->n), 0);
-	lr_pick_from(request, rule, fitting, ignore_limits, decision->in_line, pick);
+	if (decision->caps != NULL && decision->caps->concerns != NULL)
+		held->way ^= (int64) hash_bytes_extended((const unsigned char *) decision->caps->concerns,
+												 decision->caps->router->ncaps, 1);
+	lr_pick_from(request, rule, fitting, ignore_limits, decision->in_line,
+				 decision->caps, pick);
 	if (pick->chosen < 0)
 	{
 		held->seq = Min(held->seq, pick->seq);
@@ -613,13 +623,14 @@ try_rule(const LrDecideRequest *request, LrEvaluation *ev,
 	}
 
 	/* members fit, none can take it now */
-	note_skipped(rule, pick, decision);
+	note_skipped(rule, pick, pick->caps, decision);
 	if (e->rule == 0)
 	{
 		note_pick(request, rule, pick, decision);
 		e->held.line = lr_line_of(rule->id, rule->team);
 	}
-	e->reason = "nobody_available";
+	e->reason = pick->reached.why != LR_CAN ? "cap_reached" :
+		"nobody_available";
 	return overflow(request, ev, bound, rule, &fitting, pick, trial,
 					decision);
 }
@@ -639,6 +650,33 @@ settle_without_owner(const LrDecideRequest *request, LrDecision *decision)
 	decision->reservation.month = 0;
 	if (!request->dry_run)
 		e->id = decision->reservation.id = lr_reserve_id();
+}
+
+void
+lr_decision_caps(const LrDecideRequest *request, LrDecision *decision)
+{
+	char	   *detail = unconstify(char *, decision->entry.detail);
+
+	if (decision->caps_judged)
+		return;
+	decision->caps_judged = true;
+	decision->caps = lr_caps_judge_row(request->table, request->binding,
+									   request->row, request->now, &detail);
+	decision->entry.detail = detail;
+}
+
+/* The same while rules are evaluated. */
+static void
+judge_caps(const LrDecideRequest *request, LrEvaluation *ev,
+		   LrDecision *decision)
+{
+	char	   *detail = unconstify(char *, decision->entry.detail);
+
+	if (decision->caps_judged)
+		return;
+	decision->caps_judged = true;
+	decision->caps = lr_caps_judge(request->binding, ev, request->now, &detail);
+	decision->entry.detail = detail;
 }
 
 /* Tries the rules in their order. */
@@ -671,6 +709,8 @@ decide_by_rules(const LrDecideRequest *request, LrDecision *decision)
 			if (takes(request, &ev, bound, decision))
 				rule = with_target(request, &ev, bound, decision);
 		}
+		if (rule != NULL)
+			judge_caps(request, &ev, decision);
 		lap(request, LR_LAP_EVALUATE);
 		if (rule == NULL)
 			continue;
@@ -736,7 +776,8 @@ lr_decide(const LrDecideRequest *request, LrDecision *decision)
 }
 
 void
-lr_take(LrMember *member, int load, bool touch_turn, LrReservation *r)
+lr_take(LrMember *member, int load, bool touch_turn, const LrCapCheck *caps,
+		LrReservation *r)
 {
 	LrDatabase *db = lr_database();
 
@@ -745,10 +786,14 @@ lr_take(LrMember *member, int load, bool touch_turn, LrReservation *r)
 	r->load = load;
 	r->last_turn = -1;
 	lr_reserve_prepare(NULL, 0);
+	if (caps != NULL)
+		lr_reserve_prepare_caps(caps->n);
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	r->id = lr_next_id(db);
 	if (touch_turn && r->member_slot != LR_NO_SLOT)
 		r->last_turn = lr_member_slots[r->member_slot].last_turn;
+	if (caps != NULL)
+		lr_caps_reserve(caps, 0, r);
 	lr_reserve_apply(r, 1);
 	LWLockRelease(db->lock);
 }

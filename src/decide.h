@@ -12,6 +12,7 @@
 #include "portability/instr_time.h"
 
 #include "binding.h"
+#include "cap.h"
 #include "fitting.h"
 #include "journal.h"
 #include "method.h"
@@ -79,6 +80,8 @@ typedef struct LrDecision
 	int			told;			/* rules that the detail tells about */
 	int			untold;			/* and those that it only counts */
 	bool		in_line;		/* others stand before it, see held.h */
+	LrLeadCaps *caps;			/* that concern the lead; NULL: none */
+	bool		caps_judged;
 	List	   *trials;			/* of LrTrial, dry runs only */
 } LrDecision;
 
@@ -95,7 +98,12 @@ extern void lr_decide(const LrDecideRequest *request, LrDecision *decision);
  */
 extern void lr_pick_from(const LrDecideRequest *request, LrRule *rule,
 						 const LrFitting *fitting, bool ignore_limits,
-						 bool in_line, LrPick *pick);
+						 bool in_line, const LrLeadCaps *caps,
+						 LrPick *pick);
+
+/* Which caps concern the lead, into decision->caps; once. */
+extern void lr_decision_caps(const LrDecideRequest *request,
+							 LrDecision *decision);
 
 /*
  * When what has happened to a lead, by its own SQL (LrTable.when): fills an array
@@ -109,10 +117,11 @@ extern void lr_lead_when(LrTable *table, TupleTableSlot *row,
 extern char *lr_lead_router(LrTable *table, TupleTableSlot *row, char **detail);
 
 /*
- * Reserves load for a member without a method: given, by hand, adopted.
+ * Reserves load for a member without a method: given, by hand, adopted; it
+ * counts under caps (NULL: none concern it), whether they are reached or not.
  * member may be NULL.  Gives out the id of the journal row.
  */
 extern void lr_take(LrMember *member, int load, bool touch_turn,
-					LrReservation *reservation);
+					const LrCapCheck *caps, LrReservation *reservation);
 
 #endif							/* LR_DECIDE_H */

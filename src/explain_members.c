@@ -38,7 +38,9 @@ static char *
 passed_words(const LrExplain *x, const LrTrial *trial, int i)
 {
 	const LrPassedOver *p = &trial->pick->all[i].state;
-	char	   *words = lr_passed_sentence(p, NULL,
+	char	   *words = lr_passed_sentence(p,
+										   lr_cap_name(x->request.binding->router,
+													   p->cap),
 										   pg_get_timezone_name(p->member->local),
 										   x->request.now);
 	const char *part = unfit_part(x, trial, i);

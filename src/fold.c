@@ -14,7 +14,7 @@
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 
-#include "fold.h"
+#include "fold_cap.h"
 #include "roster.h"
 
 /* ---------- states ---------- */
@@ -34,6 +34,13 @@ lr_state_new(void)
 	info.entrysize = sizeof(LrSeatState);
 	s->seats = hash_create("leadroute seats", 1024, &info,
 						   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	info.keysize = sizeof(LrCapKey);
+	info.entrysize = sizeof(LrCapState);
+	s->caps = hash_create("leadroute counts of caps", 64, &info,
+						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	info.keysize = info.entrysize = sizeof(int32);
+	s->cap_ids = hash_create("leadroute caps", 64, &info,
+							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	return s;
 }
 
@@ -293,6 +300,7 @@ lr_fold(LrState *s, int64 upto, Snapshot snapshot)
 	fold_journal(s, s->cut, upto);
 	fold_events(s, s->cut, upto);
 	fold_turns_back(s, s->cut, upto);
+	lr_fold_caps(s, s->cut, upto);
 	fold_compositions(s, s->cut);
 	PopActiveSnapshot();
 	AtEOXact_GUC(false, nest);

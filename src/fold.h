@@ -39,6 +39,8 @@ typedef struct LrState
 {
 	HTAB	   *members;
 	HTAB	   *seats;
+	HTAB	   *caps;			/* see fold_cap.h */
+	HTAB	   *cap_ids;		/* those that there are */
 	int64		cut;			/* rows up to here are contained */
 	int64		last_id;
 	int64		rows;			/* of the journal, read */

@@ -17,6 +17,7 @@
 #include "utils/jsonb.h"
 
 #include "acting.h"
+#include "cap_count.h"
 #include "journal_row.h"
 #include "late.h"
 #include "leadroute.h"
@@ -38,18 +39,27 @@ set_int(Datum *values, bool *nulls, int column, int32 value, int32 null_value)
 	values[column] = Int32GetDatum(value);
 }
 
-/* The numbers of those who were passed over as bigint[]. */
 static Datum
-passed_array(const LrEntry *e)
+int8_array(const int64 *numbers, int n)
 {
-	int			n = e->npassed * LR_PASSED_NUMBERS;
 	Datum	   *elements = (Datum *) palloc(n * sizeof(Datum));
 	int			i;
 
 	for (i = 0; i < n; i++)
-		elements[i] = Int64GetDatum(e->passed_over[i]);
+		elements[i] = Int64GetDatum(numbers[i]);
 	return PointerGetDatum(construct_array(elements, n, INT8OID, 8,
 										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+static Datum
+cap_array(const LrEntry *e)
+{
+	int64	   *tags = (int64 *) palloc(e->ncaps * sizeof(int64));
+	int			i;
+
+	for (i = 0; i < e->ncaps; i++)
+		tags[i] = e->caps[i].tag;
+	return int8_array(tags, e->ncaps);
 }
 
 static Datum
@@ -140,7 +150,8 @@ lr_journal_add(const LrEntry *e)
 		values[J_ACCRUING] = bitmap_datum(e->accruing, e->candidate_bytes);
 	nulls[J_PASSED_OVER] = e->npassed == 0;
 	if (e->npassed)
-		values[J_PASSED_OVER] = passed_array(e);
+		values[J_PASSED_OVER] = int8_array(e->passed_over,
+										   e->npassed * LR_PASSED_NUMBERS);
 	set_int(values, nulls, J_PASSED_OVER_COUNT, e->passed_count, 0);
 	set_text(values, nulls, J_REASON, e->reason);
 	set_text(values, nulls, J_DETAIL, e->detail);
@@ -152,6 +163,9 @@ lr_journal_add(const LrEntry *e)
 						e->at);
 	nulls[J_PREVIOUS_ID] = e->previous_id == 0;
 	values[J_PREVIOUS_ID] = Int64GetDatum(e->previous_id);
+	nulls[J_CAPS] = e->ncaps == 0;
+	if (e->ncaps > 0)
+		values[J_CAPS] = cap_array(e);
 	if (e->member == 0 &&
 		(e->kind == LR_KIND_GIVEN || e->kind == LR_KIND_MANUAL))
 		lr_late_lead(e->id);
@@ -170,7 +184,8 @@ set_bitmap(Datum *values, bool *nulls, int column, struct varlena *bitmap)
 static void
 add_event(const char *kind, int32 router, int32 routed_table,
 		  const char *lead_key, int64 assignment, int32 member, int load,
-		  const char *payload, const LrTurn *turn)
+		  const char *payload, const LrTurn *turn, int ncaps,
+		  const int64 *caps)
 {
 	Datum		values[E_COLUMNS];
 	bool		nulls[E_COLUMNS] = {false};
@@ -200,6 +215,9 @@ add_event(const char *kind, int32 router, int32 routed_table,
 		set_bitmap(values, nulls, E_CANDIDATES, turn->candidates);
 		set_bitmap(values, nulls, E_ACCRUING, turn->accruing);
 	}
+	nulls[E_CAPS] = ncaps == 0;
+	if (ncaps > 0)
+		values[E_CAPS] = int8_array(caps, ncaps);
 	lr_row_add(ROW_EVENT, values, nulls);
 }
 
@@ -209,13 +227,14 @@ lr_event_add(const char *kind, int32 router, int32 routed_table,
 			 const char *payload)
 {
 	add_event(kind, router, routed_table, lead_key, assignment, member, load,
-			  payload, NULL);
+			  payload, NULL, 0, NULL);
 }
 
 void
 lr_event_ended(const char *kind, int32 routed_table, const char *lead_key,
-			   const LrCurrent *current, int load, const LrTurn *turn)
+			   const LrCurrent *current, int load, bool given_back)
 {
 	add_event(kind, current->router, routed_table, lead_key, current->id,
-			  current->member, load, NULL, turn);
+			  current->member, load, NULL, given_back ? current->turn : NULL,
+			  given_back ? current->ncaps : 0, current->caps);
 }

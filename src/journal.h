@@ -57,6 +57,8 @@ typedef struct LrEntry
 	const TimestampTz *when;	/* by LrWhen, see table.h; NULL: closed says it all */
 	int64		previous_id;	/* of the row that it supersedes; 0: none */
 	LrHeld		held;
+	int			ncaps;			/* under which it counts */
+	const struct LrCapTaken *caps;
 } LrEntry;
 
 /* The turn that a row has taken in a rotation. */
@@ -82,6 +84,8 @@ typedef struct LrCurrent
 	bool		closed;
 	LrTurn	   *turn;			/* NULL: it has taken none */
 	int64		previous_id;	/* of the row that it superseded; 0: none */
+	int			ncaps;
+	int64	   *caps;			/* see LR_CAP_TAG */
 } LrCurrent;
 
 /* Why an assignment changes; the words are event.kind. */
@@ -100,10 +104,13 @@ extern void lr_event_add(const char *kind, int32 router, int32 routed_table,
 						 const char *lead_key, int64 assignment, int32 member,
 						 int load, const char *payload);
 
-/* The same of an assignment that has ended; turn: what is given back, or NULL. */
+/*
+ * The same of an assignment that has ended; given_back: with its turn, and the
+ * caps under which it counts no more.
+ */
 extern void lr_event_ended(const char *kind, int32 routed_table,
 						   const char *lead_key, const LrCurrent *current,
-						   int load, const LrTurn *turn);
+						   int load, bool given_back);
 
 /* Writes what this nest level has waiting. */
 extern void lr_journal_flush(void);

@@ -18,6 +18,7 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/json.h"
@@ -279,6 +280,22 @@ turn_of(HeapTuple row, TupleDesc desc)
 	return turn;
 }
 
+static void
+read_caps(HeapTuple tuple, TupleDesc desc, LrCurrent *current)
+{
+	bool		isnull;
+	Datum		caps = heap_getattr(tuple, J_CAPS + 1, desc, &isnull);
+	ArrayType  *array;
+
+	current->ncaps = 0;
+	current->caps = NULL;
+	if (isnull)
+		return;
+	array = DatumGetArrayTypePCopy(caps);
+	current->ncaps = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	current->caps = (int64 *) ARR_DATA_PTR(array);
+}
+
 /* The same without rows that wait to be written. */
 static bool
 read_current(int32 routed_table, const char *lead_key, LrCurrent *current)
@@ -313,6 +330,7 @@ read_current(int32 routed_table, const char *lead_key, LrCurrent *current)
 														  desc, &isnull));
 		if (isnull)
 			current->previous_id = 0;
+		read_caps(tuple, desc, current);
 		heap_freetuple(tuple);
 	}
 	table_close(rel, NoLock);

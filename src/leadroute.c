@@ -44,6 +44,7 @@ int			lr_max_databases = 16;
 int			lr_max_members = 20000;
 int			lr_max_teams = 2000;
 int			lr_max_seats = 50000;
+int			lr_max_caps = 20000;
 int			lr_max_prepared_counters = 20000;
 int			lr_checkpoint_interval = 10;
 int			lr_checkpoint_rows = 50000;
@@ -199,6 +200,10 @@ define_server_settings(void)
 	DefineCustomIntVariable("leadroute.max_seats",
 							"Most memberships of teams of all routers of the server.",
 							NULL, &lr_max_seats, 50000, 10, 10000000,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("leadroute.max_caps",
+							"Most counters of caps of all routers of the server: one a cap, or one a member where each has its own.",
+							NULL, &lr_max_caps, 20000, 10, 10000000,
 							PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("leadroute.max_prepared_counters",
 							"Most counters that prepared transactions of the server may hold.",

@@ -87,6 +87,7 @@ extern int	lr_max_databases;
 extern int	lr_max_members;
 extern int	lr_max_teams;
 extern int	lr_max_seats;
+extern int	lr_max_caps;
 extern int	lr_max_prepared_counters;
 extern int	lr_checkpoint_interval;
 extern int	lr_checkpoint_rows;

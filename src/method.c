@@ -18,6 +18,7 @@
 #include "datatype/timestamp.h"
 
 #include "board.h"
+#include "cap.h"
 #include "choice.h"
 #include "held.h"
 #include "leadroute.h"
@@ -32,9 +33,9 @@
 /* ---------- eligibility ---------- */
 
 /*
- * Whether nothing can keep any member from any lead: all active, never away,
- * without hours or capacity, and nobody is busy.  Looked up once a state of the
- * people.  Who becomes busy from now on, has done so after this lead.
+ * Whether nothing can keep any member from the lead: all active, never away,
+ * without hours or capacity, no cap, and nobody is busy.  Looked up once a
+ * state of the people.  Who becomes busy from now on, has done so after this lead.
  */
 static bool
 is_plain(const LrPickRequest *request)
@@ -43,7 +44,7 @@ is_plain(const LrPickRequest *request)
 	int			i;
 
 	if (request->usable != NULL || request->fitting != NULL ||
-		request->in_line || request->db->busy > 0)
+		request->in_line || request->db->busy > 0 || request->caps != NULL)
 		return false;
 	if (team->plain_seen != request->people)
 	{
@@ -136,7 +137,8 @@ look_at_roll(LrChoice *work)
 	const LrPickRequest *request = work->request;
 	const LrRoll *roll = work->roll;
 	LrTeam	   *team = work->team;
-	bool		limits = roll->limits || request->db->busy > 0;
+	bool		limits = roll->limits || request->db->busy > 0 ||
+		request->caps != NULL;
 	int			i;
 
 	for (i = 0; i < (int) LR_BITS_SIZE(team->n); i++)
@@ -153,6 +155,8 @@ look_at_roll(LrChoice *work)
 			team->why[i] = LR_PASSED_BUSY;
 		else if (m->capacity >= 0 && lr_open_load(m) + request->load > m->capacity)
 			team->why[i] = LR_PASSED_FULL;
+		else if (request->caps != NULL && !lr_caps_allow(request->caps, i))
+			team->why[i] = LR_PASSED_CAP;
 		else
 		{
 			work->capacities &= m->capacity > 0;
@@ -170,6 +174,8 @@ static void
 look_at_counters(LrChoice *work)
 {
 	LrTeam	   *team = work->team;
+	const LrCapCheck *caps = work->request->ignore_limits ? NULL :
+		work->request->caps;
 	int			load = work->request->load;
 	int			i;
 
@@ -199,6 +205,8 @@ look_at_counters(LrChoice *work)
 			!work->request->ignore_limits &&
 			lr_open_load(m) + load > m->capacity)
 			team->why[i] = LR_PASSED_FULL;
+		if (team->why[i] == LR_CAN && caps != NULL && !lr_caps_allow(caps, i))
+			team->why[i] = LR_PASSED_CAP;
 		if (team->why[i] == LR_CAN && work->request->in_line &&
 			lr_is_fresh(work->request->db, m->slot, work->request->now))
 			team->why[i] = LR_PASSED_HELD_FIRST;
@@ -323,6 +331,8 @@ describe(const LrChoice *work, int i, LrPassedOver *p)
 	p->until = p->a = p->b = 0;
 	if (p->why == LR_PASSED_AWAY || p->why == LR_PASSED_CLOSED)
 		p->until = work->until[i];
+	else if (p->why == LR_PASSED_CAP)
+		lr_cap_reached_by(work->request->caps, i, p);
 	else if (p->why == LR_PASSED_FULL)
 	{
 		p->a = lr_open_load(m);
@@ -444,6 +454,8 @@ fill_reservation(const LrChoice *work, LrPick *pick)
 	r->team = team;
 	r->chosen = pick->chosen;
 	r->month = request->month;
+	if (request->caps != NULL)
+		lr_caps_reserve(request->caps, pick->chosen, r);
 	lr_reserve_apply(r, 1);
 	if (r->turn && team->rotation != LR_NO_SLOT)
 		lr_rotation_slots[team->rotation].last_set = work->set;
@@ -460,6 +472,7 @@ may_use_board(const LrPickRequest *request)
 
 	return team->n >= lr_board_members && team->rotation != LR_NO_SLOT &&
 		(team->graded || request->method != LR_METHOD_ROUND_ROBIN) &&
+		(request->caps == NULL || !request->caps->by_member) &&
 		request->usable == NULL && request->fitting == NULL &&
 		!request->in_line && !request->dry_run && !request->ignore_limits &&
 		!lr_reserve_releases() && !may_accrue(request);
@@ -490,6 +503,8 @@ choose_by_looking(LrChoice *work, LrPick *pick)
 static void
 decide_locked(LrChoice *work, LrPick *pick)
 {
+	if (work->request->caps != NULL && !work->request->ignore_limits)
+		lr_cap_reached_by(work->request->caps, LR_CAP_ALL, &pick->reached);
 	if (may_use_board(work->request))
 		lr_board_missed(work->team);
 	choose_by_looking(work, pick);
@@ -549,6 +564,8 @@ decide_on_board(LrChoice *work, LrPick *pick)
 	const LrPickRequest *request = work->request;
 	LrBoard    *board = lr_board_of(work->team);
 
+	if (request->caps != NULL && !lr_caps_allow(request->caps, 0))
+		return false;
 	/* it counts who can take one more lead, not how many */
 	if (board == NULL || (work->plain && request->db->busy > 0) ||
 		(work->roll->limits && request->load != LR_LEAD_LOAD))
@@ -583,6 +600,7 @@ make_pick(const LrChoice *work, LrPick *pick)
 	memset(pick, 0, sizeof(*pick));
 	pick->chosen = -1;
 	pick->reservation.member_slot = LR_NO_SLOT;
+	pick->caps = work->request->caps;
 	if (!work->plain)
 		pick->passed = (LrPassedOver *) palloc((Min(lr_passed_over_limit, work->team->n) + 1) *
 											   sizeof(LrPassedOver));
@@ -677,7 +695,7 @@ pick_on_board(LrChoice *work, LrPick *pick)
 		return false;
 	if (lr_check_picks)
 		begin_check(work, &check, &looked);
-	LWLockAcquire(request->db->lock, LW_EXCLUSIVE);
+	lr_lock_counters(request->db, request->caps);
 	if (lr_check_picks)
 		choose_by_looking(&check, &looked);
 	done = decide_on_board(work, pick);
@@ -703,7 +721,7 @@ pick_by_looking(LrChoice *work, LrPick *pick)
 	compare = lr_check_picks && work->roll != NULL;
 	if (compare)
 		begin_check(work, &check, &looked);
-	LWLockAcquire(request->db->lock, LW_EXCLUSIVE);
+	lr_lock_counters(request->db, request->caps);
 	if (compare)
 		choose_by_looking(&check, &looked);
 	decide_locked(work, pick);
@@ -713,11 +731,15 @@ pick_by_looking(LrChoice *work, LrPick *pick)
 	report_difference(request, "by the roll", differs, pick, &looked);
 }
 
-/* When the first of those comes who are away or off: nobody is a candidate. */
+/*
+ * When the first of those comes who are away or off, or a cap's window ends:
+ * nobody is a candidate.
+ */
 static TimestampTz
 first_to_come(const LrChoice *work)
 {
-	TimestampTz first = DT_NOEND;
+	TimestampTz first = work->request->caps == NULL ? DT_NOEND :
+		lr_caps_end(work->request->caps);
 	int			i;
 
 	for (i = lr_next_fitting(work->request, 0);
@@ -752,7 +774,11 @@ lr_pick(const LrPickRequest *request, LrPick *pick)
 		work.draw = pg_prng_double(&prng);
 	}
 	if (!request->dry_run)
+	{
 		lr_reserve_prepare(team, request->month);
+		if (request->caps != NULL)
+			lr_reserve_prepare_caps(request->caps->n);
+	}
 	if (may_use_board(request))
 	{
 		if (pick_on_board(&work, pick))

@@ -45,6 +45,7 @@ typedef struct LrPickRequest
 	uint64		people;			/* LrRouter.people_seen */
 	TimestampTz now;
 	uint64		seed;
+	const struct LrCapCheck *caps;	/* that the lead concerns; NULL: none */
 } LrPickRequest;
 
 /* One member as the choice saw it, for explain. */
@@ -74,6 +75,8 @@ typedef struct LrPick
 	LrReservation reservation;	/* applied, if somebody was chosen */
 	TimestampTz available_from; /* nobody was: somebody comes; DT_NOEND: not */
 	LrCandidate *all;			/* of each member, dry runs only */
+	const struct LrCapCheck *caps;	/* as in the request */
+	LrPassedOver reached;		/* a cap: why nobody can take it; else LR_CAN */
 } LrPick;
 
 /* The first member from i on whom the lead fits; n: none. */

@@ -60,6 +60,7 @@ lr_move_arrives(LrFrame *frame, Relation rel, TupleTableSlot *row,
 	move->old.closed = was->closed;
 	memcpy(move->old.when, was->when, LR_WHENS * sizeof(TimestampTz));
 	lr_facts(frame->table, row, &move->new);
+	move->new.row = NULL;
 	/* the frame, and with it the table, may have gone by the time it is read */
 	if (move->new.router != NULL)
 		move->new.router = pstrdup(move->new.router);

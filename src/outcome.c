@@ -25,6 +25,7 @@
 #include "utils/snapmgr.h"
 
 #include "adopt.h"
+#include "cap.h"
 #include "config.h"
 #include "decide.h"
 #include "lead.h"
@@ -42,6 +43,7 @@ lr_facts(LrTable *table, TupleTableSlot *row, LrFacts *facts)
 	facts->router = lr_lead_router(table, row, &detail);
 	lr_lead_when(table, row, facts->when, &detail);
 	facts->closed = facts->when[LR_CLOSED] != LR_NOT_YET;
+	facts->row = row;
 }
 
 static bool
@@ -89,18 +91,40 @@ load_of(const LrCurrent *current)
 		LR_LEAD_LOAD;
 }
 
+/* Somebody else has the lead now: under caps it does not count any more. */
+static void
+give_back_caps(const LrCurrent *current)
+{
+	LrDatabase *db = lr_database();
+	int			i;
+
+	for (i = 0; i < current->ncaps; i++)
+	{
+		int64		tag = current->caps[i];
+		int			slot = lr_cap_slot(db, LR_CAP_TAG_CAP(tag),
+									   LR_CAP_TAG_EACH(tag) ?
+									   current->member : 0);
+
+		if (slot != LR_NO_SLOT)
+			lr_reserve_give_back_cap(slot, LR_CAP_TAG_KEY(tag));
+	}
+	if (current->ncaps > 0)
+		lr_place_freed();
+}
+
 /*
- * Gives the load of an open assignment back, with its event; turn: its turn in
- * the rotation, too, if it has taken one.
+ * Gives the load of an open assignment back, with its event; to_others: its
+ * turn in the rotation and its places under caps, too, since the lead goes to
+ * somebody else.  One that is deleted or closed, or whose table is detached,
+ * was received all the same.
  */
 static void
 give_back(int32 routed_table, const char *key, const LrCurrent *current,
-		  const char *kind, bool turn)
+		  const char *kind, bool to_others)
 {
 	int			load = 0;
 
-	turn &= current->turn != NULL;
-	if (turn)
+	if (to_others && current->turn != NULL)
 		lr_give_turn_back(current->router, current->member, current->turn);
 	if (load_of(current) != 0 && !current->closed)
 	{
@@ -108,18 +132,19 @@ give_back(int32 routed_table, const char *key, const LrCurrent *current,
 		lr_reserve_load(lr_member_slot(lr_database(), current->member), load);
 		lr_place_freed();
 	}
-	lr_event_ended(kind, routed_table, key, current, load,
-				   turn ? current->turn : NULL);
+	if (to_others)
+		give_back_caps(current);
+	lr_event_ended(kind, routed_table, key, current, load, to_others);
 }
 
 bool
 lr_outcome_end(LrTable *table, const char *key, LrCurrent *current,
-			   const char *kind, bool turn)
+			   const char *kind, bool to_others)
 {
 	if (!lr_journal_current(table->id, key, current))
 		return false;
 	lr_journal_end(table->id, key, current, lr_now());
-	give_back(table->id, key, current, kind, turn);
+	give_back(table->id, key, current, kind, to_others);
 	return true;
 }
 
@@ -135,6 +160,8 @@ owner_changed(LrTable *table, const LrFacts *old, const LrFacts *new,
 	LrEntry		e = {0};
 	TimestampTz when[LR_WHENS];
 	int			i;
+	LrLeadCaps *caps;
+	char	   *detail = NULL;
 
 	/* what had happened before is not to the credit of the new owner */
 	for (i = 0; i < LR_WHENS; i++)
@@ -150,9 +177,14 @@ owner_changed(LrTable *table, const LrFacts *old, const LrFacts *new,
 	}
 	if (b != NULL)
 	{
-		lr_take(m, m != NULL && !new->closed ? LR_LEAD_LOAD : 0, true, &r);
-		e.id = r.id;
 		e.at = lr_now();
+		caps = m == NULL ? NULL :
+			lr_caps_judge_row(table, b, new->row, e.at, &detail);
+		lr_take(m, m != NULL && !new->closed ? LR_LEAD_LOAD : 0, true,
+				lr_caps_of_member(caps, m), &r);
+		lr_caps_note(&e, &r);
+		e.detail = detail;
+		e.id = r.id;
 		e.router = b->router->id;
 		e.routed_table = table->id;
 		e.lead_key = new->key;

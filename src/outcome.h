@@ -17,6 +17,7 @@ typedef struct LrFacts
 	char	   *router;			/* name; NULL: not routed */
 	bool		closed;
 	TimestampTz when[LR_WHENS]; /* by LrWhen, see lr_lead_when */
+	TupleTableSlot *row;		/* while the caller has it; else NULL */
 } LrFacts;
 
 /* Load of an open lead. */
@@ -39,12 +40,12 @@ extern void lr_outcome_changed(LrTable *table, const LrFacts *old,
 extern void lr_outcome_deleted(LrTable *table, const LrFacts *old);
 
 /*
- * Ends the current assignment of a lead and gives its load back, and its turn
- * in the rotation if turn; kind is the event's.  Returns false if there was
- * none.
+ * Ends the current assignment of a lead and gives its load back; to_others: it
+ * goes to somebody else, so its turn in the rotation and its places under caps
+ * go back, too.  kind is the event's.  Returns false if there was none.
  */
-extern bool lr_outcome_end(LrTable *table, const char *key,
-						   LrCurrent *current, const char *kind, bool turn);
+extern bool lr_outcome_end(LrTable *table, const char *key, LrCurrent *current,
+						   const char *kind, bool to_others);
 
 /* Ends all current assignments of a table.  Returns how many. */
 extern int64 lr_outcome_end_all(int32 routed_table, const char *kind);

@@ -8,6 +8,7 @@
 #include "storage/procarray.h"
 
 #include "board.h"
+#include "cap_count.h"
 #include "due.h"
 #include "held.h"
 #include "late.h"
@@ -102,6 +103,18 @@ settle_counter(const LrPreparedCounter *p, bool committed)
 		case LR_COUNTER_RECEIVED:
 			if (!committed)
 				lr_seat_receive(p->slot, (int32) p->before, -(int32) p->amount);
+			return;
+		case LR_COUNTER_CAP:
+			if (committed)
+				return;
+			lr_cap_add(p->slot, (uint32) p->before, -p->amount);
+			lr_freed(db, LR_NO_SLOT);
+			return;
+		case LR_COUNTER_CAP_RELEASE:
+			if (!committed)
+				return;
+			lr_cap_add(p->slot, (uint32) p->before, p->amount);
+			lr_freed(db, LR_NO_SLOT);
 			return;
 		default:
 			return;

@@ -19,6 +19,7 @@
 
 #include "board.h"
 #include "compat.h"
+#include "fold_cap.h"
 #include "held.h"
 #include "journal.h"
 #include "late.h"
@@ -164,6 +165,18 @@ add_prepared_load(LrMemberState *m, int64 load, int64 turn)
 }
 
 static void
+add_prepared_caps(LrState *s, Relation rel, HeapTuple row, bool given_back)
+{
+	bool		isnull;
+	Datum		caps = heap_getattr(row, SPI_fnumber(RelationGetDescr(rel), "caps"),
+									RelationGetDescr(rel), &isnull);
+
+	if (!isnull)
+		lr_fold_cap_row(s, caps, (int32) int_of(rel, row, "member", false),
+						given_back);
+}
+
+static void
 scan_prepared(const char *table, int64 cut, Snapshot snapshot, HTAB *all,
 			  int64 *last_id)
 {
@@ -187,6 +200,7 @@ scan_prepared(const char *table, int64 cut, Snapshot snapshot, HTAB *all,
 			add_prepared_load(lr_state_member(s, (int32) int_of(rel, row, "member", false)),
 							  int_of(rel, row, "load", false),
 							  journal && !keeps_turns(rel, row) ? id : 0);
+		add_prepared_caps(s, rel, row, !journal);
 		if (journal)
 		{
 			bool		isnull;
@@ -261,6 +275,7 @@ apply_state(LrDatabase *db, LrState *s)
 		}
 		LWLockRelease(db->lock);
 	}
+	lr_cap_state_apply(db, s);
 }
 
 /* What it holds of one seat; false: no room. */
@@ -310,6 +325,7 @@ enter_prepared(LrDatabase *db, Prepared *p)
 	hash_seq_init(&seq, p->state->seats);
 	while ((seat = hash_seq_search(&seq)) != NULL)
 		ok &= enter_seat(db, p->xid, seat);
+	ok &= lr_cap_state_enter(db, p->xid, p->state);
 	if (!ok)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),

@@ -20,6 +20,7 @@
 #include "late.h"
 #include "prepared.h"
 #include "reserve.h"
+#include "reserve_cap.h"
 
 /* Seats and shares of a composition, kept while a level refers to it. */
 typedef struct Composition
@@ -67,6 +68,7 @@ typedef struct Level
 	LoadHold   *loads;
 	int			nbuckets;		/* power of 2, at least twice room */
 	int		   *bucket;			/* index into loads + 1; 0: empty */
+	LrCapHolds	caps;
 } Level;
 
 static LrDatabase *held_db = NULL;	/* database of all holds */
@@ -278,6 +280,12 @@ lr_reserve_prepare(LrTeam *team, int32 month)
 		make_team_hold(level, team, month);
 }
 
+void
+lr_reserve_prepare_caps(int n)
+{
+	lr_cap_holds_grow(&top_level->caps, n);
+}
+
 /* ---------- applying ---------- */
 
 /* board: one may stand for the seat's rotation. */
@@ -412,6 +420,27 @@ freed(int member_slot)
 	lr_place_freed();
 }
 
+/* The level has room. */
+static void
+apply_caps(const LrReservation *r, int sign)
+{
+	int			i;
+
+	for (i = 0; i < r->ncaps; i++)
+	{
+		const LrCapTaken *taken = &r->caps[i];
+
+		/* a window that is too old is of no more concern to anybody */
+		if (lr_cap_enter(&lr_cap_slots[taken->slot], &taken->window) == NULL)
+			continue;
+		lr_cap_add(taken->slot, taken->window.key, sign);
+		if (sign < 0)
+			freed(LR_NO_SLOT);
+		lr_cap_hold(&top_level->caps, taken->slot,
+					taken->window.key)->taken += sign;
+	}
+}
+
 void
 lr_reserve_apply(const LrReservation *r, int sign)
 {
@@ -447,12 +476,16 @@ lr_reserve_apply(const LrReservation *r, int sign)
 					   r->month)->received[r->chosen] += sign;
 		lr_seat_receive(r->team->seat[r->chosen], r->month, sign);
 	}
+	if (r->ncaps > 0)
+		apply_caps(r, sign);
 }
 
 void
 lr_reserve_return(const LrReservation *r)
 {
 	lr_reserve_prepare(r->turn || r->month != 0 ? r->team : NULL, r->month);
+	if (r->ncaps > 0)
+		lr_reserve_prepare_caps(r->ncaps);
 	LWLockAcquire(held_db->lock, LW_EXCLUSIVE);
 	lr_reserve_apply(r, -1);
 	LWLockRelease(held_db->lock);
@@ -533,6 +566,33 @@ lr_reserve_load(int member_slot, int load)
 	LWLockRelease(held_db->lock);
 }
 
+void
+lr_reserve_give_back_cap(int slot, uint32 key)
+{
+	lr_reserve_prepare(NULL, 0);
+	lr_reserve_prepare_caps(1);
+	lr_cap_hold(&top_level->caps, slot, key)->released--;
+	any_released = true;
+}
+
+int64
+lr_reserve_cap_released(int slot, uint32 key)
+{
+	int64		released = 0;
+	Level	   *level;
+
+	if (!any_released)
+		return 0;
+	for (level = top_level; level != NULL; level = level->up)
+	{
+		LrCapHold  *hold = lr_cap_hold_find(&level->caps, slot, key);
+
+		if (hold != NULL)
+			released += hold->released;
+	}
+	return released;
+}
+
 int64
 lr_reserve_id(void)
 {
@@ -576,6 +636,8 @@ return_level(Level *level)
 		slot->turn_dirty |= load->turn_mixed;
 		lr_member_touched(load->slot);
 	}
+	if (lr_cap_holds_return(&level->caps))
+		freed(LR_NO_SLOT);
 }
 
 /* Adds the holds of a level to the one above, which has room.  No lock. */
@@ -624,6 +686,7 @@ merge_level(Level *from, Level *to)
 		if (f->turn_before >= 0)
 			note_turn(t, f->turn_before, f->turn_set, f->turn_mixed);
 	}
+	lr_cap_holds_merge(&from->caps, &to->caps);
 }
 
 static void
@@ -636,6 +699,7 @@ free_level(Level *level)
 		level->teams = hold->next;
 		pfree(hold);
 	}
+	lr_cap_holds_free(&level->caps);
 	pfree(level->loads);
 	pfree(level->bucket);
 	pfree(level);
@@ -677,7 +741,11 @@ lr_reserve_prepare_sub(int nest)
 	if (top_level == NULL || top_level->nest != nest)
 		return;
 	if (top_level->up != NULL && top_level->up->nest == nest - 1)
+	{
 		grow_level(top_level->up, top_level->nloads);
+		if (top_level->caps.n > 0)
+			lr_cap_holds_grow(&top_level->up->caps, top_level->caps.n);
+	}
 }
 
 void
@@ -714,6 +782,8 @@ lr_reserve_commit(void)
 			lr_freed(held_db, slot);
 		lr_member_touched(slot);
 	}
+	if (lr_cap_holds_commit(&top_level->caps))
+		lr_freed(held_db, LR_NO_SLOT);
 	LWLockRelease(held_db->lock);
 }
 
@@ -750,6 +820,8 @@ enter_holds(TransactionId xid)
 
 	for (i = 0; ok && level && i < level->nloads; i++)
 		ok = enter_load(xid, &level->loads[i]);
+	if (ok && level)
+		ok = lr_cap_holds_enter(&level->caps, held_db, xid);
 	for (hold = level ? level->teams : NULL; ok && hold != NULL; hold = hold->next)
 		for (i = 0; ok && i < hold->composition->n; i++)
 		{

@@ -21,6 +21,7 @@
 #define LR_RESERVE_H
 
 #include "bits.h"
+#include "cap_count.h"
 #include "config.h"
 #include "due.h"
 #include "prepared.h"
@@ -39,6 +40,8 @@ typedef struct LrReservation
 	int32		month;			/* in which it counts by_target; 0: not */
 	uint8	   *candidates;		/* bits.h; NULL: all of the team */
 	uint8	   *accruing;		/* who has a share beside them; NULL: nobody */
+	int			ncaps;
+	LrCapTaken *caps;			/* under which the lead counts */
 } LrReservation;
 
 /* The first from i on who has a share of a lead that not all of the n have. */
@@ -58,6 +61,9 @@ lr_next_sharing(const LrReservation *r, int i, int n)
  */
 extern void lr_reserve_prepare(LrTeam *team, int32 month);
 
+/* The same for a reservation that counts under so many caps. */
+extern void lr_reserve_prepare_caps(int n);
+
 /* Applies a reservation, sign 1, or takes it back, -1.  db->lock held. */
 extern void lr_reserve_apply(const LrReservation *r, int sign);
 
@@ -76,6 +82,15 @@ extern int64 lr_reserve_released(int member_slot);
 
 /* Whether it will give back any load. */
 extern bool lr_reserve_releases(void);
+
+/*
+ * A lead counts under a cap no more, from the commit on: the counter and the
+ * window that it was counted in.
+ */
+extern void lr_reserve_give_back_cap(int slot, uint32 key);
+
+/* What this transaction will give back of it; not above 0. */
+extern int64 lr_reserve_cap_released(int slot, uint32 key);
 
 /*
  * This transaction writes the journal by SQL: the counters are loaded again

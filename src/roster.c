@@ -36,7 +36,7 @@ typedef struct SlotKey
 {
 	int32		kind;
 	int32		db;
-	int32		router;
+	int32		router;			/* SLOT_CAP: the cap */
 	int32		team;
 	int32		member;
 } SlotKey;
@@ -51,6 +51,7 @@ LrShared   *lr_shared = NULL;
 LrMemberSlot *lr_member_slots = NULL;
 LrSeat	   *lr_seats = NULL;
 LrRotationSlot *lr_rotation_slots = NULL;
+LrCapSlot  *lr_cap_slots = NULL;
 LrBackend  *lr_backends = NULL;
 LrPreparedCounter *lr_prepared = NULL;
 
@@ -67,18 +68,19 @@ shared_size(void)
 	size = add_size(size, mul_size(lr_max_members, sizeof(LrMemberSlot)));
 	size = add_size(size, mul_size(lr_max_seats, sizeof(LrSeat)));
 	size = add_size(size, mul_size(lr_max_teams, sizeof(LrRotationSlot)));
+	size = add_size(size, mul_size(lr_max_caps, sizeof(LrCapSlot)));
 	size = add_size(size, mul_size(MaxBackends, sizeof(LrBackend)));
 	size = add_size(size, mul_size(lr_max_prepared_counters,
 								   sizeof(LrPreparedCounter)));
 	size = add_size(size, lr_board_memory());
 	size = add_size(size, lr_claims_memory());
-	return add_size(size, 6 * MAXIMUM_ALIGNOF + PG_CACHE_LINE_SIZE);
+	return add_size(size, 7 * MAXIMUM_ALIGNOF + PG_CACHE_LINE_SIZE);
 }
 
 static long
 hash_entries(void)
 {
-	return (long) lr_max_members + lr_max_seats + lr_max_teams;
+	return (long) lr_max_members + lr_max_seats + lr_max_teams + lr_max_caps;
 }
 
 static void
@@ -117,6 +119,8 @@ init_shared(void)
 		lr_seats[i].db = -1;
 	for (i = 0; i < lr_max_teams; i++)
 		lr_rotation_slots[i].db = -1;
+	for (i = 0; i < lr_max_caps; i++)
+		lr_cap_slots[i].db = -1;
 }
 
 static void
@@ -135,6 +139,7 @@ roster_startup(void)
 	lr_member_slots = lr_carve(&at, lr_max_members, sizeof(LrMemberSlot));
 	lr_seats = lr_carve(&at, lr_max_seats, sizeof(LrSeat));
 	lr_rotation_slots = lr_carve(&at, lr_max_teams, sizeof(LrRotationSlot));
+	lr_cap_slots = lr_carve(&at, lr_max_caps, sizeof(LrCapSlot));
 	at = (char *) CACHELINEALIGN(at);
 	lr_backends = lr_carve(&at, MaxBackends, sizeof(LrBackend));
 	lr_prepared = lr_carve(&at, lr_max_prepared_counters,
@@ -185,6 +190,9 @@ free_slots(int db)
 	for (i = 0; i < lr_shared->rotations_used; i++)
 		if (lr_rotation_slots[i].db == db)
 			lr_rotation_slots[i].db = -1;
+	for (i = 0; i < lr_shared->caps_used; i++)
+		if (lr_cap_slots[i].db == db)
+			lr_cap_slots[i].db = -1;
 }
 
 /* ---------- databases ---------- */
@@ -300,6 +308,7 @@ make_database(Oid dboid, int64 incarnation)
 		db->state = LR_EMPTY;
 		db->replayed = InvalidXLogRecPtr;
 		db->last_id = db->checkpoint_id = db->tried_id = 0;
+		db->caps_open_below = 0;
 		db->rewritten = 0;
 		db->busy = 0;
 		db->restored = false;
@@ -554,6 +563,18 @@ make_slot(const SlotKey *key)
 				s->db = key->db;
 			}
 			break;
+		case LR_SLOT_CAP:
+			TAKE_SLOT(lr_cap_slots, lr_shared->caps_used, lr_max_caps, slot);
+			if (slot != LR_NO_SLOT)
+			{
+				LrCapSlot  *c = &lr_cap_slots[slot];
+
+				memset(c, 0, sizeof(*c));
+				c->cap = key->router;
+				c->member = key->member;
+				c->db = key->db;
+			}
+			break;
 		default:
 			TAKE_SLOT(lr_rotation_slots, lr_shared->rotations_used,
 					  lr_max_teams, slot);
@@ -630,6 +651,14 @@ lr_rotation_slot(LrDatabase *db, int32 router, int32 team)
 	return slot_by_key(&key);
 }
 
+int
+lr_cap_slot(LrDatabase *db, int32 cap, int32 member)
+{
+	SlotKey		key = {LR_SLOT_CAP, lr_db_index(db), cap, 0, member};
+
+	return slot_by_key(&key);
+}
+
 /* Counts the used elements of an array of slots. */
 #define COUNT_SLOTS(array, mark, n) \
 	do { \
@@ -649,12 +678,15 @@ lr_look_at_room(const LrDatabase *db, LrRoom *room)
 	room[LR_SLOT_SEAT].most = lr_max_seats;
 	room[LR_SLOT_ROTATION].setting = "leadroute.max_teams";
 	room[LR_SLOT_ROTATION].most = lr_max_teams;
+	room[LR_SLOT_CAP].setting = "leadroute.max_caps";
+	room[LR_SLOT_CAP].most = lr_max_caps;
 	LWLockAcquire(lr_shared->lock, LW_SHARED);
 	COUNT_SLOTS(lr_member_slots, lr_shared->members_used,
 				room[LR_SLOT_MEMBER].used);
 	COUNT_SLOTS(lr_seats, lr_shared->seats_used, room[LR_SLOT_SEAT].used);
 	COUNT_SLOTS(lr_rotation_slots, lr_shared->rotations_used,
 				room[LR_SLOT_ROTATION].used);
+	COUNT_SLOTS(lr_cap_slots, lr_shared->caps_used, room[LR_SLOT_CAP].used);
 	for (kind = 0; kind < LR_SLOT_KINDS; kind++)
 		room[kind].refused = db->refused[kind];
 	LWLockRelease(lr_shared->lock);
@@ -733,4 +765,10 @@ lr_clear_counters(LrDatabase *db)
 	for (i = 0; i < lr_shared->rotations_used; i++)
 		if (lr_rotation_slots[i].db == index)
 			lr_rotation_slots[i].last_set = 0;
+	for (i = 0; i < lr_shared->caps_used; i++)
+		if (lr_cap_slots[i].db == index)
+		{
+			memset(&lr_cap_slots[i].now, 0, sizeof(LrCapCount));
+			memset(&lr_cap_slots[i].before, 0, sizeof(LrCapCount));
+		}
 }

@@ -1,6 +1,7 @@
 /*
  * roster.h
- *	  Shared memory: databases, members, seats, rotations, open transactions.
+ *	  Shared memory: databases, members, seats, rotations, caps, open
+ *	  transactions.
  *
  * Truth is in tables; all of this is a cache that a restart loses and
  * recovery.c loads again.
@@ -68,10 +69,11 @@ typedef enum LrSlotKind
 {
 	LR_SLOT_MEMBER,
 	LR_SLOT_SEAT,
-	LR_SLOT_ROTATION
+	LR_SLOT_ROTATION,
+	LR_SLOT_CAP
 } LrSlotKind;
 
-#define LR_SLOT_KINDS	3
+#define LR_SLOT_KINDS	4
 
 /* Slots of one kind, on the whole server. */
 typedef struct LrRoom
@@ -107,6 +109,7 @@ typedef struct LrDatabase
 	LrLoadState state;
 	XLogRecPtr	replayed;		/* loaded on a standby, as of here; 0: not */
 	int			busy;			/* member slots that are; read without lock, too */
+	int64		caps_open_below;	/* greatest open_below of its cap slots; 0: none */
 	int64		rewritten;		/* counts commits of SQL that wrote the journal */
 	bool		restored;		/* journal written by SQL: see restore.c */
 
@@ -240,6 +243,27 @@ typedef struct LrRotationSlot
 	LrBoard		board;
 } LrRotationSlot;
 
+/* What a cap has counted in one window, see cap_count.h. */
+typedef struct LrCapCount
+{
+	uint32		key;			/* of the window; 0: none */
+	bool		complete;		/* earlier is known */
+	TimestampTz until;			/* of the window; 0: not known */
+	int64		used;
+	int64		earlier;
+	int64		open_below;		/* transactions with smaller ids were open when
+								 * earlier was counted; 0: none */
+} LrCapCount;
+
+typedef struct LrCapSlot
+{
+	int			db;
+	int32		cap;			/* cap.id */
+	int32		member;			/* member.id; 0: not of one member */
+	LrCapCount	now;
+	LrCapCount	before;
+} LrCapSlot;
+
 /*
  * Per backend, for its transaction; written by itself.  The slots are numbers
  * of databases from 1.
@@ -260,7 +284,9 @@ typedef enum LrCounterKind
 	LR_COUNTER_RELEASE,			/* of a member slot: given back by a commit */
 	LR_COUNTER_TURN,			/* last_turn of a member slot */
 	LR_COUNTER_CREDIT,			/* of a seat */
-	LR_COUNTER_RECEIVED			/* of a seat; before is the month */
+	LR_COUNTER_RECEIVED,		/* of a seat; before is the month */
+	LR_COUNTER_CAP,				/* of a cap slot, in the window before */
+	LR_COUNTER_CAP_RELEASE		/* the same, given back by a commit */
 } LrCounterKind;
 
 /* What a prepared transaction holds; one array entry a counter. */
@@ -272,7 +298,7 @@ typedef struct LrPreparedCounter
 	bool		handed_over;	/* XACT: it is prepared, see prepared.h */
 	int			slot;
 	int64		amount;			/* TURN: as the transaction set it */
-	int64		before;			/* TURN: as it was before */
+	int64		before;			/* TURN: as it was before; CAP: the window */
 } LrPreparedCounter;
 
 /* More workers than that at once are told of too late, see launcher.c. */
@@ -293,6 +319,7 @@ typedef struct LrShared
 	int			members_used;	/* high-water marks of the arrays */
 	int			seats_used;
 	int			rotations_used;
+	int			caps_used;
 	int			prepared_used;
 	LrDatabase	database[FLEXIBLE_ARRAY_MEMBER];
 } LrShared;
@@ -301,6 +328,7 @@ extern LrShared *lr_shared;
 extern LrMemberSlot *lr_member_slots;
 extern LrSeat *lr_seats;
 extern LrRotationSlot *lr_rotation_slots;
+extern LrCapSlot *lr_cap_slots;
 extern LrBackend *lr_backends;
 extern LrPreparedCounter *lr_prepared;
 
@@ -344,6 +372,7 @@ extern void lr_database_sweep(Oid dboid, int64 keep);
 extern int	lr_member_slot(LrDatabase *db, int32 member);
 extern int	lr_seat_slot(LrDatabase *db, int32 router, int32 team, int32 member);
 extern int	lr_rotation_slot(LrDatabase *db, int32 router, int32 team);
+extern int	lr_cap_slot(LrDatabase *db, int32 cap, int32 member);
 
 /* The room for slots, by kind; refused: to this database. */
 extern void lr_look_at_room(const LrDatabase *db, LrRoom *room);

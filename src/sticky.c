@@ -284,7 +284,7 @@ take_duplicate(const LrDecideRequest *request, LrMember *m,
 	if (request->dry_run)
 		decision->reservation.member_slot = LR_NO_SLOT;
 	else
-		lr_take(m, 0, false, &decision->reservation);
+		lr_take(m, 0, false, NULL, &decision->reservation);
 	note(decision, m, LR_KIND_DUPLICATE, "duplicate", words);
 }
 
@@ -299,17 +299,22 @@ take_sticky(const LrDecideRequest *request, LrSticky *s, LrMember *m,
 	rule.team = lr_team_alone(request->binding->router, m);
 	rule.method = LR_METHOD_LONGEST_IDLE;
 	rule.keeps_turns = true;
-	lr_pick_from(request, &rule, NULL, false, false, pick);
+	lr_decision_caps(request, decision);
+	s->detail = unconstify(char *, decision->entry.detail);
+	lr_pick_from(request, &rule, NULL, false, false, decision->caps, pick);
 	if (pick->chosen >= 0)
 	{
 		decision->reservation = pick->reservation;
+		lr_caps_note(&decision->entry, &decision->reservation);
 		note(decision, m, LR_KIND_ASSIGNED, "sticky", words);
 		/* what a dry run does not reserve it would have */
 		decision->entry.load = request->load;
 		return;
 	}
 	s->refused = pick->npassed > 0 ?
-		lr_passed_sentence(&pick->passed[0], NULL,
+		lr_passed_sentence(&pick->passed[0],
+						   lr_cap_name(request->binding->router,
+									   pick->passed[0].cap),
 						   pg_get_timezone_name(m->local), request->now) :
 		pick->fits == 0 ? pstrdup("inactive") : pstrdup("cannot take it now");
 	lr_add_detail(&s->detail, psprintf("%s, whose owner \"%s\" does not get it",

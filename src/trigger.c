@@ -112,17 +112,22 @@ note_count(LrPending *p, Relation rel)
 
 /* The owner was given by the app: it is kept. */
 static void
-keep_given(LrFrame *frame, LrBinding *b, char *key, char *owner, bool closed,
-		   char *detail)
+keep_given(LrFrame *frame, LrBinding *b, TupleTableSlot *row, char *key,
+		   char *owner, bool closed, char *detail)
 {
 	LrDecision *d = &frame->pending.decision;
 	LrMember   *m = lr_binding_member(frame->table, b, owner);
+	TimestampTz now = lr_now();
+	LrLeadCaps *caps = m == NULL ? NULL :
+		lr_caps_judge_row(frame->table, b, row, now, &detail);
 
 	memset(d, 0, sizeof(*d));
-	lr_take(m, m != NULL && !closed ? LR_LEAD_LOAD : 0, true, &d->reservation);
+	lr_take(m, m != NULL && !closed ? LR_LEAD_LOAD : 0, true,
+			lr_caps_of_member(caps, m), &d->reservation);
 	d->member = m;
+	lr_caps_note(&d->entry, &d->reservation);
 	d->entry.id = d->reservation.id;
-	d->entry.at = lr_now();
+	d->entry.at = now;
 	d->entry.router = b->router->id;
 	d->entry.routed_table = frame->table->id;
 	d->entry.lead_key = key;
@@ -157,7 +162,7 @@ decide_lead(LrFrame *frame, LrBinding *b, TupleTableSlot *row, char *key,
 
 /* The owner that a later trigger has set counts as one that was given. */
 static void
-follow_owner(LrFrame *frame, char *stored)
+follow_owner(LrFrame *frame, TupleTableSlot *row, char *stored)
 {
 	LrDecision *d = &frame->pending.decision;
 	bool		closed = d->entry.closed;
@@ -169,7 +174,7 @@ follow_owner(LrFrame *frame, char *stored)
 	lr_sticky_dropped(d);
 	lr_reserve_return(&d->reservation);
 	if (stored != NULL)
-		keep_given(frame, frame->binding, key, stored, closed, detail);
+		keep_given(frame, frame->binding, row, key, stored, closed, detail);
 	else
 	{
 		memset(&d->reservation, 0, sizeof(d->reservation));
@@ -179,6 +184,7 @@ follow_owner(LrFrame *frame, char *stored)
 		d->entry.member = d->entry.load = 0;
 		d->entry.turn = false;
 		d->entry.month = 0;
+		d->entry.ncaps = 0;
 		d->entry.reason = "late_trigger";
 		d->entry.detail = detail;
 	}
@@ -208,7 +214,7 @@ follow_stored_row(LrFrame *frame)
 	if ((d->entry.kind != LR_KIND_GIVEN || d->member != NULL) &&
 		((stored == NULL) != (decided == NULL) ||
 		 (stored != NULL && strcmp(stored, decided) != 0)))
-		follow_owner(frame, stored);
+		follow_owner(frame, row, stored);
 	MemoryContextSwitchTo(old);
 }
 
@@ -259,7 +265,7 @@ look_at_row(LrFrame *frame, Relation rel, TupleTableSlot *slot)
 		closed = when != NULL && when[LR_CLOSED] != LR_NOT_YET;
 		if (owner != NULL)
 		{
-			keep_given(frame, b, key, owner, closed, detail);
+			keep_given(frame, b, row, key, owner, closed, detail);
 			if (b->router->matching != NULL)
 				lr_sticky_given(table, b, row, &p->decision);
 		}

@@ -19,6 +19,7 @@
 #include "compat.h"
 #include "binding.h"
 #include "board.h"
+#include "fold_cap.h"
 #include "guard.h"
 #include "journal.h"
 #include "lead.h"
@@ -71,6 +72,47 @@ verify_received(const LrSeat *seat, const LrSeatState *state,
 							  month % 12 + 1),
 					 psprintf("%d", lr_state_received(state, month)),
 					 psprintf("%d", lr_seat_received(seat, month)));
+}
+
+/* What a cap has counted in one of its two windows. */
+static void
+verify_cap(LrState *s, int slot, const LrCapSlot *cap, const LrCapCount *count,
+		   ReturnSetInfo *rsinfo)
+{
+	LrCapState *state = lr_state_cap_find(s, LR_CAP_TAG(cap->cap, cap->member != 0,
+														count->key), cap->member);
+	int64		expected = state != NULL ? state->used : 0;
+	int64		found = count->used + lr_reserve_cap_released(slot, count->key);
+
+	if (count->key != 0 && found != expected)
+		disagree(rsinfo, "cap", NULL,
+				 cap->member == 0 ? psprintf("cap id %d", cap->cap) :
+				 psprintf("cap id %d, member id %d", cap->cap, cap->member),
+				 psprintf("%lld", (long long) expected),
+				 psprintf("%lld", (long long) found));
+}
+
+static void
+verify_caps(LrDatabase *db, LrState *s, ReturnSetInfo *rsinfo)
+{
+	int			i;
+
+	for (i = 0; i < lr_shared->caps_used; i++)
+	{
+		LrCapSlot	slot;
+		int32		id;
+
+		LWLockAcquire(db->lock, LW_SHARED);
+		slot = lr_cap_slots[i];
+		LWLockRelease(db->lock);
+		id = slot.cap;
+		/* of a cap that is gone nothing is kept */
+		if (slot.db != lr_db_index(db) ||
+			hash_search(s->cap_ids, &id, HASH_FIND, NULL) == NULL)
+			continue;
+		verify_cap(s, i, &slot, &slot.now, rsinfo);
+		verify_cap(s, i, &slot, &slot.before, rsinfo);
+	}
 }
 
 /* Compares shared memory with the whole journal. */
@@ -530,7 +572,10 @@ lr_verify(PG_FUNCTION_ARGS)
 		lr_fold(s, PG_INT64_MAX, GetLatestSnapshot());
 	}
 	else
+	{
 		verify_counters(db, s, rsinfo);
+		verify_caps(db, s, rsinfo);
+	}
 	verify_sums(s, rsinfo);
 	verify_tables(rsinfo);
 	SPI_finish();

@@ -37,7 +37,8 @@ CREATE TABLE leadroute.journal (
 	closed_at		timestamptz,
 	responded_at	timestamptz,
 	converted_at	timestamptz,
-	previous_id		bigint
+	previous_id		bigint,
+	caps			bigint[]
 );
 COMMENT ON TABLE leadroute.journal IS 'One row is a decision about a lead, in ids and codes; read it through the view leadroute.assignment. Appended by the library; only superseded, ended_at, closed_at, responded_at, converted_at and (when a key changes) lead_key change later.';
 COMMENT ON COLUMN leadroute.journal.id IS 'Number of the decision; rises in the order in which decisions were made.';
@@ -72,6 +73,7 @@ COMMENT ON COLUMN leadroute.journal.closed_at IS 'When the lead was closed. NULL
 COMMENT ON COLUMN leadroute.journal.responded_at IS 'When its owner responded (routed_table.responded_when), under this row. NULL: not, or not under this row.';
 COMMENT ON COLUMN leadroute.journal.converted_at IS 'When the lead became a customer (routed_table.converted_when), under this row. NULL: not, or not under this row.';
 COMMENT ON COLUMN leadroute.journal.previous_id IS 'id of the row about the same lead that this one superseded, under whatever key the lead had then. NULL: it is the first.';
+COMMENT ON COLUMN leadroute.journal.caps IS 'Caps under which it counted, each a number: cap.id * 2^32, plus 2^31 where each member has the cap for itself, plus the window: minutes from 2000-01-01 00:00 UTC to its beginning, 1 for a total. NULL: none.';
 -- The key first: what differs most is compared first.
 CREATE UNIQUE INDEX journal_current ON leadroute.journal (lead_key leadroute.key_ops, routed_table, share) WHERE NOT superseded;
 -- New leads do not pay for it: a row enters when it ends.
@@ -94,7 +96,8 @@ CREATE TABLE leadroute.event (
 	team			integer,
 	team_version	bigint,
 	candidates		bytea,
-	accruing		bytea
+	accruing		bytea,
+	caps			bigint[]
 );
 COMMENT ON TABLE leadroute.event IS 'One row is something that happened to a lead after its decision, or to a rule. Appended by the library.';
 COMMENT ON COLUMN leadroute.event.id IS 'Number, from the same counter as the journal''s.';
@@ -113,6 +116,7 @@ COMMENT ON COLUMN leadroute.event.team IS 'team.id of the rotation in which the 
 COMMENT ON COLUMN leadroute.event.team_version IS 'The assignment''s team_version, where a turn was given back.';
 COMMENT ON COLUMN leadroute.event.candidates IS 'The assignment''s candidates, where a turn was given back. NULL: all of team_version.';
 COMMENT ON COLUMN leadroute.event.accruing IS 'The assignment''s accruing, where a turn was given back. NULL: nobody.';
+COMMENT ON COLUMN leadroute.event.caps IS 'Caps under which the lead counts no more, as in journal.caps. NULL: none.';
 CREATE INDEX event_order ON leadroute.event USING brin (id, at) WITH (pages_per_range = 64);
 -- New leads write no events: these cost only what happens later.
 CREATE INDEX event_assignment ON leadroute.event (assignment);
@@ -174,7 +178,12 @@ CREATE TABLE leadroute.checkpoint (
 	seat_credit	bigint[] NOT NULL,
 	seat_month	integer[] NOT NULL,
 	seat_received			integer[] NOT NULL,
-	seat_received_before	integer[] NOT NULL
+	seat_received_before	integer[] NOT NULL,
+	cap			bigint[] NOT NULL,
+	cap_member	integer[] NOT NULL,
+	cap_used	bigint[] NOT NULL,
+	cap_earlier	bigint[] NOT NULL,
+	cap_until	bigint[] NOT NULL
 );
 COMMENT ON TABLE leadroute.checkpoint IS 'One row is the state of all counters after every decision and event with id <= cut. Written by the worker; spares a restart the reading of the whole journal. Not dumped.';
 COMMENT ON COLUMN leadroute.checkpoint.cut IS 'Every decision and event up to this id is contained.';
@@ -189,6 +198,11 @@ COMMENT ON COLUMN leadroute.checkpoint.seat_credit IS 'Credit of each seat, in 2
 COMMENT ON COLUMN leadroute.checkpoint.seat_month IS 'Latest journal.target_month of each seat; 0: it has received nothing by_target.';
 COMMENT ON COLUMN leadroute.checkpoint.seat_received IS 'Leads received by_target in that month.';
 COMMENT ON COLUMN leadroute.checkpoint.seat_received_before IS 'Leads received by_target in the month before.';
+COMMENT ON COLUMN leadroute.checkpoint.cap IS 'Cap and window of each count, as in journal.caps; of a counter the two last ones.';
+COMMENT ON COLUMN leadroute.checkpoint.cap_member IS 'member.id of each; 0: not of one member.';
+COMMENT ON COLUMN leadroute.checkpoint.cap_used IS 'Leads counted.';
+COMMENT ON COLUMN leadroute.checkpoint.cap_earlier IS 'Leads of the window that came before the cap; -1: not known.';
+COMMENT ON COLUMN leadroute.checkpoint.cap_until IS 'End of the window, microseconds since 2000; 0: not known.';
 
 CREATE TABLE leadroute.sticky_lead (
 	id				bigint NOT NULL,

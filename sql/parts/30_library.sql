@@ -113,9 +113,13 @@ CREATE FUNCTION leadroute.seat_counter(OUT router integer, OUT team integer, OUT
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_seat_counter';
 COMMENT ON FUNCTION leadroute.seat_counter() IS 'Credit of each seat of each rotation in shared memory, in leads: exact share minus received; target_month: the latest month in which it has received leads by_target (year * 12 + month - 1; 0: none), how many then (open reservations included), and in the month before. team 0: every member of the router.';
 
+CREATE FUNCTION leadroute.cap_status(router text DEFAULT NULL, OUT cap text, OUT member text, OUT since timestamptz, OUT until timestamptz, OUT used bigint, OUT max_leads bigint, OUT remaining bigint) RETURNS SETOF record
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_cap_status';
+COMMENT ON FUNCTION leadroute.cap_status(text) IS 'What the caps of a router (NULL: the default one) have counted in their present windows. member: of whom; NULL: the cap is not of one member. since, until: the window, its end not included; of a total: from when on it counts, and infinity. used: leads counted, open reservations included; NULL: not known, leadroute.max_caps is used up. remaining: how many more may come, not below 0. Error: unknown router.';
+
 CREATE FUNCTION leadroute.room(OUT setting text, OUT used integer, OUT most integer, OUT refused_since timestamptz) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_room';
-COMMENT ON FUNCTION leadroute.room() IS 'Room in shared memory for counters: of members, of their seats in teams, of rotations. setting: says how many there can be on the whole server (most). used: by all databases. refused_since: when something of this database found no room for the first time since the server started; NULL: never. leadroute.problem says whom it concerns.';
+COMMENT ON FUNCTION leadroute.room() IS 'Room in shared memory for counters: of members, of their seats in teams, of rotations, of caps. setting: says how many there can be on the whole server (most). used: by all databases. refused_since: when something of this database found no room for the first time since the server started; NULL: never. leadroute.problem says whom it concerns.';
 
 CREATE FUNCTION leadroute.board(OUT router integer, OUT team integer, OUT members integer, OUT candidates integer, OUT picks bigint) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_board';
@@ -167,7 +171,7 @@ COMMENT ON FUNCTION leadroute.method_name("char") IS 'Word for a code of journal
 
 CREATE FUNCTION leadroute.passed_name(code integer) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lr_passed_name';
-COMMENT ON FUNCTION leadroute.passed_name(integer) IS 'Word for a code of a reason why a member was passed over: inactive; away (absence); closed (not its working time, or its team''s); busy (on a call); full (capacity); cap; unfit (member_condition or the condition of its membership is not true); held_first (free again, and leads that are held come first); no_slot (leadroute.max_members or max_seats is used up); bad_owner (the owner column cannot hold its owner_value any more). NULL: unknown.';
+COMMENT ON FUNCTION leadroute.passed_name(integer) IS 'Word for a code of a reason why a member was passed over: inactive; away (absence); closed (not its working time, or its team''s); busy (on a call); full (capacity); cap; unfit (member_condition or the condition of its membership is not true); held_first (free again, and leads that are held come first); no_slot (leadroute.max_members, max_seats or max_caps is used up); bad_owner (the owner column cannot hold its owner_value any more). NULL: unknown.';
 CREATE FUNCTION leadroute.passed_entries(passed_over bigint[], OUT member integer, OUT code integer, OUT cap integer, OUT until timestamptz, OUT figure integer, OUT most integer, OUT members integer) RETURNS SETOF record
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lr_passed_entries';
 COMMENT ON FUNCTION leadroute.passed_entries(bigint[]) IS 'journal.passed_over, a row each entry: member.id, code of the reason (leadroute.passed_name), cap.id, until when it lasts (infinity: nobody knows; NULL: not told), figure and most (full: load and capacity; cap: counted and most; unfit: 1 member_condition, 2 its error, 3 team_member.condition), members: 1; or of members beyond leadroute.passed_over_limit (member is NULL) how many.';

@@ -15,7 +15,7 @@ CREATE TABLE leadroute.former_name (
 	PRIMARY KEY (table_name, id)
 );
 COMMENT ON TABLE leadroute.former_name IS 'One row is a configuration row that was deleted, so that the journal can still name it.';
-COMMENT ON COLUMN leadroute.former_name.table_name IS 'Configuration table: router, routed_table, team, rule or member.';
+COMMENT ON COLUMN leadroute.former_name.table_name IS 'Configuration table: router, routed_table, team, rule, member or cap.';
 COMMENT ON COLUMN leadroute.former_name.id IS 'Its id.';
 COMMENT ON COLUMN leadroute.former_name.name IS 'Its last name.';
 SELECT pg_extension_config_dump('leadroute.former_name', '');
@@ -40,7 +40,7 @@ DO $$
 DECLARE
 	t text;
 BEGIN
-	FOREACH t IN ARRAY ARRAY['router', 'routed_table', 'member', 'team', 'rule']
+	FOREACH t IN ARRAY ARRAY['router', 'routed_table', 'member', 'team', 'rule', 'cap']
 	LOOP
 		EXECUTE format('CREATE TRIGGER keep_name AFTER DELETE ON leadroute.%I
 			FOR EACH ROW EXECUTE FUNCTION leadroute.keep_name()', t);
@@ -51,6 +51,11 @@ BEGIN
 	END LOOP;
 END
 $$;
+
+-- A cap that counts something else has another id.
+CREATE TRIGGER keep_former_name AFTER UPDATE ON leadroute.cap
+	FOR EACH ROW WHEN (OLD.id <> NEW.id) EXECUTE FUNCTION leadroute.keep_name();
+ALTER TABLE leadroute.cap ENABLE ALWAYS TRIGGER keep_former_name;
 
 CREATE VIEW leadroute.assignment AS
 SELECT j.id,
@@ -68,13 +73,15 @@ SELECT j.id,
 	(SELECT jsonb_agg(jsonb_build_object(
 			'member', coalesce(pm.name, fpm.name),
 			'code', leadroute.passed_name(p.code),
-			'detail', leadroute.passed_detail(p.code, p.until, p.figure, p.most, NULL,
+			'detail', leadroute.passed_detail(p.code, p.until, p.figure, p.most, coalesce(pc.name, fpc.name),
 				coalesce(pm.timezone, ps.timezone, ro.timezone), j.assigned_at),
 			'until', p.until) ORDER BY p.i)
 		FROM leadroute.passed_entries(j.passed_over) WITH ORDINALITY p (member, code, cap, until, figure, most, members, i)
 		LEFT JOIN leadroute.member pm ON pm.id = p.member
 		LEFT JOIN leadroute.schedule ps ON ps.router = pm.router AND ps.name = pm.schedule
 		LEFT JOIN leadroute.former_name fpm ON fpm.table_name = 'member' AND fpm.id = p.member
+		LEFT JOIN leadroute.cap pc ON pc.id = p.cap
+		LEFT JOIN leadroute.former_name fpc ON fpc.table_name = 'cap' AND fpc.id = p.cap
 		WHERE p.member IS NOT NULL) AS passed_over,
 	coalesce(j.passed_over_count, 0) AS passed_over_count,
 	(SELECT jsonb_object_agg(leadroute.passed_name(p.code), p.members)
@@ -585,6 +592,13 @@ SELECT 'warning', 'memory_full', f.setting,
 	f.refused_since
 FROM (SELECT o.* FROM leadroute.room() o WHERE leadroute.is_preloaded() OFFSET 0) f
 WHERE f.setting = 'leadroute.max_teams' AND f.refused_since IS NOT NULL
+UNION ALL
+SELECT 'error', 'memory_full', f.setting,
+	'Counters of some caps have no room in shared memory: what these caps concern, nobody gets.',
+	format('It is %s, all used; those of deleted caps are free after a restart. Set it higher in postgresql.conf, and restart the server.', f.most),
+	f.refused_since
+FROM (SELECT o.* FROM leadroute.room() o WHERE leadroute.is_preloaded() OFFSET 0) f
+WHERE f.setting = 'leadroute.max_caps' AND f.refused_since IS NOT NULL
 UNION ALL
 SELECT 'warning', 'team_empty', format('rule "%s" of router "%s"', r.name, r.router),
 	CASE WHEN r.team IS NULL THEN 'The router has no active member.'
