@@ -508,6 +508,7 @@ offer(const LrDecideRequest *request, LrRule *rule, const LrFitting *fitting,
 		held->seq = Min(held->seq, pick->seq);
 		held->until = Min(held->until, pick->available_from);
 		held->again |= pick->withheld;
+		held->own_way |= pick->own_way;
 	}
 	if (trial == NULL)
 		return pick;
@@ -643,6 +644,8 @@ settle_without_owner(const LrDecideRequest *request, LrDecision *decision)
 
 	if (e->kind == '\0')
 		e->kind = LR_KIND_HELD;
+	if (e->held.own_way)
+		e->held.way = 0;
 	if (e->reason == NULL)
 		e->reason = "no_rule";
 	decision->reservation.member_slot = LR_NO_SLOT;

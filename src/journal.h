@@ -22,6 +22,7 @@ typedef struct LrHeld
 	int64		seq;			/* free_seq of the oldest look at its members */
 	TimestampTz until;			/* when somebody may become able by the clock */
 	bool		again;			/* it was refused a fresh member */
+	bool		own_way;		/* way is to be 0 */
 } LrHeld;
 
 /* One row of leadroute.journal; 0 and NULL mean SQL NULL where one may be. */

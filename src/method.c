@@ -427,12 +427,23 @@ static void
 note_nobody(const LrChoice *work, LrPick *pick)
 {
 	LrTeam	   *team = work->team;
+	LrPassedOver reached;
 	int			i;
 
 	pick->seq = work->request->db->free_seq;
+	pick->available_from = DT_NOEND;
 	for (i = lr_next_fitting(work->request, 0); i < team->n;
 		 i = lr_next_fitting(work->request, i + 1))
+	{
 		pick->withheld |= team->why[i] == LR_PASSED_HELD_FIRST;
+		if (team->why[i] != LR_PASSED_CAP)
+			continue;
+		/* it may be a cap of this lead only, and has room in the next window */
+		pick->own_way = true;
+		describe(work, i, &reached);
+		if (reached.until != 0)
+			pick->available_from = Min(pick->available_from, reached.until);
+	}
 }
 
 /* ---------- the choice ---------- */
@@ -788,5 +799,5 @@ lr_pick(const LrPickRequest *request, LrPick *pick)
 	}
 	pick_by_looking(&work, pick);
 	if (pick->chosen < 0)
-		pick->available_from = first_to_come(&work);
+		pick->available_from = Min(pick->available_from, first_to_come(&work));
 }

@@ -67,7 +67,8 @@ typedef struct LrPick
 	bool		has_measure;
 	double		measure;		/* see journal.measure */
 	int64		seq;			/* if nobody was chosen: free_seq of this look */
-	bool		withheld;		/* and whether somebody was kept for others */
+	bool		withheld;		/* and whether somebody was kept for others, */
+	bool		own_way;		/* or refused for what other leads may not meet */
 	int			npassed;
 	LrPassedOver *passed;		/* at most lr_passed_over_limit */
 	int			passed_count;

@@ -104,6 +104,21 @@ poll_ok($node, 'postgres', q(SELECT count(*) = 3 FROM lead WHERE owner = 'it'), 
 $node->safe_psql('postgres', q(UPDATE lead SET stage = 'closed' WHERE owner = 'fr'));
 poll_ok($node, 'postgres', q(SELECT count(*) = 2 FROM lead WHERE owner = 'fr'), 'a place for the first');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM leadroute.pool_entry'), 0, 'nothing is held, once more');
+
+# A cap of some leads only keeps the others not waiting.
+$node->safe_psql('postgres', q(
+	INSERT INTO leadroute.member (name, capacity) VALUES ('capped', 1);
+	INSERT INTO leadroute.rule (name, priority, condition, member_expr) VALUES ('capped', 1, $$kind IN ('x', 'y')$$, $$'capped'$$);
+	INSERT INTO leadroute.cap (name, rule, period, max_leads, condition) VALUES ('one x', 'capped', 'total', 1, $$kind = 'x'$$);
+	INSERT INTO lead (kind) VALUES ('x');
+	INSERT INTO lead (kind) VALUES ('x');
+	INSERT INTO lead (kind) VALUES ('y')));
+$node->safe_psql('postgres', q(UPDATE lead SET stage = 'closed' WHERE owner = 'capped'));
+poll_ok($node, 'postgres', q(SELECT owner = 'capped' FROM lead WHERE kind = 'y'), 'the one that the cap does not count has the place');
+$node->safe_psql('postgres', q(
+	UPDATE leadroute.cap SET max_leads = 2;
+	UPDATE lead SET stage = 'closed' WHERE owner = 'capped'));
+poll_ok($node, 'postgres', q(SELECT count(*) = 2 FROM lead WHERE kind = 'x' AND owner = 'capped'), 'then the other, when the cap is raised');
 is( $node->safe_psql('postgres', q(SELECT lead_key FROM leadroute.journal WHERE kind = 'a' GROUP BY 1 HAVING count(*) > 1)),
 	'', 'none was decided twice');
 verify_ok($node, 'postgres', 'at the end');
