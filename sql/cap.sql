@@ -27,6 +27,9 @@ SELECT * FROM add(9);
 SELECT * FROM counted;
 SELECT p ->> 'member' AS member, p ->> 'code' AS code, p ->> 'until' AS until, count(*)
 	FROM leadroute.assignment, jsonb_array_elements(passed_over) p GROUP BY 1, 2, 3;
+SELECT member, available, not_available_because, until AT TIME ZONE 'UTC' AS until, substring(detail FROM '.* of [0-9]+') AS detail,
+	limits #>> '{0,cap}' AS cap, limits #>> '{0,used}' AS used, limits #>> '{0,remaining}' AS remaining
+	FROM leadroute.member_status ORDER BY member;
 -- the next day: the same turns as if nothing had been
 SET leadroute.test_clock = '2026-03-05 00:00+00';
 SELECT * FROM add(6);

@@ -361,14 +361,16 @@ SELECT m.router,
 	w.why IS NULL AS available,
 	w.why AS not_available_because,
 	u.until,
-	leadroute.passed_detail(CASE w.why WHEN 'inactive' THEN 1 WHEN 'away' THEN 2 WHEN 'full' THEN 3 WHEN 'closed' THEN 6 WHEN 'busy' THEN 7 END,
-		u.until, l.load::integer, m.capacity, NULL, coalesce(m.timezone, sc.timezone, ro.timezone), now()) AS detail,
+	leadroute.passed_detail(CASE w.why WHEN 'inactive' THEN 1 WHEN 'away' THEN 2 WHEN 'full' THEN 3 WHEN 'closed' THEN 6 WHEN 'busy' THEN 7 WHEN 'cap' THEN 9 END,
+		u.until, CASE w.why WHEN 'cap' THEN k.used ELSE l.load END::integer, CASE w.why WHEN 'cap' THEN k.max_leads ELSE m.capacity END::integer,
+		k.cap, coalesce(m.timezone, sc.timezone, ro.timezone), now()) AS detail,
 	l.load,
 	m.capacity,
 	CASE WHEN num_nulls(m.capacity, l.load) = 0 THEN greatest(m.capacity - l.load, 0) END AS open_capacity,
 	ARRAY(SELECT tm.team FROM leadroute.team_member tm
 		WHERE tm.router = m.router AND tm.member = m.name ORDER BY tm.team) AS teams,
 	t.turns,
+	k.limits,
 	nullif(c.last_turn, 0) AS last_assignment
 FROM leadroute.member m
 JOIN leadroute.router ro ON ro.name = m.router
@@ -392,6 +394,21 @@ LEFT JOIN (
 		GROUP BY ab.router, ab.member) al,
 	unnest(al.during) r (during)
 	WHERE r.during @> now()) a ON a.router = m.router AND a.member = m.name
+LEFT JOIN (
+	-- of the caps that hold for every lead, the one that lasts longest
+	SELECT cs.router, cs.member,
+		jsonb_agg(jsonb_build_object('cap', cs.cap, 'used', cs.used, 'max_leads', cs.max_leads, 'remaining', cs.remaining,
+			'until', CASE WHEN isfinite(cs.until) THEN cs.until END) ORDER BY cs.cap) AS limits,
+		(array_agg(cs.cap ORDER BY cs.until DESC, cs.cap) FILTER (WHERE cs.reached))[1] AS cap,
+		(array_agg(cs.used ORDER BY cs.until DESC, cs.cap) FILTER (WHERE cs.reached))[1] AS used,
+		(array_agg(cs.max_leads ORDER BY cs.until DESC, cs.cap) FILTER (WHERE cs.reached))[1] AS max_leads,
+		max(cs.until) FILTER (WHERE cs.reached) AS until
+	FROM (SELECT r.name AS router, s.*, s.remaining = 0 AND kc.condition IS NULL AND kc.team IS NULL AND kc.rule IS NULL AS reached
+		FROM (SELECT rr.name FROM leadroute.router rr WHERE leadroute.is_preloaded() OFFSET 0) r
+		CROSS JOIN LATERAL leadroute.cap_status(r.name) s
+		JOIN leadroute.cap kc ON kc.router = r.name AND kc.name = s.cap
+		WHERE s.member IS NOT NULL) cs
+	GROUP BY cs.router, cs.member) k ON k.router = m.router AND k.member = m.name
 CROSS JOIN LATERAL (SELECT coalesce(c.load, CASE WHEN leadroute.is_preloaded() THEN 0 END) AS load) l
 CROSS JOIN LATERAL (SELECT CASE
 	WHEN NOT m.active THEN 'inactive'
@@ -399,20 +416,23 @@ CROSS JOIN LATERAL (SELECT CASE
 	WHEN CASE WHEN m.schedule IS NOT NULL AND leadroute.is_preloaded()
 		THEN NOT leadroute.is_open(member => m.name, router => m.router) END THEN 'closed'
 	WHEN c.busy THEN 'busy'
-	WHEN l.load >= m.capacity THEN 'full' END AS why) w
+	WHEN l.load >= m.capacity THEN 'full'
+	WHEN k.cap IS NOT NULL THEN 'cap' END AS why) w
 CROSS JOIN LATERAL (SELECT CASE
 	WHEN w.why = 'closed' OR w.why = 'away' AND m.schedule IS NOT NULL AND leadroute.is_preloaded()
 		THEN leadroute.available_from(m.name, router => m.router)
-	WHEN w.why = 'away' THEN a.until END AS until) u;
+	WHEN w.why = 'away' THEN a.until
+	WHEN w.why = 'cap' THEN k.until END AS until) u;
 COMMENT ON VIEW leadroute.member_status IS 'One row is a member as it is now, open reservations of running transactions included.';
 COMMENT ON COLUMN leadroute.member_status.router IS 'Router.';
 COMMENT ON COLUMN leadroute.member_status.member IS 'Name of the member.';
 COMMENT ON COLUMN leadroute.member_status.active IS 'false: gone for good.';
 COMMENT ON COLUMN leadroute.member_status.available IS 'Whether it can receive a lead now. What is so for one team only (an absence, the hours of the team) does not count here.';
-COMMENT ON COLUMN leadroute.member_status.not_available_because IS 'inactive, away, closed (off duty), busy or full. NULL: it is available.';
-COMMENT ON COLUMN leadroute.member_status.until IS 'When it comes who is away or closed: absences and working hours together; infinity: until resumed, or never. NULL: neither.';
+COMMENT ON COLUMN leadroute.member_status.not_available_because IS 'inactive, away, closed (off duty), busy, full or cap (a cap of its own for every lead is used up). NULL: it is available.';
+COMMENT ON COLUMN leadroute.member_status.until IS 'When it comes who is away or closed: absences and working hours together; infinity: until resumed, or never; cap: when the window ends. NULL: neither.';
 COMMENT ON COLUMN leadroute.member_status.detail IS 'Why it is not available, in prose; times are in its zone. NULL: it is available.';
 COMMENT ON COLUMN leadroute.member_status.turns IS 'What it is owed in the rotation of each of its teams, [{"team", "credit"}], in leads; team null: every member of the router. The higher, the nearer its next turn; the credits of a team sum to 0. NULL: no turn of its teams was taken yet, or the library is not preloaded.';
+COMMENT ON COLUMN leadroute.member_status.limits IS 'The caps of its own, [{"cap", "used", "max_leads", "remaining", "until"}], as leadroute.cap_status has them; those with a condition, a team or a rule hold for some leads only. until null: a total. NULL: there are none, or the library is not preloaded.';
 COMMENT ON COLUMN leadroute.member_status.load IS 'Open leads. NULL: the library is not preloaded.';
 COMMENT ON COLUMN leadroute.member_status.capacity IS 'Most open leads at once. NULL: no limit.';
 COMMENT ON COLUMN leadroute.member_status.open_capacity IS 'How many more it can take. NULL: no limit, or load is not known.';

@@ -309,6 +309,7 @@ INSERT INTO expected VALUES
 	('member_status', 'open_capacity', 'bigint'),
 	('member_status', 'teams', 'text[]'),
 	('member_status', 'turns', 'jsonb'),
+	('member_status', 'limits', 'jsonb'),
 	('member_status', 'last_assignment', 'bigint'),
 	('my_absence', 'router', 'text'),
 	('my_absence', 'member', 'text'),
