@@ -130,7 +130,7 @@ route_lead(LrTable *table, const char *key)
 		request.binding = b;
 		request.row = row;
 		request.key = facts.key;
-		request.load = facts.closed ? 0 : LR_LEAD_LOAD;
+		request.load = facts.closed ? 0 : facts.load;
 		request.now = lr_now();
 		request.stored = true;
 		request.held_id = held_id(table, facts.key);
@@ -323,7 +323,7 @@ assign_lead(LrTable *table, const char *key, const char *member,
 	{
 		e.at = lr_now();
 		caps = lr_caps_judge_row(table, b, row, e.at, &detail);
-		take_by_hand(m, facts.closed ? 0 : LR_LEAD_LOAD, ignore_limits,
+		take_by_hand(m, facts.closed ? 0 : facts.load, ignore_limits,
 					 lr_caps_of_member(caps, m), &r);
 		lr_caps_note(&e, &r);
 		e.id = r.id;
@@ -441,7 +441,7 @@ lr_adopt_lead(LrTable *table, const LrFacts *facts)
 
 		e.at = lr_now();
 		caps = lr_caps_judge_row(table, b, facts->row, e.at, &detail);
-		lr_take(m, facts->closed ? 0 : LR_LEAD_LOAD, false,
+		lr_take(m, facts->closed ? 0 : facts->load, false,
 				lr_caps_of_member(caps, m), &r);
 		lr_caps_note(&e, &r);
 		e.id = r.id;

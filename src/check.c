@@ -960,6 +960,7 @@ check_routed_table(Row *row)
 	changed = row->old == NULL || differs(row, "router_expr");
 	for (i = 0; i < LR_WHENS; i++)
 		changed |= row->old != NULL && differs(row, lr_when_column[i]);
+	changed |= row->old != NULL && differs(row, "load");
 	fill_writer(row, changed);
 	rel = try_relation_open(relid, AccessShareLock);
 	if (rel == NULL)
@@ -975,6 +976,9 @@ check_routed_table(Row *row)
 		if (text != NULL)
 			check_expression(relid, text, LR_EXPR_WHEN, row, lr_when_column[i]);
 	}
+	if (text_of(row, row->new, "load") != NULL)
+		check_expression(relid, text_of(row, row->new, "load"), LR_EXPR_NUMBER,
+						 row, "load");
 }
 
 Datum
@@ -1128,7 +1132,8 @@ lr_expression_error(PG_FUNCTION_ARGS)
 {
 	char	   *column_name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	bool		is_router = strcmp(column_name, "router_expr") == 0;
-	bool		known = is_router;
+	bool		is_load = strcmp(column_name, "load") == 0;
+	bool		known = is_router || is_load;
 	Judged		j = {0};
 	LrScan		scan;
 	int			i;
@@ -1139,11 +1144,12 @@ lr_expression_error(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid column_name \"%s\"", column_name),
-				 errhint("Valid words: router_expr, closed_when, responded_when, converted_when.")));
+				 errhint("Valid words: router_expr, closed_when, responded_when, converted_when, load.")));
 	j.relid = attached_relation(text_to_cstring(PG_GETARG_TEXT_PP(0)), &scan);
 	if (OidIsValid(j.relid))
 	{
-		j.kind = is_router ? LR_EXPR_TEXT : LR_EXPR_WHEN;
+		j.kind = is_router ? LR_EXPR_TEXT : is_load ? LR_EXPR_NUMBER :
+			LR_EXPR_WHEN;
 		j.text = lr_scan_text(&scan, column_name);
 		j.written_by = lr_scan_text(&scan, "written_by");
 		j.search_path = lr_scan_text(&scan, "search_path");

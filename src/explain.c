@@ -114,7 +114,7 @@ decide(LrExplain *x)
 	request->binding = x->binding;
 	request->row = x->row;
 	request->key = x->facts.key;
-	request->load = x->facts.closed ? 0 : LR_LEAD_LOAD;
+	request->load = x->facts.closed ? 0 : x->facts.load;
 	request->now = lr_now();
 	request->dry_run = true;
 	request->stored = !x->is_new;

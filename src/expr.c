@@ -367,7 +367,7 @@ coerce_to_kind(ParseState *pstate, Node *node, LrExprKind kind,
 			   const char *what)
 {
 	Oid			type = exprType(node);
-	Oid			wanted = kind == LR_EXPR_RANK ? FLOAT8OID :
+	Oid			wanted = kind == LR_EXPR_RANK || kind == LR_EXPR_NUMBER ? FLOAT8OID :
 		kind == LR_EXPR_TEXT ? TEXTOID :
 		kind == LR_EXPR_WHEN && getBaseType(type) == TIMESTAMPTZOID ?
 		TIMESTAMPTZOID : BOOLOID;
@@ -388,6 +388,8 @@ coerce_to_kind(ParseState *pstate, Node *node, LrExprKind kind,
 				 errhint("Say in which time zone it is, for example: won_at AT TIME ZONE 'UTC'") :
 				 wanted == BOOLOID ?
 				 errhint("Compare it with something, for example: budget > 1000") :
+				 kind == LR_EXPR_NUMBER ?
+				 errhint("Write a number, for example: ceil(budget / 1000)") :
 				 wanted == FLOAT8OID ?
 				 errhint("Write a number, the highest for who goes first, for example: (member.attributes ->> 'level')::integer") : 0,
 				 parser_errposition(pstate, exprLocation(node))));

@@ -92,6 +92,7 @@ typedef struct LrCurrent
 /* Why an assignment changes; the words are event.kind. */
 #define LR_EVENT_CLOSED		"closed"
 #define LR_EVENT_REOPENED	"reopened"
+#define LR_EVENT_LOAD_CHANGED	"load_changed"
 #define LR_EVENT_RELEASED	"released"
 #define LR_EVENT_DELETED	"deleted"
 #define LR_EVENT_REKEYED	"rekeyed"

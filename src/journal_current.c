@@ -30,6 +30,7 @@
 #include "config.h"
 #include "journal_row.h"
 #include "leadroute.h"
+#include "load.h"
 #include "reserve.h"
 
 /* The transaction in which a key last got a second current row. */
@@ -147,7 +148,8 @@ end_others(Relation rel, int32 table, const char *key, int64 id)
 		lr_rows_changeable();
 		lr_replace(rel, &old->t_self, ended);
 		lr_rows_changed();
-		if (!no_member && !closed && load != 0)
+		load = closed ? 0 : lr_assignment_load(old_id, load);
+		if (!no_member && load != 0)
 		{
 			LrDatabase *db = lr_database();
 

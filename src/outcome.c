@@ -43,6 +43,7 @@ lr_facts(LrTable *table, TupleTableSlot *row, LrFacts *facts)
 	facts->router = lr_lead_router(table, row, &detail);
 	lr_lead_when(table, row, facts->when, &detail);
 	facts->closed = facts->when[LR_CLOSED] != LR_NOT_YET;
+	facts->load = lr_lead_load(table, row, &detail);
 	facts->row = row;
 }
 
@@ -66,7 +67,7 @@ lr_facts_may_differ(LrTable *table, TupleTableSlot *old, TupleTableSlot *new)
 {
 	int			i;
 
-	if (table->any_when || table->router == NULL ||
+	if (table->any_when || table->has_load || table->router == NULL ||
 		column_differs(table, table->owner, old, new))
 		return true;
 	for (i = 0; i < table->nkeys; i++)
@@ -83,12 +84,11 @@ lr_had_owner(const LrCurrent *current)
 		current->kind != LR_KIND_SUPPRESSED;
 }
 
-/* What an open lead counts in its owner's load: a duplicate nothing. */
-static int
-load_of(const LrCurrent *current)
+/* Whether an assignment counts in a load while its lead is open. */
+static bool
+has_load(const LrCurrent *current)
 {
-	return current->member == 0 || current->kind == LR_KIND_DUPLICATE ? 0 :
-		LR_LEAD_LOAD;
+	return current->member != 0 && current->kind != LR_KIND_DUPLICATE;
 }
 
 /* Somebody else has the lead now: under caps it does not count any more. */
@@ -126,9 +126,9 @@ give_back(int32 routed_table, const char *key, const LrCurrent *current,
 
 	if (to_others && current->turn != NULL)
 		lr_give_turn_back(current->router, current->member, current->turn);
-	if (load_of(current) != 0 && !current->closed)
+	if (has_load(current) && !current->closed)
 	{
-		load = -load_of(current);
+		load = -lr_assignment_load(current->id, current->load);
 		lr_reserve_load(lr_member_slot(lr_database(), current->member), load);
 		lr_place_freed();
 	}
@@ -180,7 +180,7 @@ owner_changed(LrTable *table, const LrFacts *old, const LrFacts *new,
 		e.at = lr_now();
 		caps = m == NULL ? NULL :
 			lr_caps_judge_row(table, b, new->row, e.at, &detail);
-		lr_take(m, m != NULL && !new->closed ? LR_LEAD_LOAD : 0, true,
+		lr_take(m, m != NULL && !new->closed ? new->load : 0, true,
 				lr_caps_of_member(caps, m), &r);
 		lr_caps_note(&e, &r);
 		e.detail = detail;
@@ -235,9 +235,10 @@ things_happened(LrTable *table, const LrFacts *old, const LrFacts *new,
 						lr_now());
 	if (current->closed != new->closed)
 	{
-		if (load_of(current) != 0)
+		if (has_load(current))
 		{
-			load = new->closed ? -load_of(current) : load_of(current);
+			load = new->closed ? -lr_assignment_load(current->id, current->load) :
+				new->load;
 			lr_reserve_load(lr_member_slot(lr_database(), current->member), load);
 			if (new->closed)
 				lr_place_freed();
@@ -246,6 +247,29 @@ things_happened(LrTable *table, const LrFacts *old, const LrFacts *new,
 					 current->router, table->id, new->key, current->id,
 					 current->member, load, NULL);
 	}
+	lr_journal_flush();
+}
+
+/*
+ * An open lead counts something else than before.  Whoever changes that may
+ * bring the load above the owner's capacity.
+ */
+static void
+load_changed(LrTable *table, const LrFacts *new, const LrCurrent *current)
+{
+	int			change;
+
+	if (!table->has_load || !has_load(current) || current->closed ||
+		new->closed)
+		return;
+	change = new->load - lr_assignment_load(current->id, current->load);
+	if (change == 0)
+		return;
+	lr_reserve_load(lr_member_slot(lr_database(), current->member), change);
+	if (change < 0)
+		lr_place_freed();
+	lr_event_add(LR_EVENT_LOAD_CHANGED, current->router, table->id, new->key,
+				 current->id, current->member, change, NULL);
 	lr_journal_flush();
 }
 
@@ -286,7 +310,7 @@ lr_outcome_changed(LrTable *table, const LrFacts *old, const LrFacts *new)
 	/* the same value is somebody else's in another router */
 	owner_differs |= (old->router == NULL) != (new->router == NULL) ||
 		(old->router != NULL && strcmp(old->router, new->router) != 0);
-	if (!owner_differs && !key_differs && !table->any_when)
+	if (!owner_differs && !key_differs && !table->any_when && !table->has_load)
 		return;
 	known = lr_journal_current(table->id, old->key, &current);
 	if (known && key_differs && is_taken(table, old->key))
@@ -304,7 +328,10 @@ lr_outcome_changed(LrTable *table, const LrFacts *old, const LrFacts *new)
 	if (owner_differs)
 		owner_changed(table, old, new, known, &current);
 	else if (known)
+	{
 		things_happened(table, old, new, &current);
+		load_changed(table, new, &current);
+	}
 	/* closed leads are not adopted: now that it is open, it may have to be */
 	if (!owner_differs && old->closed && !new->closed &&
 		(!known || (current.member == 0 && lr_had_owner(&current))) &&

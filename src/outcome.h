@@ -7,6 +7,7 @@
 #define LR_OUTCOME_H
 
 #include "journal.h"
+#include "load.h"
 #include "table.h"
 
 /* What matters of a lead's row. */
@@ -16,12 +17,10 @@ typedef struct LrFacts
 	char	   *owner;			/* canonical text; NULL: nobody */
 	char	   *router;			/* name; NULL: not routed */
 	bool		closed;
+	int			load;			/* if it is open */
 	TimestampTz when[LR_WHENS]; /* by LrWhen, see lr_lead_when */
 	TupleTableSlot *row;		/* while the caller has it; else NULL */
 } LrFacts;
-
-/* Load of an open lead. */
-#define LR_LEAD_LOAD	1
 
 /* Whether the lead had an owner under this row, a member or not. */
 extern bool lr_had_owner(const LrCurrent *current);

@@ -412,6 +412,16 @@ read_expressions(LrTable *table, LrScan *scan, Relation rel)
 		if (table->when[i] != NULL)
 			lr_generated_need(table, rel, table->when[i]);
 	}
+	text = lr_scan_text(scan, "load");
+	if (text != NULL)
+	{
+		table->has_load = true;
+		table->load = lr_compile_guarded(rel, text, LR_EXPR_NUMBER, written_by,
+										 search_path, "load",
+										 &table->load_broken);
+		if (table->load != NULL)
+			lr_generated_need(table, rel, table->load);
+	}
 	if (table->router_expr != NULL)
 		lr_generated_need(table, rel, table->router_expr);
 }

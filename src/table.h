@@ -89,6 +89,9 @@ struct LrTable
 	char	   *nobody;			/* canonical text */
 	LrExpr	   *when[LR_WHENS]; /* NULL: none, or broken */
 	bool		any_when;		/* one is there, or broken */
+	bool		has_load;		/* so is load */
+	LrExpr	   *load;			/* NULL: none, or broken */
+	char	   *load_broken;
 	char	   *broken;			/* why its leads cannot be routed; NULL: they can */
 	bool		warned;			/* that it is broken */
 	char	   *router_broken;	/* errors of these expressions; NULL: none */

@@ -122,7 +122,7 @@ keep_given(LrFrame *frame, LrBinding *b, TupleTableSlot *row, char *key,
 		lr_caps_judge_row(frame->table, b, row, now, &detail);
 
 	memset(d, 0, sizeof(*d));
-	lr_take(m, m != NULL && !closed ? LR_LEAD_LOAD : 0, true,
+	lr_take(m, m == NULL || closed ? 0 : lr_lead_load(frame->table, row, &detail), true,
 			lr_caps_of_member(caps, m), &d->reservation);
 	d->member = m;
 	lr_caps_note(&d->entry, &d->reservation);
@@ -154,7 +154,7 @@ decide_lead(LrFrame *frame, LrBinding *b, TupleTableSlot *row, char *key,
 	request.binding = b;
 	request.row = row;
 	request.key = key;
-	request.load = closed ? 0 : LR_LEAD_LOAD;
+	request.load = closed ? 0 : lr_lead_load(frame->table, row, &detail);
 	request.now = lr_now();
 	request.detail = detail;
 	lr_decide(&request, &frame->pending.decision);

@@ -406,7 +406,7 @@ END
 $$;
 COMMENT ON FUNCTION leadroute.finish_attach(text, boolean) IS 'Part of attach: makes the triggers that are missing or different, and warns of what will not be routed as one may expect. changed: the row of routed_table is new or another; then also an error for a rule or a sticky_key that is not valid for the table (a warning with router_expr). Returns whether a trigger was made.';
 
-CREATE FUNCTION leadroute.attach_under(path text, relation regclass, owner_column text, name text, router text, router_expr text, key_columns text[], nobody text, closed_when text, responded_when text, converted_when text) RETURNS text
+CREATE FUNCTION leadroute.attach_under(path text, relation regclass, owner_column text, name text, router text, router_expr text, key_columns text[], nobody text, closed_when text, responded_when text, converted_when text, load text) RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -460,6 +460,7 @@ BEGIN
 	new.closed_when := coalesce(attach_under.closed_when, old.closed_when);
 	new.responded_when := coalesce(attach_under.responded_when, old.responded_when);
 	new.converted_when := coalesce(attach_under.converted_when, old.converted_when);
+	new.load := coalesce(attach_under.load, old.load);
 	new.nobody := leadroute.check_owner_column(new.relation, new.owner_column, new.key_columns,
 		coalesce(attach_under.nobody, old.nobody));
 	IF attach_under.router_expr IS NOT NULL THEN
@@ -491,9 +492,9 @@ BEGIN
 		PERFORM pg_catalog.set_config('search_path', path, true);
 		INSERT INTO leadroute.routed_table
 				(name, relation, router, router_expr, key_columns, owner_column, nobody, closed_when,
-				responded_when, converted_when)
+				responded_when, converted_when, load)
 			VALUES (new.name, new.relation, new.router, new.router_expr, new.key_columns,
-				new.owner_column, new.nobody, new.closed_when, new.responded_when, new.converted_when);
+				new.owner_column, new.nobody, new.closed_when, new.responded_when, new.converted_when, new.load);
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		done := done || format('table "%s" attached as "%s" to %s', table_name, new.name,
 			coalesce('router "' || new.router || '"', 'the routers that router_expr names'));
@@ -503,7 +504,7 @@ BEGIN
 			SET relation = new.relation, router = new.router, router_expr = new.router_expr,
 				key_columns = new.key_columns, owner_column = new.owner_column,
 				nobody = new.nobody, closed_when = new.closed_when,
-				responded_when = new.responded_when, converted_when = new.converted_when
+				responded_when = new.responded_when, converted_when = new.converted_when, load = new.load
 			WHERE name OPERATOR(pg_catalog.=) new.name;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		done := done || format('table "%s" attached as "%s" to %s; changed: %s', table_name, new.name,
@@ -532,19 +533,19 @@ BEGIN
 		|| format('; %s owned %s adopted', adopted, CASE adopted WHEN 1 THEN 'lead' ELSE 'leads' END);
 END
 $$;
-COMMENT ON FUNCTION leadroute.attach_under(text, regclass, text, text, text, text, text[], text, text, text, text) IS 'What attach does; path is the search_path under which its expressions are read. Call attach.';
+COMMENT ON FUNCTION leadroute.attach_under(text, regclass, text, text, text, text, text[], text, text, text, text, text) IS 'What attach does; path is the search_path under which its expressions are read. Call attach.';
 
 -- Its body was resolved when it was created: the caller's search_path, which
 -- it hands on, cannot mislead it.
 CREATE FUNCTION leadroute.attach(relation regclass, owner_column text, name text DEFAULT NULL,
 	router text DEFAULT NULL, router_expr text DEFAULT NULL, key_columns text[] DEFAULT NULL,
 	nobody text DEFAULT NULL, closed_when text DEFAULT NULL, responded_when text DEFAULT NULL,
-	converted_when text DEFAULT NULL) RETURNS text
+	converted_when text DEFAULT NULL, load text DEFAULT NULL) RETURNS text
 LANGUAGE sql VOLATILE
 RETURN leadroute.attach_under(pg_catalog.current_setting('search_path'), relation, owner_column,
-	name, router, router_expr, key_columns, nobody, closed_when, responded_when, converted_when);
-COMMENT ON FUNCTION leadroute.attach(regclass, text, text, text, text, text[], text, text, text, text) IS
-'Attaches a lead table: writes its row of routed_table, installs the triggers zz_leadroute_... and adopts the leads that have an owner. Every argument but relation is the column of routed_table of that name; NULL leaves what there is. name defaults to the table''s name, key_columns to the primary key; without router and router_expr it is the default router, and when there is none at all, one named like the table is made; a router that is named and does not exist is made. Called again it changes what differs; a change of anything but nobody, responded_when and converted_when ends the assignments and adopts the open leads anew. Locks the table against writers until the end of the transaction. Returns a sentence that says what was done. The caller must own the table and have the profile admin. Error, with the reason and what to do instead, when the table cannot be routed.';
+	name, router, router_expr, key_columns, nobody, closed_when, responded_when, converted_when, load);
+COMMENT ON FUNCTION leadroute.attach(regclass, text, text, text, text, text[], text, text, text, text, text) IS
+'Attaches a lead table: writes its row of routed_table, installs the triggers zz_leadroute_... and adopts the leads that have an owner. Every argument but relation is the column of routed_table of that name; NULL leaves what there is. name defaults to the table''s name, key_columns to the primary key; without router and router_expr it is the default router, and when there is none at all, one named like the table is made; a router that is named and does not exist is made. Called again it changes what differs; a change of anything but nobody, responded_when, converted_when and load ends the assignments and adopts the open leads anew. Locks the table against writers until the end of the transaction. Returns a sentence that says what was done. The caller must own the table and have the profile admin. Error, with the reason and what to do instead, when the table cannot be routed.';
 
 -- Decisions read and write the lead table with the rights of its owner and under
 -- the search_path of its row, so what says which table and columns, and under
@@ -559,8 +560,8 @@ DECLARE
 	c record;
 BEGIN
 	IF TG_OP = 'UPDATE'
-		AND (NEW.relation, NEW.key_columns, NEW.owner_column, NEW.router_expr, NEW.closed_when, NEW.responded_when, NEW.converted_when, NEW.written_by, NEW.search_path)
-		IS NOT DISTINCT FROM (OLD.relation, OLD.key_columns, OLD.owner_column, OLD.router_expr, OLD.closed_when, OLD.responded_when, OLD.converted_when, OLD.written_by, OLD.search_path)
+		AND (NEW.relation, NEW.key_columns, NEW.owner_column, NEW.router_expr, NEW.closed_when, NEW.responded_when, NEW.converted_when, NEW.load, NEW.written_by, NEW.search_path)
+		IS NOT DISTINCT FROM (OLD.relation, OLD.key_columns, OLD.owner_column, OLD.router_expr, OLD.closed_when, OLD.responded_when, OLD.converted_when, OLD.load, OLD.written_by, OLD.search_path)
 	THEN
 		RETURN NEW;
 	END IF;

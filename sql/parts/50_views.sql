@@ -234,6 +234,7 @@ SELECT e.id,
 		CASE e.kind
 			WHEN 'released' THEN 'released' || coalesce(': "' || coalesce(m.name, fm.name) || '" has it no longer', '')
 				|| CASE WHEN e.team_version IS NULL THEN '' ELSE ', its turn comes back' END
+			WHEN 'load_changed' THEN format('it counts %s in the owner''s load', CASE WHEN e.load > 0 THEN e.load || ' more' ELSE -e.load || ' less' END)
 			WHEN 'rekeyed' THEN 'its key changed to ' || coalesce(e.payload ->> 'key', '?')
 			ELSE e.kind END,
 		' (role "', e.role_name, '"', ', actor "' || e.actor || '"', ')'),
@@ -486,11 +487,11 @@ WHERE tm.condition IS NOT NULL AND tm.written_by IS NOT NULL
 AND NOT EXISTS (SELECT FROM pg_roles w WHERE w.rolname = tm.written_by)
 UNION ALL
 SELECT 'error', 'writer_missing', format('table "%s"', rt.name),
-	format('Role "%s", with whose rights router_expr, closed_when, responded_when and converted_when run, does not exist: they are not evaluated.', rt.written_by),
+	format('Role "%s", with whose rights router_expr, closed_when, responded_when, converted_when and load run, does not exist: they are not evaluated.', rt.written_by),
 	format('Take it over: UPDATE leadroute.routed_table SET written_by = current_user WHERE name = %L;', rt.name),
 	NULL
 FROM leadroute.routed_table rt
-WHERE num_nonnulls(rt.router_expr, rt.closed_when, rt.responded_when, rt.converted_when) > 0 AND rt.written_by IS NOT NULL
+WHERE num_nonnulls(rt.router_expr, rt.closed_when, rt.responded_when, rt.converted_when, rt.load) > 0 AND rt.written_by IS NOT NULL
 AND NOT EXISTS (SELECT FROM pg_roles w WHERE w.rolname = rt.written_by)
 UNION ALL
 SELECT 'error', 'condition_invalid', format('rule "%s" of router "%s"', c.name, c.router),
@@ -510,12 +511,13 @@ UNION ALL
 SELECT 'error', 'expression_invalid', format('table "%s"', x.name),
 	format('Its %s: %s', x.column_name, x.error),
 	CASE x.column_name WHEN 'router_expr' THEN 'Change it; until then leads of the table are not routed.'
+		WHEN 'load' THEN 'Change it; until then each lead of the table counts 1.'
 		ELSE format('Change it; until then no lead of the table counts as %s.', replace(x.column_name, '_when', '')) END,
 	NULL
 FROM (SELECT rt.name, k.column_name, leadroute.expression_error(rt.name, k.column_name) AS error
 	FROM leadroute.routed_table rt
 	JOIN pg_class cl ON cl.oid = rt.relation
-	CROSS JOIN (VALUES ('router_expr'), ('closed_when'), ('responded_when'), ('converted_when')) k (column_name)
+	CROSS JOIN (VALUES ('router_expr'), ('closed_when'), ('responded_when'), ('converted_when'), ('load')) k (column_name)
 	OFFSET 0) x
 WHERE x.error IS NOT NULL
 UNION ALL
