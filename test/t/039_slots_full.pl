@@ -71,7 +71,7 @@ is( problems(),
 	  . 'error|leadroute.max_seats|2 seats of members in teams have no room for their counters in shared memory and receive no leads, among them member "m10" in team "last" of router "lead".|It is 18, all used. Set it to 20 or more in postgresql.conf, and restart the server.',
 	'problem says who gets none, and what to set');
 is( $node->safe_psql('postgres', 'SELECT setting, used, most, refused_since < now() FROM leadroute.room() ORDER BY 1'),
-	"leadroute.max_members|10|10|t\nleadroute.max_seats|18|18|t\nleadroute.max_teams|3|10|",
+	"leadroute.max_caps|0|20000|\nleadroute.max_members|10|10|t\nleadroute.max_seats|18|18|t\nleadroute.max_teams|3|10|",
 	'what is used');
 
 # The owner column holds no owner of some any more: who has no counters was not
