@@ -14,6 +14,7 @@
 #include "commands/extension.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "pgtime.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -250,6 +251,8 @@ _PG_init(void)
 		lr_roster_request();
 		lr_share_request();
 		lr_worker_register();
+		/* the zone of most routers: sessions inherit it, none reads its file */
+		(void) pg_tzset("UTC");
 		lr_frame_init();
 		lr_refuse_init();
 	}

@@ -8,6 +8,7 @@
 #include "access/table.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
@@ -47,11 +48,14 @@ begin(LrScan *scan, const char *table, const char *index, int nkeys,
 	  const char *const *column, const char *const *key)
 {
 	ScanKeyData skey[2];
+	bool		by_index;
 	int			i;
 
 	scan->rel = table_open(lr_relid(table), AccessShareLock);
 	scan->desc = RelationGetDescr(scan->rel);
 	scan->tuple = NULL;
+	/* many tables of many routers are empty: a new session spares the index */
+	by_index = nkeys > 0 && RelationGetNumberOfBlocks(scan->rel) > 0;
 	for (i = 0; i < nkeys; i++)
 		ScanKeyEntryInitialize(&skey[i], 0,
 							   column_number(scan->desc, column[i]),
@@ -59,8 +63,8 @@ begin(LrScan *scan, const char *table, const char *index, int nkeys,
 							   C_COLLATION_OID, F_TEXTEQ,
 							   CStringGetTextDatum(key[i]));
 	scan->sys = systable_beginscan(scan->rel,
-								   nkeys > 0 ? lr_relid(index) : InvalidOid,
-								   nkeys > 0, SnapshotSelf, nkeys, skey);
+								   by_index ? lr_relid(index) : InvalidOid,
+								   by_index, SnapshotSelf, nkeys, skey);
 }
 
 void
