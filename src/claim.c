@@ -225,7 +225,7 @@ lr_claim(LrDatabase *db, int32 router, const LrLeadKeys *keys, int64 id,
 				 result == LR_CLAIM_MADE)
 			result = LR_CLAIM_LOOK_AGAIN;
 	}
-	if (result != LR_CLAIM_REFUSED)
+	if (result == LR_CLAIM_MADE)
 		for (i = 0; i < keys->n; i++)
 			put(index, router, keys->key[i], id, member, nest);
 	LWLockRelease(shared->lock);

@@ -12,11 +12,13 @@
  *	 1. look at claims (lr_claims_look), then at the table;
  *	 2. decide;
  *	 3. claim (lr_claim): refused where somebody else has claimed since 1.;
- *	    where a claim was dropped since 1., its lead may be in the table by now:
- *	    look at it again;
+ *	    and where a claim was dropped since 1.: its lead may be in the table by
+ *	    now, so look at both again, and claim then;
  *	 4. the lead is stored: write the keys into the table;
  *	 5. drop the claim (lr_claim_drop).
- * Either of two such leads thus finds the other one's claim or its row.
+ * Either of two such leads thus finds the other one's claim or its row.  A claim
+ * is made by who has seen every lead that is in the table by then, or not at all:
+ * others follow it from that moment on.
  *
  * Each backend has room of its own for LR_CLAIMS keys, so nobody's claims keep
  * another one from claiming.  A backend has as many leads at once between 2.
@@ -57,7 +59,7 @@ typedef struct LrClaimsSeen
 typedef enum LrClaimed
 {
 	LR_CLAIM_REFUSED,			/* somebody else has claimed, for another member */
-	LR_CLAIM_LOOK_AGAIN,		/* claimed; the table may say more by now */
+	LR_CLAIM_LOOK_AGAIN,		/* not claimed: the table may say more by now */
 	LR_CLAIM_MADE
 } LrClaimed;
 
@@ -71,7 +73,7 @@ extern void lr_claims_look(LrDatabase *db, int32 router,
 						   LrClaimsSeen *seen);
 
 /*
- * Claims keys for a decision; seen: what the decision knew of, NULL: the owner
+ * Claims keys for a decision, or says why not; seen: what the decision knew of, NULL: the owner
  * does not depend on it.
  */
 extern LrClaimed lr_claim(LrDatabase *db, int32 router, const LrLeadKeys *keys,

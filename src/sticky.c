@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 
 #include "evaluate.h"
 #include "passed.h"
@@ -370,21 +371,23 @@ bool
 lr_sticky_claim(const LrDecideRequest *request, LrSticky *s,
 				LrDecision *decision)
 {
+	LrClaimed	claimed = LR_CLAIM_LOOK_AGAIN;
+
 	if (request->dry_run || decision->member == NULL || s->keys->n == 0)
 		return true;
-	switch (lr_claim(lr_database(), request->binding->router->id, s->keys,
-					 decision->entry.id, decision->entry.member, &s->seen))
+	while (claimed == LR_CLAIM_LOOK_AGAIN)
 	{
-		case LR_CLAIM_MADE:
-			return true;
-		case LR_CLAIM_LOOK_AGAIN:
-			if (!is_overtaken(request, s, decision))
-				return true;
-			lr_claim_drop(decision->entry.id);
-			break;
-		case LR_CLAIM_REFUSED:
-			break;
+		claimed = lr_claim(lr_database(), request->binding->router->id,
+						   s->keys, decision->entry.id, decision->entry.member,
+						   &s->seen);
+		/* this looks at claims and the table anew */
+		if (claimed == LR_CLAIM_LOOK_AGAIN &&
+			is_overtaken(request, s, decision))
+			claimed = LR_CLAIM_REFUSED;
+		CHECK_FOR_INTERRUPTS();
 	}
+	if (claimed == LR_CLAIM_MADE)
+		return true;
 	lr_reserve_return(&decision->reservation);
 	return false;
 }

@@ -28,9 +28,6 @@ sub one_owner_ok
 {
 	my ($dbname, $what) = @_;
 
-	# once in some runs, a person has two: the cause is not known yet, see
-	# Limits in the README
-	local our $TODO = 'two leads of one person at the same moment';
 	is( $node->safe_psql(
 			$dbname, q(
 		SELECT lower(email), array_agg(DISTINCT owner) FROM lead
