@@ -189,6 +189,7 @@ while (time < $end || $round < 2)
 	$node->psql('postgres', "ROLLBACK PREPARED 'p'");
 	is(join("\n", @odd), '', "round $round: nothing differs, no other errors than expected");
 	verify_ok($node, 'postgres', "round $round");
+	credits_ok($node, 'postgres', "round $round") if $round % 5 == 0;
 	$picks += $node->safe_psql('postgres', 'SELECT coalesce(sum(picks), 0) FROM leadroute.board()');
 	if (@odd)
 	{
@@ -205,11 +206,7 @@ while (time < $end || $round < 2)
 	# not to be full for good
 	$node->safe_psql('postgres', 'DELETE FROM lead') if $round % 5 == 0;
 }
-# once in some runs, the counters and their journal agree with each other, and
-# not with this query: a turn that was given back counts still
-Test::More->builder->todo_start('a turn that was given back and counts');
 credits_ok($node, 'postgres', 'at the end');
-Test::More->builder->todo_end;
 cmp_ok($picks, '>', 1000, 'boards have chosen');
 note("$picks leads chosen on boards that stood at the end of a round");
 

@@ -75,8 +75,13 @@ sub credits_ok
 {
 	my ($node, $dbname, $what) = @_;
 
+	# waits for every transaction with reservations, and keeps new ones out: the
+	# worker may be routing leads that were held
 	is( $node->safe_psql(
 			$dbname, q(
+		SET lock_timeout = '60s';
+		BEGIN;
+		LOCK TABLE leadroute.journal IN SHARE MODE;
 		WITH seat AS (
 			SELECT j.id, j.router, j.team, j.member AS chosen, m.member, m.weight,
 				j.candidates IS NULL OR (m.place < 8 * length(j.candidates)
@@ -101,7 +106,8 @@ sub credits_ok
 		SELECT router, team, member, e.credit, s.credit
 		FROM expected e FULL JOIN leadroute.seat_counter() s USING (router, team, member)
 		WHERE abs(coalesce(e.credit, 0) - coalesce(s.credit, 0)) > 1e-4
-		ORDER BY 1, 2, 3)),
+		ORDER BY 1, 2, 3;
+		COMMIT)),
 		'', "credits are those of the journal: $what");
 	return;
 }
