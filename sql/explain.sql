@@ -298,6 +298,7 @@ DROP TRIGGER "zz_Late" ON lead;
 -- a writer who is gone: his rule does not match, others do; taken over, it does again
 CREATE ROLE regress_leadroute_gone;
 SELECT leadroute.grant_to('regress_leadroute_gone', 'admin');
+GRANT SELECT ON lead TO regress_leadroute_gone;
 SET ROLE regress_leadroute_gone;
 UPDATE leadroute.rule SET condition = 'n > 5' WHERE name = 'division';
 RESET ROLE;

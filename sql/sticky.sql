@@ -174,8 +174,10 @@ SELECT r ->> 'sticky_key' AS sticky_key, r ->> 'sticky_window' AS sticky_window,
 	FROM leadroute.export_config() c, jsonb_extract_path(c, 'router') r;
 -- Rights: the writer's.
 CREATE ROLE lr_sticky_writer;
+GRANT SELECT (email, phone) ON lead, contact TO lr_sticky_writer;
 UPDATE leadroute.router SET written_by = 'lr_sticky_writer';
 SELECT written_by FROM leadroute.router;
+DROP OWNED BY lr_sticky_writer;
 DROP ROLE lr_sticky_writer;
 INSERT INTO lead VALUES (96, 'g@example.com', '90') RETURNING owner IS NOT NULL AS owned;
 SELECT reason, detail FROM decision WHERE lead = '96';

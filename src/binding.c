@@ -163,9 +163,9 @@ groups(LrBinding *b, int layer)
 	return image != NULL ? image->nrules / GROUP + 1 : 0;
 }
 
-/* Looks which writers of an image exist. */
+/* Looks which writers of an image exist and may read all columns. */
 static void
-find_writers(LrBinding *b, int layer)
+find_writers(LrTable *table, LrBinding *b, int layer)
 {
 	const LrImage *image = lr_rule_index_image(b->index, layer);
 	const LrOffset *name;
@@ -174,12 +174,13 @@ find_writers(LrBinding *b, int layer)
 	if (image == NULL)
 		return;
 	name = LR_IMAGE_AT(image, image->writers, LrOffset);
-	b->writer_exists[layer] = (bool *) MemoryContextAlloc(b->context,
-														  image->nwriters *
-														  sizeof(bool));
+	b->writer_reads[layer] = (bool *) MemoryContextAlloc(b->context,
+														 image->nwriters *
+														 sizeof(bool));
 	for (i = 0; i < image->nwriters; i++)
-		b->writer_exists[layer][i] = name[i] == 0 ||
-			lr_compile_writer_exists(LR_IMAGE_TEXT(image, name[i]));
+		b->writer_reads[layer][i] = name[i] == 0 ||
+			lr_compile_writer_reads(table->relid,
+									LR_IMAGE_TEXT(image, name[i]));
 }
 
 /*
@@ -206,7 +207,7 @@ need_rules(LrTable *table, LrBinding *b)
 		b->bound->group[i] = (LrBoundRule ***) MemoryContextAllocZero(b->context,
 																	  groups(b, i) *
 																	  sizeof(LrBoundRule **));
-		find_writers(b, i);
+		find_writers(table, b, i);
 	}
 	b->compiled = AllocSetContextCreate(b->context, "leadroute conditions",
 										ALLOCSET_DEFAULT_SIZES);
@@ -259,7 +260,7 @@ lr_binding_plain(LrBinding *b, const LrRuleRef *ref, LrRule *rule)
 	const LrImageRule *from = lr_image_rule(image, ref->rank);
 
 	if ((from->flags & LR_RULE_PLAIN) == 0 ||
-		!b->writer_exists[ref->layer][from->writer])
+		!b->writer_reads[ref->layer][from->writer])
 		return false;
 	memset(rule, 0, sizeof(*rule));
 	read_row(b, image, from, rule);
@@ -302,10 +303,10 @@ lr_binding_rule(LrBinding *b, const LrRuleRef *ref)
 	bound->rule.member_rank = LR_IMAGE_TEXT(image, more->member_rank);
 	bound->rule.written_by = LR_IMAGE_TEXT(image, more->written_by);
 	bound->rule.search_path = LR_IMAGE_TEXT(image, more->search_path);
-	/* what the index says counts as long as the writer exists */
+	/* what the index says counts as long as the writer may read it */
 	bound->evaluate = (from->flags & LR_RULE_EVALUATE) != 0 ||
 		(bound->rule.condition != NULL &&
-		 !lr_compile_writer_exists(bound->rule.written_by));
+		 !lr_compile_writer_reads(b->relid, bound->rule.written_by));
 	(*group)[ref->rank % GROUP] = bound;
 	return bound;
 }
@@ -438,6 +439,7 @@ make_binding(LrTable *table, LrRouter *router)
 	LrBinding  *b = (LrBinding *) palloc0(sizeof(LrBinding));
 
 	b->context = context;
+	b->relid = table->relid;
 	b->router = router;
 	make_owners(table, b);
 	MemoryContextSwitchTo(table->context);

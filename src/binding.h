@@ -68,6 +68,7 @@ struct LrBinding
 {
 	MemoryContext context;
 	int			pins;
+	Oid			relid;			/* of the table */
 	LrRouter   *router;			/* pinned */
 	Datum	   *owner;			/* value of the owner column, by member index */
 	char	  **owner_text;		/* its canonical text; NULL: unusable */
@@ -77,7 +78,7 @@ struct LrBinding
 	LrRuleSet  *set;			/* pinned; NULL: nobody has asked for rules yet */
 	LrRuleIndex *index;			/* the set's */
 	struct BoundRules *bound;
-	bool	   *writer_exists[2];	/* by layer, by number of the writer */
+	bool	   *writer_reads[2];	/* all columns; by layer, by number of the writer */
 	struct LrCompiledKeys *keys;	/* see sticky_key.c; NULL: not compiled yet */
 	MemoryContext compiled;		/* of conditions */
 	Size		compiled_size;	/* bytes in it */

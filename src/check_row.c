@@ -159,19 +159,35 @@ lr_tables_of(const char *router, const char *name)
 	return tables;
 }
 
-void
-lr_check_expression(Oid relid, const char *text, LrExprKind kind, LrRow *row,
-				 const char *what)
+static void
+check_expression(Oid relid, const char *text, LrExprKind kind, LrRow *row,
+				 const char *what, bool of_table)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
 	char	   *writer = lr_row_text(row, row->new, "written_by");
+	char	   *path = lr_row_text(row, row->new, "search_path");
 	Oid			role = get_role_oid(writer, true);
 
 	/* restored before its role: disabled until somebody takes it over */
 	if (OidIsValid(role))
-		(void) lr_expr_compile(rel, text, kind, role,
-							   lr_row_text(row, row->new, "search_path"), what);
+		(void) (of_table ?
+				lr_expr_compile_of_table(rel, text, kind, role, path, what) :
+				lr_expr_compile(rel, text, kind, role, path, what));
 	table_close(rel, AccessShareLock);
+}
+
+void
+lr_check_expression(Oid relid, const char *text, LrExprKind kind, LrRow *row,
+					const char *what)
+{
+	check_expression(relid, text, kind, row, what, false);
+}
+
+void
+lr_check_expression_of_table(Oid relid, const char *text, LrExprKind kind,
+							 LrRow *row, const char *what)
+{
+	check_expression(relid, text, kind, row, what, true);
 }
 
 /* ---------- checks that several tables share ---------- */

@@ -68,6 +68,11 @@ extern List *lr_tables_of(const char *router, const char *name);
 extern void lr_check_expression(Oid relid, const char *text, LrExprKind kind,
 								LrRow *row, const char *what);
 
+/* The same for one of routed_table, see lr_expr_compile_of_table. */
+extern void lr_check_expression_of_table(Oid relid, const char *text,
+										 LrExprKind kind, LrRow *row,
+										 const char *what);
+
 /* Refuses a word that is not in the list, which ends with NULL. */
 extern void lr_check_word(const char *column_name, const char *word,
 						  const char *const *words);

@@ -88,15 +88,17 @@ lr_check_routed_table(LrRow *row)
 	check_relation(row, rel);
 	relation_close(rel, AccessShareLock);
 	if (router_expr != NULL)
-		lr_check_expression(relid, router_expr, LR_EXPR_TEXT, row, "router_expr");
+		lr_check_expression_of_table(relid, router_expr, LR_EXPR_TEXT, row,
+									 "router_expr");
 	for (i = 0; i < LR_WHENS; i++)
 	{
 		char	   *text = lr_row_text(row, row->new, lr_when_column[i]);
 
 		if (text != NULL)
-			lr_check_expression(relid, text, LR_EXPR_WHEN, row, lr_when_column[i]);
+			lr_check_expression_of_table(relid, text, LR_EXPR_WHEN, row,
+										 lr_when_column[i]);
 	}
 	if (lr_row_text(row, row->new, "load") != NULL)
-		lr_check_expression(relid, lr_row_text(row, row->new, "load"), LR_EXPR_NUMBER,
-						 row, "load");
+		lr_check_expression_of_table(relid, lr_row_text(row, row->new, "load"),
+									 LR_EXPR_NUMBER, row, "load");
 }

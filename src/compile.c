@@ -9,6 +9,7 @@
 
 #include "compile.h"
 #include "guard.h"
+#include "readable.h"
 
 /* Name of a role to its OID; InvalidOid: it does not exist. */
 static Oid
@@ -18,9 +19,11 @@ writer_oid(const char *name)
 }
 
 bool
-lr_compile_writer_exists(const char *written_by)
+lr_compile_writer_reads(Oid relid, const char *written_by)
 {
-	return OidIsValid(writer_oid(written_by));
+	Oid			writer = writer_oid(written_by);
+
+	return OidIsValid(writer) && lr_reads_all(relid, writer);
 }
 
 /* Arguments and result of a guarded compilation. */
@@ -32,6 +35,7 @@ typedef struct Compilation
 	Oid			writer;
 	const char *search_path;
 	const char *what;
+	bool		of_table;
 	LrExpr	   *expr;
 } Compilation;
 
@@ -40,16 +44,20 @@ compile(void *arg)
 {
 	Compilation *c = (Compilation *) arg;
 
-	c->expr = lr_expr_compile(c->rel, c->text, c->kind, c->writer,
-							  c->search_path, c->what);
+	c->expr = c->of_table ?
+		lr_expr_compile_of_table(c->rel, c->text, c->kind, c->writer,
+								 c->search_path, c->what) :
+		lr_expr_compile(c->rel, c->text, c->kind, c->writer,
+						c->search_path, c->what);
 }
 
-LrExpr *
-lr_compile_guarded(Relation rel, const char *text, LrExprKind kind,
-				   const char *written_by, const char *search_path,
-				   const char *what, char **broken)
+static LrExpr *
+guarded(Relation rel, const char *text, LrExprKind kind,
+		const char *written_by, const char *search_path, const char *what,
+		bool of_table, char **broken)
 {
-	Compilation c = {rel, text, kind, InvalidOid, search_path, what, NULL};
+	Compilation c = {rel, text, kind, InvalidOid, search_path, what, of_table,
+	NULL};
 
 	c.writer = writer_oid(written_by);
 	if (!OidIsValid(c.writer))
@@ -60,4 +68,22 @@ lr_compile_guarded(Relation rel, const char *text, LrExprKind kind,
 	}
 	*broken = lr_guarded(compile, &c);
 	return *broken == NULL ? c.expr : NULL;
+}
+
+LrExpr *
+lr_compile_guarded(Relation rel, const char *text, LrExprKind kind,
+				   const char *written_by, const char *search_path,
+				   const char *what, char **broken)
+{
+	return guarded(rel, text, kind, written_by, search_path, what, false,
+				   broken);
+}
+
+LrExpr *
+lr_compile_of_table(Relation rel, const char *text, LrExprKind kind,
+					const char *written_by, const char *search_path,
+					const char *what, char **broken)
+{
+	return guarded(rel, text, kind, written_by, search_path, what, true,
+				   broken);
 }

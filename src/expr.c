@@ -9,7 +9,8 @@
  * switch of user is left out for expressions whose value cannot depend on it,
  * that of search_path for those that call nothing but immutable functions of
  * pg_catalog and stable ones that read no setting.
- * What others could run with these rights is refused, see trust.h.
+ * What others could run with these rights is refused, see trust.h; so is what
+ * the writer may not read himself, see readable.h.
  * Constants are read under fixed settings, see settings.h.
  *
  * Errors: "cannot raise" is decided by a list of our own beside leakproof
@@ -48,6 +49,7 @@
 #include "config.h"
 #include "expr.h"
 #include "owner_rights.h"
+#include "readable.h"
 #include "settings.h"
 #include "trust.h"
 
@@ -531,9 +533,10 @@ finish(LrExpr *result, Node *node, const char *path, ExprTraits *traits)
 	}
 }
 
-LrExpr *
-lr_expr_compile(Relation rel, const char *text, LrExprKind kind, Oid writer,
-				const char *search_path, const char *what)
+/* check: the writer must be allowed to read what it names. */
+static LrExpr *
+compile(Relation rel, const char *text, LrExprKind kind, Oid writer,
+		const char *search_path, const char *what, bool check)
 {
 	LrExpr	   *result = (LrExpr *) palloc0(sizeof(LrExpr));
 	char	   *path = lr_safe_path(search_path);
@@ -565,9 +568,26 @@ lr_expr_compile(Relation rel, const char *text, LrExprKind kind, Oid writer,
 	result->writer = writer;
 	result->generated = generated.used;
 	finish(result, node, path, &traits);
+	if (check)
+		lr_require_readable(result->tree, rel, writer, what);
 	lr_resign(&rights);
 	error_context_stack = callback.previous;
 	return result;
+}
+
+LrExpr *
+lr_expr_compile(Relation rel, const char *text, LrExprKind kind, Oid writer,
+				const char *search_path, const char *what)
+{
+	return compile(rel, text, kind, writer, search_path, what, true);
+}
+
+LrExpr *
+lr_expr_compile_of_table(Relation rel, const char *text, LrExprKind kind,
+						 Oid writer, const char *search_path,
+						 const char *what)
+{
+	return compile(rel, text, kind, writer, search_path, what, false);
 }
 
 LrExpr *

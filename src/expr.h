@@ -49,11 +49,21 @@ typedef struct LrExpr
  * with the rights of writer and under search_path.  Names alone are columns of
  * rel; those of the member are written member.…, whatever rel and its columns
  * are called.  what names it in messages ("condition of rule
- * \"x\"").  Raises an error, with the position in the text, when it cannot.
+ * \"x\"").  Raises an error, with the position in the text, when it cannot, or
+ * when the writer may not read a column that it names.
  */
 extern LrExpr *lr_expr_compile(Relation rel, const char *text, LrExprKind kind,
 							   Oid writer, const char *search_path,
 							   const char *what);
+
+/*
+ * The same for the expressions of routed_table, which only the owner of rel
+ * may write: they go on when the table gets another owner.
+ */
+extern LrExpr *lr_expr_compile_of_table(Relation rel, const char *text,
+										LrExprKind kind, Oid writer,
+										const char *search_path,
+										const char *what);
 
 /*
  * What generates a column of rel, with the rights of the table's owner under

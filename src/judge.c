@@ -32,6 +32,7 @@ typedef struct Judged
 	char	   *written_by;
 	char	   *search_path;
 	char	   *what;
+	bool		of_table;		/* of routed_table */
 } Judged;
 
 static void
@@ -39,12 +40,16 @@ try_compile(void *arg)
 {
 	Judged	   *j = (Judged *) arg;
 	Relation	rel = try_relation_open(j->relid, AccessShareLock);
+	Oid			writer;
 
 	if (rel == NULL)
 		return;
-	(void) lr_expr_compile(rel, j->text, j->kind,
-						   get_role_oid(j->written_by, false), j->search_path,
-						   j->what);
+	writer = get_role_oid(j->written_by, false);
+	(void) (j->of_table ?
+			lr_expr_compile_of_table(rel, j->text, j->kind, writer,
+									 j->search_path, j->what) :
+			lr_expr_compile(rel, j->text, j->kind, writer, j->search_path,
+							j->what));
 	relation_close(rel, AccessShareLock);
 }
 
@@ -154,6 +159,7 @@ lr_expression_error(PG_FUNCTION_ARGS)
 		j.written_by = lr_scan_text(&scan, "written_by");
 		j.search_path = lr_scan_text(&scan, "search_path");
 		j.what = column_name;
+		j.of_table = true;
 	}
 	lr_scan_end(&scan);
 	return judge(fcinfo, &j);

@@ -38,6 +38,7 @@
 #include "generated.h"
 #include "owner_rights.h"
 #include "pin.h"
+#include "readable.h"
 #include "scan.h"
 #include "table.h"
 
@@ -397,7 +398,7 @@ read_expressions(LrTable *table, LrScan *scan, Relation rel)
 	int			i;
 
 	if (text != NULL)
-		table->router_expr = lr_compile_guarded(rel, text, LR_EXPR_TEXT, written_by,
+		table->router_expr = lr_compile_of_table(rel, text, LR_EXPR_TEXT, written_by,
 											 search_path, "router_expr",
 											 &table->router_broken);
 	for (i = 0; i < LR_WHENS; i++)
@@ -406,7 +407,7 @@ read_expressions(LrTable *table, LrScan *scan, Relation rel)
 		if (text == NULL)
 			continue;
 		table->any_when = true;
-		table->when[i] = lr_compile_guarded(rel, text, LR_EXPR_WHEN, written_by,
+		table->when[i] = lr_compile_of_table(rel, text, LR_EXPR_WHEN, written_by,
 											search_path, lr_when_column[i],
 											&table->when_broken[i]);
 		if (table->when[i] != NULL)
@@ -416,7 +417,7 @@ read_expressions(LrTable *table, LrScan *scan, Relation rel)
 	if (text != NULL)
 	{
 		table->has_load = true;
-		table->load = lr_compile_guarded(rel, text, LR_EXPR_NUMBER, written_by,
+		table->load = lr_compile_of_table(rel, text, LR_EXPR_NUMBER, written_by,
 										 search_path, "load",
 										 &table->load_broken);
 		if (table->load != NULL)
@@ -486,6 +487,7 @@ build_table(LrScan *scan)
 	table->search_path = lr_safe_path(lr_scan_text(scan, "search_path"));
 	table->desc = CreateTupleDescCopy(RelationGetDescr(rel));
 	table->definition = lr_table_definition(rel);
+	table->read_rights = lr_read_rights(table->relid);
 	if (rel->rd_rel->relkind != RELKIND_RELATION &&
 		rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
 		table->broken = psprintf("\"%s\" is not a table any more", table->name);
@@ -565,8 +567,11 @@ definition_unchanged(LrTable *table)
 	if (table->leaves != NIL &&
 		((LrLeaf *) linitial(table->leaves))->relid != table->relid)
 		return false;
+	if (lr_reads_by_column(table->relid))
+		return false;
 	rel = try_relation_open(table->relid, AccessShareLock);
-	same = rel != NULL && lr_table_definition(rel) == table->definition;
+	same = rel != NULL && lr_table_definition(rel) == table->definition &&
+		lr_read_rights(table->relid) == table->read_rights;
 	if (rel != NULL)
 		relation_close(rel, AccessShareLock);
 	if (same)

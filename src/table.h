@@ -61,6 +61,7 @@ struct LrTable
 	uint64		relation_checked;
 	uint64		expression_checked;
 	uint64		definition;		/* see lr_table_definition */
+	uint64		read_rights;	/* see readable.h */
 	ItemPointerData row_tid;	/* of routed_table, to notice changes */
 	TransactionId row_xmin;
 

@@ -11,6 +11,7 @@
 #include "optimizer/optimizer.h"
 
 #include "facts.h"
+#include "owner_rights.h"
 #include "terms.h"
 
 /* The terms found so far. */
@@ -108,7 +109,7 @@ lr_terms_make(const LrExpr *expr)
 {
 	LrTerms    *terms;
 	Apart		apart = {NIL, NIL};
-
+	LrRights	rights;
 	bool		live;
 	bool		measured;
 
@@ -119,10 +120,13 @@ lr_terms_make(const LrExpr *expr)
 	terms->measured = measured;
 	terms->rest = *expr;
 	terms->rest.tree = (Expr *) take_apart((Node *) expr->tree, &apart);
+	/* the executor looks now who may call the functions: that is the writer */
+	lr_become(expr->writer, NULL, true, &rights);
 	terms->rest.state = lr_expr_state(terms->rest.tree);
 	terms->immutable = !contain_mutable_functions((Node *) terms->rest.tree);
 	make_list(&terms->lead, apart.lead);
 	make_list(&terms->member, apart.member);
+	lr_resign(&rights);
 	return terms;
 }
 
