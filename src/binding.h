@@ -84,6 +84,7 @@ struct LrBinding
 	Size		compiled_size;	/* bytes in it */
 	struct LrFitCache *fits;	/* see fit_cache.h; in compiled */
 	void	   *caps;			/* conditions of caps, see cap.c; NULL: none yet */
+	struct BoundCriterion *criteria;	/* see criterion.c; NULL: none yet */
 };
 
 /*

@@ -93,6 +93,7 @@ check_router(LrRow *row)
 				 "It is 0 (no lead is matched but duplicates) or longer; NULL: without end.");
 	check_window(row, name, "duplicate_window", 1,
 				 "It is longer than 0; NULL: no lead is a duplicate.");
+	lr_check_thresholds(row, name);
 	keys = sticky_keys(row, name, &n);
 	(void) lr_row_column(row, row->new, "duplicate_window", &no_window);
 	if (keys == NULL && !no_window)
@@ -143,6 +144,8 @@ lr_check_config(PG_FUNCTION_ARGS)
 		lr_check_team_member(&row);
 	else if (strcmp(table, "cap") == 0)
 		lr_check_cap(&row);
+	else if (strcmp(table, "criterion") == 0)
+		lr_check_criterion(&row);
 	else if (strcmp(table, "absence") == 0)
 		lr_check_absence(&row);
 	else if (strcmp(table, "router") == 0)

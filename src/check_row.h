@@ -80,13 +80,18 @@ extern void lr_check_word(const char *column_name, const char *word,
 /* Refuses a time zone that is not a named one. */
 extern void lr_check_zone(LrRow *row, const char *router);
 
-/* The tables' own: check_rule.c, check_people.c, check_cap.c, check_table.c. */
+/*
+ * The tables' own: check_rule.c, check_people.c, check_cap.c, check_criterion.c,
+ * check_table.c.
+ */
 extern void lr_check_rule(LrRow *row);
 extern void lr_check_member(LrRow *row);
 extern void lr_check_team_member(LrRow *row);
 extern void lr_check_schedule(LrRow *row);
 extern void lr_check_absence(LrRow *row);
 extern void lr_check_cap(LrRow *row);
+extern void lr_check_criterion(LrRow *row);
+extern void lr_check_thresholds(LrRow *row, const char *name);
 extern void lr_check_routed_table(LrRow *row);
 
 #endif							/* LR_CHECK_ROW_H */

@@ -34,6 +34,7 @@
 #include "cap.h"
 #include "compat.h"
 #include "config.h"
+#include "criterion.h"
 #include "late.h"
 #include "people.h"
 #include "pin.h"
@@ -56,7 +57,7 @@ static const char *const relation_name[] = {
 	"rule_id_key", "rule_change", "rule_change_find", "member_facts",
 	"schedule", "schedule_pkey", "holiday", "holiday_pkey",
 	"suppression", "suppression_pkey", "sticky_lead", "sticky_lead_find",
-	"cap", "cap_pkey", "event_assignment",
+	"cap", "cap_pkey", "event_assignment", "criterion", "criterion_pkey",
 };
 
 /*
@@ -376,6 +377,7 @@ read_router_row(LrRouter *router, const char *name)
 		if (router->zone == NULL)
 			router->zone = pg_tzset("GMT");
 		router->matching = lr_matching_read(&scan);
+		router->qualification = lr_qualification_read(&scan, name);
 		router->name = pstrdup(name);
 	}
 	lr_scan_end(&scan);

@@ -150,6 +150,8 @@ typedef struct LrRouter
 	struct LrFacts *facts;		/* see facts.h; NULL: not read yet */
 	int			ncaps;
 	struct LrCap **cap;			/* by name */
+	struct LrQualification *qualification;	/* see criterion.h; NULL: every
+											 * lead is qualified */
 } LrRouter;
 
 extern void lr_config_init(void);

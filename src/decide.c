@@ -16,6 +16,7 @@
 #include "measured.h"
 #include "month.h"
 #include "held.h"
+#include "qualify.h"
 #include "ranking.h"
 #include "rule_scope.h"
 #include "sticky.h"
@@ -745,6 +746,8 @@ begin_decision(const LrDecideRequest *request, LrDecision *decision)
 	e->held.way = (int64) hash_combine64(request->table->id, request->load);
 	e->held.seq = PG_INT64_MAX;
 	e->held.until = DT_NOEND;
+	if (request->verdict != NULL)
+		lr_verdict_note(request->verdict, decision);
 }
 
 /* For a router that knows leads again: first by their keys. */
@@ -763,17 +766,34 @@ decide_by_keys(const LrDecideRequest *request, LrDecision *decision)
 	} while (!lr_sticky_claim(request, sticky, decision));
 }
 
+/* What the criteria have said counts, then keys, then rules. */
+static void
+decide_judged(const LrDecideRequest *request, LrDecision *decision)
+{
+	if (request->binding->router->matching != NULL &&
+		(request->verdict == NULL || request->verdict->kind == '\0'))
+	{
+		decide_by_keys(request, decision);
+		return;
+	}
+	begin_decision(request, decision);
+	if (decision->entry.kind == '\0')
+		decide_by_rules(request, decision);
+}
+
 void
 lr_decide(const LrDecideRequest *request, LrDecision *decision)
 {
 	lr_people_accept(request->binding->router);
-	if (request->binding->router->matching != NULL)
-		decide_by_keys(request, decision);
-	else
+	if (request->binding->router->qualification != NULL)
 	{
-		begin_decision(request, decision);
-		decide_by_rules(request, decision);
+		LrDecideRequest judged = *request;
+
+		lr_qualify(&judged);
+		decide_judged(&judged, decision);
 	}
+	else
+		decide_judged(request, decision);
 	if (decision->member == NULL)
 		settle_without_owner(request, decision);
 }

@@ -46,6 +46,7 @@ typedef struct LrDecideRequest
 	LrLaps	   *laps;			/* NULL: not asked for */
 	char	   *detail;			/* what the journal's detail begins with; NULL: nothing */
 	int64		held_id;		/* of the decision to hold the lead; 0: it is new */
+	const struct LrVerdict *verdict;	/* for lr_decide to fill in; see qualify.h */
 } LrDecideRequest;
 
 /* What became of one rule, for explain. */
@@ -77,6 +78,7 @@ typedef struct LrDecision
 	LrEntry		entry;			/* what the journal will say */
 	LrReservation reservation;
 	struct LrSticky *sticky;	/* see sticky.h; NULL: its router has no keys */
+	const struct LrVerdict *verdict;	/* see qualify.h; NULL: not judged */
 	int			told;			/* rules that the detail tells about */
 	int			untold;			/* and those that it only counts */
 	bool		in_line;		/* others stand before it, see held.h */

@@ -27,6 +27,7 @@
 #include "leadroute.h"
 #include "owner_rights.h"
 #include "prepared.h"
+#include "qualify.h"
 #include "sticky.h"
 
 PG_FUNCTION_INFO_V1(lr_explain);
@@ -131,6 +132,9 @@ result_words(const LrDecision *d)
 		return psprintf("a duplicate, for \"%s\"", d->member->name);
 	if (d->entry.kind == LR_KIND_SUPPRESSED)
 		return pstrdup("stays without owner, suppressed");
+	if (lr_kept_back(d->entry.kind))
+		return psprintf("stays without owner, %s: %s", lr_verdict_word(d->verdict),
+						d->verdict->words);
 	if (d->member != NULL)
 		return psprintf("assigned to \"%s\"%s", d->member->name,
 						d->entry.reason == NULL ? "" :
@@ -238,6 +242,7 @@ write_all(LrOutput *out, const LrExplain *x)
 {
 	lr_open(out, NULL, false);
 	put_lead(out, x);
+	lr_explain_criteria(out, x);
 	put_sticky(out, x);
 	lr_explain_rules(out, x);
 	put_result(out, x);

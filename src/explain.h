@@ -3,6 +3,7 @@
  *	  What would be decided now, and why: the parts that explain is made of.
  *
  *	explain.c			the functions: who may ask, which lead, the frame
+ *	explain_criteria.c	what each criterion says
  *	explain_rules.c		what became of each rule
  *	explain_members.c	what became of each member
  *	explain_format.c	text like EXPLAIN's, or JSON, from one walk
@@ -38,6 +39,9 @@ typedef struct LrExplain
 	bool		timings;
 	bool	   *visible;		/* columns, by number - 1; NULL: all */
 } LrExplain;
+
+/* What the criteria of the router say, where it has any. */
+extern void lr_explain_criteria(LrOutput *out, const LrExplain *x);
 
 /* What becomes of the rules of the router, written as a list. */
 extern void lr_explain_rules(LrOutput *out, const LrExplain *x);

@@ -233,7 +233,7 @@ walk_rules(Walk *walk)
 	const LrDecision *d = &x->decision;
 	LrRuleIndex *index = x->binding->index;
 	bool		settled = d->member != NULL || d->entry.kind == LR_KIND_NONE ||
-		d->entry.kind == LR_KIND_SUPPRESSED;
+		d->entry.kind == LR_KIND_SUPPRESSED || lr_kept_back(d->entry.kind);
 	ListCell   *trial = list_head(d->trials);
 	LrRuleSearch all;
 	LrRuleRef	ref;

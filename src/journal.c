@@ -166,6 +166,8 @@ lr_journal_add(const LrEntry *e)
 	nulls[J_CAPS] = e->ncaps == 0;
 	if (e->ncaps > 0)
 		values[J_CAPS] = cap_array(e);
+	nulls[J_SCORE] = !e->has_score;
+	values[J_SCORE] = Float8GetDatum(e->score);
 	if (e->member == 0 &&
 		(e->kind == LR_KIND_GIVEN || e->kind == LR_KIND_MANUAL))
 		lr_late_lead(e->id);

@@ -60,6 +60,8 @@ typedef struct LrEntry
 	LrHeld		held;
 	int			ncaps;			/* under which it counts */
 	const struct LrCapTaken *caps;
+	bool		has_score;
+	double		score;
 } LrEntry;
 
 /* The turn that a row has taken in a rotation. */
@@ -97,6 +99,7 @@ typedef struct LrCurrent
 #define LR_EVENT_DELETED	"deleted"
 #define LR_EVENT_REKEYED	"rekeyed"
 #define LR_EVENT_RULE_ERROR	"rule_error"
+#define LR_EVENT_CRITERION_ERROR	"criterion_error"
 
 /* Appends a row; a held one appends to pool_entry too. */
 extern void lr_journal_add(const LrEntry *entry);

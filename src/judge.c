@@ -20,6 +20,7 @@
 
 PG_FUNCTION_INFO_V1(lr_check_condition);
 PG_FUNCTION_INFO_V1(lr_condition_error);
+PG_FUNCTION_INFO_V1(lr_criterion_error);
 PG_FUNCTION_INFO_V1(lr_expression_error);
 PG_FUNCTION_INFO_V1(lr_sticky_key_error);
 
@@ -130,6 +131,40 @@ lr_condition_error(PG_FUNCTION_ARGS)
 	}
 	lr_scan_end(&scan);
 	return judge(fcinfo, &j);
+}
+
+Datum
+lr_criterion_error(PG_FUNCTION_ARGS)
+{
+	Judged		condition = {0};
+	Judged		points;
+	LrScan		scan;
+	char	   *error;
+
+	condition.relid = attached_relation(text_to_cstring(PG_GETARG_TEXT_PP(2)),
+										&scan);
+	lr_scan_end(&scan);
+	lr_scan_begin_pair(&scan, "criterion", "criterion_pkey",
+					   "router", text_to_cstring(PG_GETARG_TEXT_PP(0)),
+					   "name", text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	points = condition;
+	if (lr_scan_next(&scan))
+	{
+		condition.kind = LR_EXPR_BOOL;
+		condition.text = lr_scan_text(&scan, "condition");
+		condition.written_by = lr_scan_text(&scan, "written_by");
+		condition.search_path = lr_scan_text(&scan, "search_path");
+		condition.what = "condition";
+		points = condition;
+		points.kind = LR_EXPR_NUMBER;
+		points.text = lr_scan_text(&scan, "points");
+		points.what = "points";
+	}
+	lr_scan_end(&scan);
+	error = judge_one(&condition);
+	if (error != NULL)
+		PG_RETURN_TEXT_P(cstring_to_text(error));
+	return judge(fcinfo, &points);
 }
 
 Datum

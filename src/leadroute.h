@@ -25,6 +25,17 @@
 #define LR_KIND_NONE		'n'
 #define LR_KIND_DUPLICATE	'u'
 #define LR_KIND_SUPPRESSED	's'
+#define LR_KIND_NURTURE		'w'
+#define LR_KIND_DISQUALIFIED	'x'
+#define LR_KIND_QUARANTINED	'q'
+
+/* Not qualified: it is stored, judged again when it changes, and nobody gets it. */
+static inline bool
+lr_kept_back(char kind)
+{
+	return kind == LR_KIND_NURTURE || kind == LR_KIND_DISQUALIFIED ||
+		kind == LR_KIND_QUARANTINED;
+}
 
 /* journal.method */
 #define LR_METHOD_ROUND_ROBIN	'r'

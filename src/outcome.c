@@ -81,7 +81,7 @@ lr_had_owner(const LrCurrent *current)
 {
 	return current->kind != LR_KIND_HELD && current->kind != LR_KIND_NONE &&
 		current->kind != LR_KIND_RELEASED &&
-		current->kind != LR_KIND_SUPPRESSED;
+		current->kind != LR_KIND_SUPPRESSED && !lr_kept_back(current->kind);
 }
 
 /* Whether an assignment counts in a load while its lead is open. */

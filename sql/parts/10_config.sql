@@ -20,6 +20,8 @@ CREATE TABLE leadroute.router (
 	duplicate_window	interval,
 	written_by			text,
 	search_path			text,
+	qualify_at			numeric,
+	nurture_at			numeric,
 	PRIMARY KEY (name),
 	UNIQUE (id)
 );
@@ -60,6 +62,9 @@ COMMENT ON COLUMN leadroute.router.sticky_window IS 'How long after an earlier l
 COMMENT ON COLUMN leadroute.router.duplicate_window IS 'How long after an earlier lead was decided a lead that matches it is the same lead again: kind duplicate, same owner whatever his limits, no turn, no load; it extends no window. Not while the earlier one is not committed, has no owner, or one that is inactive. NULL: no lead is a duplicate.';
 COMMENT ON COLUMN leadroute.router.written_by IS 'Role that wrote sticky_key and with whose rights it runs. Filled by leadroute. NULL: there is none.';
 COMMENT ON COLUMN leadroute.router.search_path IS 'search_path under which sticky_key was written and is read. Filled by leadroute. NULL: there is none.';
+
+COMMENT ON COLUMN leadroute.router.qualify_at IS 'Score from which on a lead is qualified, and the rules decide it. NULL: every lead is that no criterion keeps back.';
+COMMENT ON COLUMN leadroute.router.nurture_at IS 'Score, below qualify_at, from which on a lead that is not qualified is kept for later (kind nurture): stored without owner, and judged again when it changes. Below it, it is disqualified. NULL: no lead is kept so.';
 
 CREATE TABLE leadroute.routed_table (
 	name			text COLLATE "C" NOT NULL CHECK (name <> ''),
@@ -296,6 +301,30 @@ COMMENT ON COLUMN leadroute.cap.since IS 'total counts leads from this moment on
 COMMENT ON COLUMN leadroute.cap.written_by IS 'Role that wrote the condition and with whose rights it runs. Filled by leadroute.';
 COMMENT ON COLUMN leadroute.cap.search_path IS 'search_path under which the condition was written and is read. Filled by leadroute.';
 
+CREATE TABLE leadroute.criterion (
+	router			text COLLATE "C" NOT NULL DEFAULT leadroute.default_router()
+					REFERENCES leadroute.router (name) ON UPDATE CASCADE,
+	name			text COLLATE "C" NOT NULL CHECK (name <> ''),
+	enabled			boolean NOT NULL DEFAULT true,
+	kind			text NOT NULL DEFAULT 'score',
+	condition		text,
+	points			text,
+	routed_table	text COLLATE "C" REFERENCES leadroute.routed_table (name),
+	written_by		text,
+	search_path		text,
+	PRIMARY KEY (router, name)
+);
+COMMENT ON TABLE leadroute.criterion IS 'One row is a test that a lead without owner goes through before it is matched and routed. All of them are judged; what they say together is qualified, nurture, disqualified or quarantined. An error in one costs that criterion, not the lead: it gives no points and stops nothing; the decision''s detail and the view problem tell.';
+COMMENT ON COLUMN leadroute.criterion.router IS 'Router it belongs to.';
+COMMENT ON COLUMN leadroute.criterion.name IS 'Name, unique in the router; the decision''s detail and explain name it. May change by UPDATE.';
+COMMENT ON COLUMN leadroute.criterion.enabled IS 'false: it is not judged.';
+COMMENT ON COLUMN leadroute.criterion.kind IS 'score: adds its points to the score of a lead for which the condition is true. require: a lead for which it is not true (false or NULL) is disqualified. disqualify: a lead for which it is true is. quarantine: a lead for which it is true is set aside (kind quarantined), whatever the others say, until leadroute.release or an UPDATE of the lead ends that.';
+COMMENT ON COLUMN leadroute.criterion.condition IS 'SQL over the lead''s columns, boolean, as in rule.condition. NULL: every lead; for score only.';
+COMMENT ON COLUMN leadroute.criterion.points IS 'What a score criterion adds: a number, or SQL over the lead that gives one; may be negative. NULL from the SQL adds nothing; NaN, an infinity and more than 1000000000 either way are errors. The sum is rounded to 6 decimals. NULL: the criterion is of another kind.';
+COMMENT ON COLUMN leadroute.criterion.routed_table IS 'Attached table it is for. NULL: all attached tables of the router, for each of which it must be valid.';
+COMMENT ON COLUMN leadroute.criterion.written_by IS 'Role that wrote condition and points and with whose rights they run. Filled by leadroute.';
+COMMENT ON COLUMN leadroute.criterion.search_path IS 'search_path under which they were written and are read. Filled by leadroute.';
+
 CREATE TABLE leadroute.territory (
 	router		text COLLATE "C" NOT NULL DEFAULT leadroute.default_router(),
 	map			text COLLATE "C" NOT NULL DEFAULT 'default',
@@ -396,6 +425,8 @@ CREATE TRIGGER check_config BEFORE INSERT OR UPDATE ON leadroute.rule
 	FOR EACH ROW EXECUTE FUNCTION leadroute.check_config();
 CREATE TRIGGER check_config BEFORE INSERT OR UPDATE ON leadroute.cap
 	FOR EACH ROW EXECUTE FUNCTION leadroute.check_config();
+CREATE TRIGGER check_config BEFORE INSERT OR UPDATE ON leadroute.criterion
+	FOR EACH ROW EXECUTE FUNCTION leadroute.check_config();
 CREATE TRIGGER check_config BEFORE INSERT OR UPDATE ON leadroute.absence
 	FOR EACH ROW EXECUTE FUNCTION leadroute.check_config();
 
@@ -418,8 +449,8 @@ DECLARE
 	t text;
 BEGIN
 	FOREACH t IN ARRAY ARRAY['router', 'routed_table', 'schedule', 'holiday', 'member', 'team',
-							 'team_member', 'rule', 'cap', 'absence', 'territory',
-							 'suppression']
+							 'team_member', 'rule', 'cap', 'criterion', 'absence',
+							 'territory', 'suppression']
 	LOOP
 		EXECUTE format('CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE ON leadroute.%I
 			FOR EACH ROW EXECUTE FUNCTION leadroute.config_changed()', t);
@@ -461,6 +492,7 @@ SELECT pg_extension_config_dump('leadroute.rule', '');
 SELECT pg_extension_config_dump('leadroute.rule_id_seq', '');
 SELECT pg_extension_config_dump('leadroute.cap', '');
 SELECT pg_extension_config_dump('leadroute.cap_id_seq', '');
+SELECT pg_extension_config_dump('leadroute.criterion', '');
 SELECT pg_extension_config_dump('leadroute.absence', '');
 SELECT pg_extension_config_dump('leadroute.territory', '');
 SELECT pg_extension_config_dump('leadroute.suppression', '');

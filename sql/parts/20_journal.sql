@@ -38,7 +38,8 @@ CREATE TABLE leadroute.journal (
 	responded_at	timestamptz,
 	converted_at	timestamptz,
 	previous_id		bigint,
-	caps			bigint[]
+	caps			bigint[],
+	score			double precision
 );
 COMMENT ON TABLE leadroute.journal IS 'One row is a decision about a lead, in ids and codes; read it through the view leadroute.assignment. Appended by the library; only superseded, ended_at, closed_at, responded_at, converted_at and (when a key changes) lead_key change later.';
 COMMENT ON COLUMN leadroute.journal.id IS 'Number of the decision; rises in the order in which decisions were made.';
@@ -74,6 +75,7 @@ COMMENT ON COLUMN leadroute.journal.responded_at IS 'When its owner responded (r
 COMMENT ON COLUMN leadroute.journal.converted_at IS 'When the lead became a customer (routed_table.converted_when), under this row. NULL: not, or not under this row.';
 COMMENT ON COLUMN leadroute.journal.previous_id IS 'id of the row about the same lead that this one superseded, under whatever key the lead had then. NULL: it is the first.';
 COMMENT ON COLUMN leadroute.journal.caps IS 'Caps under which it counted, each a number: cap.id * 2^32, plus 2^31 where each member has the cap for itself, plus the window: minutes from 2000-01-01 00:00 UTC to its beginning, 1 for a total. NULL: none.';
+COMMENT ON COLUMN leadroute.journal.score IS 'Score of the lead by the router''s criteria when it was decided. NULL: nothing scores it, or it was not judged (its owner was given or set by hand).';
 -- The key first: what differs most is compared first.
 CREATE UNIQUE INDEX journal_current ON leadroute.journal (lead_key leadroute.key_ops, routed_table, share) WHERE NOT superseded;
 -- New leads do not pay for it: a row enters when it ends.
@@ -102,7 +104,7 @@ CREATE TABLE leadroute.event (
 COMMENT ON TABLE leadroute.event IS 'One row is something that happened to a lead after its decision, or to a rule. Appended by the library.';
 COMMENT ON COLUMN leadroute.event.id IS 'Number, from the same counter as the journal''s.';
 COMMENT ON COLUMN leadroute.event.at IS 'When.';
-COMMENT ON COLUMN leadroute.event.kind IS 'closed, reopened, load_changed, released (the owner lost it), deleted, rekeyed, rule_error.';
+COMMENT ON COLUMN leadroute.event.kind IS 'closed, reopened, load_changed, released (the owner lost it), deleted, rekeyed, rule_error, criterion_error.';
 COMMENT ON COLUMN leadroute.event.router IS 'router.id';
 COMMENT ON COLUMN leadroute.event.routed_table IS 'routed_table.id. NULL: none concerned.';
 COMMENT ON COLUMN leadroute.event.assignment IS 'journal.id concerned. NULL: none.';
@@ -111,7 +113,7 @@ COMMENT ON COLUMN leadroute.event.load IS 'What it added to the member''s load; 
 COMMENT ON COLUMN leadroute.event.lead_key IS 'Key of the lead as text. NULL: none concerned.';
 COMMENT ON COLUMN leadroute.event.role_name IS 'Role that did it.';
 COMMENT ON COLUMN leadroute.event.actor IS 'Who acted behind the role. NULL: not said.';
-COMMENT ON COLUMN leadroute.event.payload IS 'Whatever else belongs to the kind: rekeyed: {"key": new key}; rule_error: {"rule": id, "error": message}.';
+COMMENT ON COLUMN leadroute.event.payload IS 'Whatever else belongs to the kind: rekeyed: {"key": new key}; rule_error: {"rule": id, "error": message}; criterion_error: {"criterion": name, "error": message}.';
 COMMENT ON COLUMN leadroute.event.team IS 'team.id of the rotation in which the assignment''s turn was given back to the member: all shares of the lead are as though it had not been distributed. 0: every member. NULL: no turn was given back.';
 COMMENT ON COLUMN leadroute.event.team_version IS 'The assignment''s team_version, where a turn was given back.';
 COMMENT ON COLUMN leadroute.event.candidates IS 'The assignment''s candidates, where a turn was given back. NULL: all of team_version.';

@@ -37,6 +37,10 @@ CREATE FUNCTION leadroute.condition_error(router text, rule text, lead_table tex
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'lr_condition_error';
 COMMENT ON FUNCTION leadroute.condition_error(text, text, text) IS 'The error of a rule''s condition over an attached table, judged with the rights and the search_path of its writer, whoever asks. NULL: it is valid; or there is no condition, no such rule or table, or its writer does not exist.';
 
+CREATE FUNCTION leadroute.criterion_error(router text, criterion text, lead_table text) RETURNS text
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'lr_criterion_error';
+COMMENT ON FUNCTION leadroute.criterion_error(text, text, text) IS 'The same for a criterion: the error of its condition, else of its points.';
+
 CREATE FUNCTION leadroute.expression_error(lead_table text, column_name text) RETURNS text
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'lr_expression_error';
 COMMENT ON FUNCTION leadroute.expression_error(text, text) IS 'The same for an expression of an attached table: router_expr, closed_when, responded_when, converted_when or load. Error: any other column_name.';
@@ -157,8 +161,10 @@ RETURN CASE kind
 	WHEN 'a' THEN 'assigned' WHEN 'g' THEN 'given' WHEN 'd' THEN 'adopted'
 	WHEN 'r' THEN 'reassigned' WHEN 'm' THEN 'manual' WHEN 'h' THEN 'held'
 	WHEN 'l' THEN 'released' WHEN 'n' THEN 'none'
-	WHEN 'u' THEN 'duplicate' WHEN 's' THEN 'suppressed' END;
-COMMENT ON FUNCTION leadroute.kind_name("char") IS 'Word for a code of journal.kind: a assigned, g given, d adopted, r reassigned, m manual, h held, l released, n none, u duplicate, s suppressed.';
+	WHEN 'u' THEN 'duplicate' WHEN 's' THEN 'suppressed'
+	WHEN 'w' THEN 'nurture' WHEN 'x' THEN 'disqualified'
+	WHEN 'q' THEN 'quarantined' END;
+COMMENT ON FUNCTION leadroute.kind_name("char") IS 'Word for a code of journal.kind: a assigned, g given, d adopted, r reassigned, m manual, h held, l released, n none, u duplicate, s suppressed, w nurture, x disqualified, q quarantined.';
 
 CREATE FUNCTION leadroute.method_name(method "char") RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE

@@ -377,6 +377,24 @@ BEGIN
 		END IF;
 	END LOOP;
 
+	FOR t IN SELECT c.router, c.name, leadroute.criterion_error(c.router, c.name, rt.name) AS error
+		FROM leadroute.criterion c
+		WHERE finish_attach.changed AND c.enabled
+		AND (c.routed_table = rt.name OR c.routed_table IS NULL)
+		AND (c.router = rt.router OR rt.router IS NULL)
+		ORDER BY c.router, c.name
+	LOOP
+		CONTINUE WHEN t.error IS NULL;
+		IF rt.router IS NULL THEN
+			RAISE WARNING 'criterion "%" of router "%" is not valid for table "%"', t.name, t.router, rt.table_name
+				USING DETAIL = t.error, HINT = 'Until it is changed, it says nothing of leads of this table.';
+		ELSE
+			RAISE EXCEPTION 'criterion "%" is not valid for table "%"', t.name, rt.table_name
+				USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = t.error,
+					HINT = 'A criterion without routed_table is for every attached table of its router. Set its routed_table, change it, or attach to another router.';
+		END IF;
+	END LOOP;
+
 	FOR t IN SELECT ro.name, leadroute.sticky_key_error(ro.name, rt.name) AS error
 		FROM leadroute.router ro
 		WHERE finish_attach.changed AND ro.sticky_key IS NOT NULL
@@ -404,7 +422,7 @@ BEGIN
 	RETURN restored;
 END
 $$;
-COMMENT ON FUNCTION leadroute.finish_attach(text, boolean) IS 'Part of attach: makes the triggers that are missing or different, and warns of what will not be routed as one may expect. changed: the row of routed_table is new or another; then also an error for a rule or a sticky_key that is not valid for the table (a warning with router_expr). Returns whether a trigger was made.';
+COMMENT ON FUNCTION leadroute.finish_attach(text, boolean) IS 'Part of attach: makes the triggers that are missing or different, and warns of what will not be routed as one may expect. changed: the row of routed_table is new or another; then also an error for a rule, a criterion or a sticky_key that is not valid for the table (a warning with router_expr). Returns whether a trigger was made.';
 
 CREATE FUNCTION leadroute.attach_under(path text, relation regclass, owner_column text, name text, router text, router_expr text, key_columns text[], nobody text, closed_when text, responded_when text, converted_when text, load text) RETURNS text
 LANGUAGE plpgsql VOLATILE
@@ -743,6 +761,15 @@ BEGIN
 				HINT = format('Delete them, or change them: UPDATE leadroute.rule SET routed_table = ... WHERE routed_table = %L.', rt.name);
 	END IF;
 
+	SELECT string_agg(format('"%s" of router "%s"', cr.name, cr.router), ', ' ORDER BY cr.router, cr.name) INTO rules
+		FROM leadroute.criterion cr WHERE cr.routed_table = rt.name;
+	IF rules IS NOT NULL THEN
+		RAISE EXCEPTION 'criteria are for table "%" alone', rt.name
+			USING ERRCODE = 'dependent_objects_still_exist',
+				DETAIL = format('Criteria: %s.', rules),
+				HINT = format('Delete them, or change them: UPDATE leadroute.criterion SET routed_table = ... WHERE routed_table = %L.', rt.name);
+	END IF;
+
 	released := leadroute.release_table(rt.name);
 	IF NOT gone THEN
 		FOR t IN SELECT tg.tgname FROM pg_trigger tg
@@ -759,4 +786,4 @@ BEGIN
 		released, CASE released WHEN 1 THEN 'assignment' ELSE 'assignments' END);
 END
 $$;
-COMMENT ON FUNCTION leadroute.detach(text) IS 'Takes the triggers off an attached table, ends its assignments (their load is given back), and forgets the table; the leads keep their owners, the journal keeps its rows. A table that was dropped is cleaned up. Returns a sentence that says what was done. The caller must own the table and have the profile admin. Error: no such table, or rules are for it alone.';
+COMMENT ON FUNCTION leadroute.detach(text) IS 'Takes the triggers off an attached table, ends its assignments (their load is given back), and forgets the table; the leads keep their owners, the journal keeps its rows. A table that was dropped is cleaned up. Returns a sentence that says what was done. The caller must own the table and have the profile admin. Error: no such table, or rules or criteria are for it alone.';

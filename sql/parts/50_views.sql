@@ -106,7 +106,8 @@ SELECT j.id,
 	j.closed_at IS NOT NULL AS closed,
 	j.responded_at IS NOT NULL AS responded,
 	j.converted_at IS NOT NULL AS converted,
-	j.previous_id
+	j.previous_id,
+	j.score
 FROM leadroute.journal j
 LEFT JOIN leadroute.router ro ON ro.id = j.router
 LEFT JOIN leadroute.routed_table rt ON rt.id = j.routed_table
@@ -128,8 +129,8 @@ COMMENT ON COLUMN leadroute.assignment.team IS 'Team among whose members it was 
 COMMENT ON COLUMN leadroute.assignment.rule IS 'Rule that decided; of a held lead, the first that would have had it. NULL: no rule was concerned.';
 COMMENT ON COLUMN leadroute.assignment.rule_version IS 'Version of the rule at the time.';
 COMMENT ON COLUMN leadroute.assignment.method IS 'Method that chose. NULL: none was used.';
-COMMENT ON COLUMN leadroute.assignment.kind IS 'assigned; given: the application set the owner; adopted: owned before the table was attached or the owner became a member; reassigned: decided anew after an earlier owner; manual: moved by hand; held: waits; released: the owner was taken away; none: a rule wants no owner; duplicate: the same lead again, of the same owner; suppressed: a key of it is never routed.';
-COMMENT ON COLUMN leadroute.assignment.reason IS 'Code of the reason: no_rule, no_member, nobody_available, unknown_team (team_expr names none), unknown_member (member_expr names none; an owner given or set by hand is none), ignore_limits, overflow_team (nobody of the rule''s team could take it), late_trigger (one that ran after the decision took the owner away), assigned_by_hand, sticky (a lead of the same person has that owner), duplicate, suppressed. NULL: the method chose, or the owner was there already.';
+COMMENT ON COLUMN leadroute.assignment.kind IS 'assigned; given: the application set the owner; adopted: owned before the table was attached or the owner became a member; reassigned: decided anew after an earlier owner; manual: moved by hand; held: waits; released: the owner was taken away; none: a rule wants no owner; duplicate: the same lead again, of the same owner; suppressed: a key of it is never routed; nurture: its score is not enough yet, it is judged again when it changes; disqualified: its score is too low, or a criterion says so; quarantined: a criterion sets it aside.';
+COMMENT ON COLUMN leadroute.assignment.reason IS 'Code of the reason: no_rule, no_member, nobody_available, unknown_team (team_expr names none), unknown_member (member_expr names none; an owner given or set by hand is none), ignore_limits, overflow_team (nobody of the rule''s team could take it), late_trigger (one that ran after the decision took the owner away), assigned_by_hand, sticky (a lead of the same person has that owner), duplicate, suppressed, score (of the lead, too low), criterion (detail names it). NULL: the method chose, or the owner was there already.';
 COMMENT ON COLUMN leadroute.assignment.detail IS 'The reason in prose, and what went wrong in rules. NULL: nothing to add.';
 COMMENT ON COLUMN leadroute.assignment.passed_over IS 'Members that were due before the chosen one, each {"member", "code", "detail", "until"}: for the codes see leadroute.passed_name; detail is in the local time of the member; until when it lasts ("infinity": until resumed), where that is known, else null. NULL: nobody.';
 COMMENT ON COLUMN leadroute.assignment.passed_over_count IS 'How many were passed over; passed_over lists at most leadroute.passed_over_limit of them. Of members whom the lead does not fit, the first 64 in the order of the team are looked at.';
@@ -152,6 +153,8 @@ COMMENT ON COLUMN leadroute.assignment.closed IS 'Whether the lead was closed un
 COMMENT ON COLUMN leadroute.assignment.responded IS 'Whether its owner responded under this assignment. Never NULL.';
 COMMENT ON COLUMN leadroute.assignment.converted IS 'Whether the lead became a customer under this assignment. Never NULL.';
 COMMENT ON COLUMN leadroute.assignment.previous_id IS 'id of the decision about the lead that this one took the place of. NULL: it was the first.';
+
+COMMENT ON COLUMN leadroute.assignment.score IS 'Score of the lead by the router''s criteria when it was decided. NULL: nothing scores it, or it was not judged (its owner was given or set by hand).';
 
 -- why: a sentence a decision or event.
 
@@ -181,6 +184,9 @@ SELECT a.id,
 			WHEN 'none' THEN 'left without owner'
 			WHEN 'duplicate' THEN 'a duplicate, for "' || a.member || '"'
 			WHEN 'suppressed' THEN 'not routed'
+			WHEN 'nurture' THEN 'kept for later'
+			WHEN 'disqualified' THEN 'disqualified'
+			WHEN 'quarantined' THEN 'quarantined'
 			ELSE a.kind END,
 		CASE WHEN a.kind IN ('given', 'manual', 'released', 'adopted') THEN ' (role "' || a.role_name || '"'
 			|| coalesce(', actor "' || a.actor || '"', '') || ')' END,
@@ -217,7 +223,7 @@ SELECT a.id,
 		CASE WHEN a.reason = 'ignore_limits' THEN '; limits were ignored'
 			WHEN a.reason = 'overflow_team' THEN '; nobody of the rule''s own team could'
 			WHEN a.reason NOT IN ('no_rule', 'no_member', 'nobody_available', 'unknown_member', 'unknown_team', 'assigned_by_hand',
-				'sticky', 'duplicate', 'suppressed')
+				'sticky', 'duplicate', 'suppressed', 'score', 'criterion')
 				THEN '; reason: ' || a.reason END,
 		'; ' || a.detail) AS sentence,
 	a.id AS assignment,
@@ -247,7 +253,7 @@ LEFT JOIN leadroute.routed_table rt ON rt.id = e.routed_table
 LEFT JOIN leadroute.member m ON m.id = e.member
 LEFT JOIN leadroute.former_name frt ON frt.table_name = 'routed_table' AND frt.id = e.routed_table
 LEFT JOIN leadroute.former_name fm ON fm.table_name = 'member' AND fm.id = e.member
-WHERE e.lead_key IS NOT NULL AND e.kind <> 'rule_error';
+WHERE e.lead_key IS NOT NULL AND e.kind NOT IN ('rule_error', 'criterion_error');
 COMMENT ON VIEW leadroute.lead_history IS 'One row is a sentence about what was decided about a lead, or happened to it. leadroute.why reads it.';
 COMMENT ON COLUMN leadroute.lead_history.id IS 'Number of the decision or event; they rise in the order in which it happened.';
 COMMENT ON COLUMN leadroute.lead_history.at IS 'When.';
@@ -486,6 +492,14 @@ FROM leadroute.team_member tm
 WHERE tm.condition IS NOT NULL AND tm.written_by IS NOT NULL
 AND NOT EXISTS (SELECT FROM pg_roles w WHERE w.rolname = tm.written_by)
 UNION ALL
+SELECT 'error', 'writer_missing', format('criterion "%s" of router "%s"', c.name, c.router),
+	format('Role "%s", with whose rights it runs, does not exist: it says nothing of any lead.', c.written_by),
+	'Read it, then take it over: leadroute.take_over().',
+	NULL
+FROM leadroute.criterion c
+WHERE c.enabled AND c.written_by IS NOT NULL
+AND NOT EXISTS (SELECT FROM pg_roles w WHERE w.rolname = c.written_by)
+UNION ALL
 SELECT 'error', 'writer_missing', format('table "%s"', rt.name),
 	format('Role "%s", with whose rights router_expr, closed_when, responded_when, converted_when and load run, does not exist: they are not evaluated.', rt.written_by),
 	format('Take it over: UPDATE leadroute.routed_table SET written_by = current_user WHERE name = %L;', rt.name),
@@ -507,6 +521,20 @@ FROM (SELECT r.name, r.router, rt.name AS routed_table,
 	WHERE r.enabled AND r.condition IS NOT NULL
 	OFFSET 0) c
 WHERE c.error IS NOT NULL
+UNION ALL
+SELECT 'error', 'criterion_invalid', format('criterion "%s" of router "%s"', x.name, x.router),
+	format('On table "%s": %s', x.routed_table, x.error),
+	'Change it, or its routed_table; until then it says nothing of leads of that table.',
+	NULL
+FROM (SELECT c.name, c.router, rt.name AS routed_table,
+		leadroute.criterion_error(c.router, c.name, rt.name) AS error
+	FROM leadroute.criterion c
+	JOIN leadroute.routed_table rt ON (c.routed_table = rt.name OR c.routed_table IS NULL)
+		AND (rt.router = c.router OR rt.router IS NULL)
+	JOIN pg_class cl ON cl.oid = rt.relation
+	WHERE c.enabled
+	OFFSET 0) x
+WHERE x.error IS NOT NULL
 UNION ALL
 SELECT 'error', 'expression_invalid', format('table "%s"', x.name),
 	format('Its %s: %s', x.column_name, x.error),
@@ -566,6 +594,18 @@ JOIN leadroute.rule r ON e.payload @> jsonb_build_object('rule', r.id, 'version'
 	AND (e.payload ->> 'rule')::integer = r.id
 WHERE e.kind = 'rule_error' AND e.at > now() - interval '1 day' AND r.enabled
 GROUP BY r.router, r.name
+UNION ALL
+SELECT 'warning', 'criterion_error', format('criterion "%s" of router "%s"', c.name, c.router),
+	format('%s reports in the last day; the last one, about lead %s: %s', count(*),
+		(array_agg(e.lead_key ORDER BY e.id DESC))[1],
+		(array_agg(e.payload ->> 'error' ORDER BY e.id DESC))[1]),
+	'Change it so that it has a value for every lead; where it fails, it gives no points and stops nothing.',
+	min(e.at)
+FROM leadroute.event e
+JOIN leadroute.router ro ON ro.id = e.router
+JOIN leadroute.criterion c ON c.router = ro.name AND c.name = e.payload ->> 'criterion'
+WHERE e.kind = 'criterion_error' AND e.at > now() - interval '1 day' AND c.enabled
+GROUP BY c.router, c.name
 UNION ALL
 SELECT 'warning', 'held_too_long', format('table "%s"', rt.name),
 	format('%s leads have been held for more than an hour, the oldest since %s.', count(*), date_trunc('second', min(p.entered_at))),
@@ -672,7 +712,7 @@ AND (c.conrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
 		'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.checkpoint'::regclass));
 COMMENT ON VIEW leadroute.problem IS 'One row is something that is wrong now; none: nothing is known to be. Expressions are judged as they run, with the rights of their writers.';
 COMMENT ON COLUMN leadroute.problem.severity IS 'error: leads are not decided as configured. warning: they may not be decided as meant.';
-COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, later_trigger, rule_error, held_too_long, memory_full, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, timezone_unknown (see leadroute.lint), journal_trigger, journal_foreign_key.';
+COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, criterion_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, later_trigger, rule_error, criterion_error, held_too_long, memory_full, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, timezone_unknown (see leadroute.lint), journal_trigger, journal_foreign_key.';
 COMMENT ON COLUMN leadroute.problem.subject IS 'What it is about.';
 COMMENT ON COLUMN leadroute.problem.detail IS 'What is wrong, in a sentence.';
 COMMENT ON COLUMN leadroute.problem.what_to_do IS 'What helps; often a statement.';

@@ -65,7 +65,7 @@ CREATE TEMP VIEW dumped AS
 	JOIN pg_class c ON c.oid = x.oid
 	WHERE e.extname = 'leadroute';
 SELECT set_eq($$SELECT relname FROM dumped WHERE relkind = 'r'$$,
-	ARRAY['router', 'routed_table', 'schedule', 'holiday', 'member', 'team', 'team_member', 'rule', 'cap', 'absence', 'territory', 'suppression', 'config_history',
+	ARRAY['router', 'routed_table', 'schedule', 'holiday', 'member', 'team', 'team_member', 'rule', 'cap', 'criterion', 'absence', 'territory', 'suppression', 'config_history',
 		'journal', 'event', 'pool_entry', 'team_version', 'sticky_lead', 'former_name'],
 	'these tables are dumped');
 SELECT bag_eq($$SELECT oid FROM dumped WHERE relkind = 'S'$$,
@@ -92,7 +92,7 @@ SELECT is_empty($$
 -- Configuration
 CREATE TEMP VIEW configuration AS
 	SELECT format('leadroute.%I', name)::regclass AS relid, name
-	FROM unnest('{router,routed_table,schedule,holiday,member,team,team_member,rule,cap,absence,territory,suppression}'::text[]) n (name);
+	FROM unnest('{router,routed_table,schedule,holiday,member,team,team_member,rule,cap,criterion,absence,territory,suppression}'::text[]) n (name);
 SELECT bag_eq($$
 	SELECT g.name, string_agg(a.attname, ', ' ORDER BY k.place) FROM configuration g
 	JOIN pg_index x ON x.indrelid = g.relid AND (x.indisprimary OR (g.name IN ('absence', 'territory') AND x.indisunique))
@@ -100,7 +100,7 @@ SELECT bag_eq($$
 	JOIN pg_attribute a ON a.attrelid = g.relid AND a.attnum = k.attnum
 	GROUP BY 1 $$,
 	$$VALUES ('router', 'name'), ('routed_table', 'name'), ('schedule', 'router, name'), ('holiday', 'router, schedule, day'), ('member', 'router, name'), ('team', 'router, name'),
-		('team_member', 'router, team, member'), ('rule', 'router, name'), ('cap', 'router, name'), ('absence', 'router, member, during, team'),
+		('team_member', 'router, team, member'), ('rule', 'router, name'), ('cap', 'router, name'), ('criterion', 'router, name'), ('absence', 'router, member, during, team'),
 		('territory', 'router, map, country, region, postal, postal_from, postal_to'), ('suppression', 'router, key')$$,
 	'keys are made of names and begin with the router');
 SELECT is_empty($$

@@ -38,6 +38,7 @@ INSERT INTO expected VALUES
 	('explain(lead_table text, key text, format text DEFAULT ''text''::text, rules integer DEFAULT 20, rule text DEFAULT NULL::text, members integer DEFAULT 20, timings boolean DEFAULT false)', 'SETOF text', 'c volatile'),
 	('explain_lead(lead_table text, lead jsonb, format text DEFAULT ''text''::text, rules integer DEFAULT 20, rule text DEFAULT NULL::text, members integer DEFAULT 20, timings boolean DEFAULT false)', 'SETOF text', 'c volatile'),
 	('export_config(router text DEFAULT NULL::text)', 'jsonb', 'plpgsql stable'),
+	('criterion_error(router text, criterion text, lead_table text)', 'text', 'c volatile strict'),
 	('expression_error(lead_table text, column_name text)', 'text', 'c volatile strict'),
 	('fairness(since timestamp with time zone DEFAULT (now() - ''30 days''::interval), until timestamp with time zone DEFAULT now(), router text DEFAULT NULL::text)', 'TABLE(router text, team text, member text, weight double precision, received bigint, exact_share double precision, deviation double precision)', 'sql stable'),
 	('filter_constant(value jsonb, at text)', 'text', 'plpgsql immutable parallel safe PUBLIC'),

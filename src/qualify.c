@@ -1,0 +1,185 @@
+/*
+ * qualify.c
+ *	  Qualification.  See qualify.h.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "utils/json.h"
+
+#include "journal.h"
+#include "qualify.h"
+
+/* Criteria that a decision's detail names; of the others it says how many. */
+#define MAX_NAMED	8
+
+char *
+lr_score_words(double score)
+{
+	char	   *text = psprintf("%.6f", score);
+	char	   *end = text + strlen(text);
+
+	while (end[-1] == '0')
+		*--end = '\0';
+	if (end[-1] == '.')
+		*--end = '\0';
+	return text;
+}
+
+const char *
+lr_verdict_word(const LrVerdict *v)
+{
+	switch (v->kind)
+	{
+		case LR_KIND_NURTURE:
+			return "nurture";
+		case LR_KIND_DISQUALIFIED:
+			return "disqualified";
+		case LR_KIND_QUARANTINED:
+			return "quarantined";
+		default:
+			return "qualified";
+	}
+}
+
+/* ---------- what the criteria say ---------- */
+
+/* Whether it keeps the lead back, as a quarantine or as another kind. */
+static bool
+stops(const LrFinding *f, bool quarantine)
+{
+	switch (f->criterion->kind)
+	{
+		case LR_CRITERION_QUARANTINE:
+			return quarantine && f->says == LR_SAYS_TRUE;
+		case LR_CRITERION_DISQUALIFY:
+			return !quarantine && f->says == LR_SAYS_TRUE;
+		case LR_CRITERION_REQUIRE:
+			return !quarantine && f->says == LR_SAYS_FALSE;
+		default:
+			return false;
+	}
+}
+
+/* Which criteria stop the lead; NULL: none does. */
+static char *
+stopped_by(const LrVerdict *v, bool quarantine)
+{
+	StringInfoData words;
+	int			n = 0;
+	int			i;
+
+	initStringInfo(&words);
+	for (i = 0; i < v->n; i++)
+		if (stops(&v->finding[i], quarantine) && n++ < MAX_NAMED)
+			appendStringInfo(&words, "%scriterion \"%s\" is %s",
+							 n > 1 ? ", " : "", v->finding[i].criterion->name,
+							 v->finding[i].says == LR_SAYS_TRUE ? "true" :
+							 "not true");
+	if (n > MAX_NAMED)
+		appendStringInfo(&words, ", and %d more", n - MAX_NAMED);
+	return n > 0 ? words.data : NULL;
+}
+
+static void
+add_up(LrVerdict *v, const LrQualification *q)
+{
+	double		sum = 0;
+	int			i;
+
+	v->has_score = !isnan(q->qualify_at);
+	for (i = 0; i < v->n; i++)
+		if (v->finding[i].criterion->kind == LR_CRITERION_SCORE &&
+			v->finding[i].says != LR_SAYS_OTHER_TABLE)
+		{
+			v->has_score = true;
+			sum += v->finding[i].points;
+		}
+	v->score = rint(sum * LR_SCORE_UNITS) / LR_SCORE_UNITS;
+}
+
+static void
+conclude(LrVerdict *v, const LrQualification *q)
+{
+	if ((v->words = stopped_by(v, true)) != NULL)
+	{
+		v->kind = LR_KIND_QUARANTINED;
+		v->reason = "criterion";
+	}
+	else if ((v->words = stopped_by(v, false)) != NULL)
+	{
+		v->kind = LR_KIND_DISQUALIFIED;
+		v->reason = "criterion";
+	}
+	else if (!isnan(q->qualify_at) && v->score < q->qualify_at)
+	{
+		v->kind = v->score >= q->nurture_at ? LR_KIND_NURTURE :
+			LR_KIND_DISQUALIFIED;
+		v->reason = "score";
+		v->words = psprintf("score %s is below %s", lr_score_words(v->score),
+							lr_score_words(v->kind == LR_KIND_NURTURE ||
+										isnan(q->nurture_at) ?
+										q->qualify_at : q->nurture_at));
+	}
+}
+
+/* Tells the event feed about errors of criteria, now and then. */
+static void
+report_errors(const LrDecideRequest *request, const LrVerdict *v)
+{
+	int			i;
+
+	for (i = 0; i < v->n; i++)
+	{
+		const LrFinding *f = &v->finding[i];
+		StringInfoData payload;
+
+		if (!lr_criterion_reports(request->binding, f, request->now))
+			continue;
+		initStringInfo(&payload);
+		appendStringInfoString(&payload, "{\"criterion\": ");
+		escape_json(&payload, f->criterion->name);
+		appendStringInfoString(&payload, ", \"error\": ");
+		escape_json(&payload, f->error);
+		appendStringInfoChar(&payload, '}');
+		lr_event_add(LR_EVENT_CRITERION_ERROR, request->binding->router->id,
+					 request->table->id, request->key, 0, 0, 0, payload.data);
+	}
+}
+
+void
+lr_qualify(LrDecideRequest *request)
+{
+	const LrQualification *q = request->binding->router->qualification;
+	LrVerdict  *v = (LrVerdict *) palloc0(sizeof(LrVerdict));
+	LrEvaluation ev;
+
+	v->n = q->n;
+	lr_evaluation_begin(&ev, request->table, request->row);
+	ev.router = request->binding->router;
+	v->finding = lr_criteria_judge(request->binding, &ev,
+								   &request->detail);
+	lr_evaluation_end(&ev);
+	add_up(v, q);
+	conclude(v, q);
+	if (!request->dry_run)
+		report_errors(request, v);
+	request->verdict = v;
+}
+
+void
+lr_verdict_note(const LrVerdict *v, LrDecision *decision)
+{
+	LrEntry    *e = &decision->entry;
+
+	decision->verdict = v;
+	e->has_score = v->has_score;
+	e->score = v->score;
+	if (v->kind == '\0')
+		return;
+	e->kind = v->kind;
+	e->reason = v->reason;
+	e->detail = e->detail == NULL ? v->words :
+		psprintf("%s; %s", v->words, e->detail);
+}
