@@ -7,8 +7,8 @@
  *
  * Who sees what: whoever may call it sees rules, members and the outcome.  A
  * stored lead must be visible to him as to a SELECT of its key, row security
- * included; values, and which part of a condition failed, are told of columns
- * that he may SELECT.  Everything else runs as in a decision: reading the lead
+ * included, and so must an earlier lead of the same person, to be named; values,
+ * and which part of a condition failed, are told of columns that he may SELECT.  Everything else runs as in a decision: reading the lead
  * with the rights of the table's owner, expressions with their writers'.
  */
 #include "postgres.h"
@@ -36,11 +36,12 @@ PG_FUNCTION_INFO_V1(lr_explain_lead);
 /* ---------- who may see what ---------- */
 
 /*
- * Error unless the caller sees the lead, as in any SELECT of his.  Operators
- * and the table are qualified, so his search_path means nothing here.
+ * Whether the caller, with whose rights this runs, sees the lead, as in any
+ * SELECT of his.  Operators and the table are qualified, so his search_path
+ * means nothing here.
  */
-static void
-require_visible(LrTable *table, const char *key)
+static bool
+is_visible(LrTable *table, const char *key)
 {
 	Oid		   *types = (Oid *) palloc(table->nkeys * sizeof(Oid));
 	Datum	   *values = (Datum *) palloc(table->nkeys * sizeof(Datum));
@@ -56,13 +57,60 @@ require_visible(LrTable *table, const char *key)
 							  table->nkeys, types, values, NULL, false,
 							  1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read lead table \"%s\"", table->name);
-	if (SPI_processed == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("lead table \"%s\" has no lead %s", table->name, key),
-				 check_enable_rls(table->relid, InvalidOid,
-								  true) == RLS_ENABLED ?
-				 errdetail("Leads that row-level security hides from you are not explained to you.") : 0));
+	return SPI_processed > 0;
+}
+
+/* Error unless the caller sees the lead. */
+static void
+require_visible(LrTable *table, const char *key)
+{
+	if (is_visible(table, key))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_NO_DATA_FOUND),
+			 errmsg("lead table \"%s\" has no lead %s", table->name, key),
+			 check_enable_rls(table->relid, InvalidOid,
+							  true) == RLS_ENABLED ?
+			 errdetail("Leads that row-level security hides from you are not explained to you.") : 0));
+}
+
+/* Whether the caller may name the columns of a key in a query. */
+static bool
+may_read_key(LrTable *table)
+{
+	int			i;
+
+	for (i = 0; i < table->nkeys; i++)
+		if (pg_class_aclcheck(table->relid, GetUserId(),
+							  ACL_SELECT) != ACLCHECK_OK &&
+			pg_attribute_aclcheck(table->relid, table->key[i], GetUserId(),
+								  ACL_SELECT) != ACLCHECK_OK)
+			return false;
+	return true;
+}
+
+/*
+ * Which earlier lead has the same sticky key is told of a lead that the caller
+ * sees, of another table too.  Runs with his rights.
+ */
+static void
+hide_followed(LrTable *table, LrSticky *s)
+{
+	LrFollowed *f = s != NULL ? s->followed : NULL;
+	LrTable    *its = table;
+
+	if (f == NULL || f->lead_key == NULL)
+		return;
+	if (f->routed_table != table->id)
+	{
+		char	   *name = lr_sticky_table_name(f->routed_table);
+
+		its = name != NULL ? lr_table_lock_sound(name, AccessShareLock) : NULL;
+	}
+	f->hidden = its == NULL || !may_read_key(its) ||
+		!is_visible(its, f->lead_key);
+	if (its != NULL && its != table)
+		lr_table_unpin(its);
 }
 
 /* The columns that the caller may read, by number - 1; NULL: all. */
@@ -208,7 +256,8 @@ put_sticky(LrOutput *out, const LrExplain *x)
 	lr_open(out, "sticky", false);
 	lr_put_int(out, "keys", s->keys->n);
 	lr_put_text(out, "detail", words);
-	lr_put_text(out, "lead_key", s->followed != NULL ? s->followed->lead_key : NULL);
+	lr_put_text(out, "lead_key", s->followed != NULL && !s->followed->hidden ?
+				s->followed->lead_key : NULL);
 	lr_put_text(out, "refused", s->refused);
 	lr_close(out, false);
 }
@@ -335,6 +384,9 @@ explain(FunctionCallInfo fcinfo, bool is_new)
 		fetch_lead(&x, fcinfo, &rights);
 		lr_settle_prepared(lr_database());
 		decide(&x);
+		lr_resign(&rights);
+		hide_followed(x.table, x.decision.sticky);
+		lr_lead_become(x.table, true, &rights);
 		write_all(&out, &x);
 		SPI_finish();
 		lr_resign(&rights);

@@ -32,9 +32,8 @@ expression_words(const LrMatching *m, int i)
 		psprintf("sticky_key %d", i + 1);
 }
 
-/* The name of an attached table, as it stands in a sentence. */
-static char *
-of_table(int32 id)
+char *
+lr_sticky_table_name(int32 id)
 {
 	LrScan		scan;
 	char	   *name = NULL;
@@ -42,9 +41,18 @@ of_table(int32 id)
 	lr_scan_begin(&scan, "routed_table", NULL, NULL, NULL);
 	while (name == NULL && lr_scan_next(&scan))
 		if (lr_scan_int(&scan, "id", 0) == id)
-			name = psprintf(" of \"%s\"", lr_scan_text(&scan, "name"));
+			name = lr_scan_text(&scan, "name");
 	lr_scan_end(&scan);
-	return name != NULL ? name : "";
+	return name;
+}
+
+/* The same as it stands in a sentence. */
+static char *
+of_table(int32 id)
+{
+	char	   *name = lr_sticky_table_name(id);
+
+	return name != NULL ? psprintf(" of \"%s\"", name) : "";
 }
 
 static char *
@@ -53,6 +61,8 @@ followed_words(const LrDecideRequest *request, const LrFollowed *f)
 	const LrMatching *m = request->binding->router->matching;
 	const char *expr = expression_words(m, f->said_by);
 
+	if (f->hidden)
+		return psprintf("same %s as a lead that is not shown to you", expr);
 	if (f->lead_key == NULL)
 		return psprintf("same %s as a lead that was being stored", expr);
 	return psprintf("same %s as lead %s%s", expr, f->lead_key,
@@ -177,6 +187,7 @@ follow_row(LrFollowed *f, const LrStickyRow *row, int32 member, int said_by,
 	f->said_by = said_by;
 	f->open = row->open;
 	f->duplicate = duplicate;
+	f->hidden = false;
 }
 
 /*

@@ -37,6 +37,7 @@ typedef struct LrFollowed
 	int			said_by;		/* expression that both have the value of */
 	bool		open;			/* its transaction may be rolled back yet */
 	bool		duplicate;
+	bool		hidden;			/* explain: from who asks */
 } LrFollowed;
 
 typedef struct LrSticky
@@ -84,6 +85,9 @@ extern void lr_sticky_dropped(const LrDecision *decision);
 extern void lr_sticky_note(LrTable *table, LrBinding *b, TupleTableSlot *row,
 						   const char *key, int64 id, TimestampTz at,
 						   int32 member);
+
+/* The name of an attached table; NULL: there is none. */
+extern char *lr_sticky_table_name(int32 id);
 
 /* Why there is no further look at the keys, or that there is: for explain. */
 extern char *lr_sticky_words(const LrDecideRequest *request,
