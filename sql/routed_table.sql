@@ -86,7 +86,9 @@ CREATE TABLE other (LIKE lead INCLUDING ALL);
 UPDATE leadroute.routed_table SET relation = 'other';
 UPDATE leadroute.routed_table SET owner_column = 'gone';
 UPDATE leadroute.routed_table SET owner_column = 'id';
+\set VERBOSITY terse
 UPDATE leadroute.routed_table SET owner_column = NULL;
+\set VERBOSITY default
 UPDATE leadroute.routed_table SET key_columns = '{stage}';
 UPDATE leadroute.routed_table SET key_columns = '{note}';
 UPDATE leadroute.routed_table SET owner_column = 'number', nobody = 'none';

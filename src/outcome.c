@@ -47,11 +47,11 @@ lr_facts(LrTable *table, TupleTableSlot *row, LrFacts *facts)
 	facts->row = row;
 }
 
-static bool
-column_differs(LrTable *table, AttrNumber attno, TupleTableSlot *old,
-			   TupleTableSlot *new)
+bool
+lr_column_differs(TupleDesc desc, AttrNumber attno, TupleTableSlot *old,
+				  TupleTableSlot *new)
 {
-	Form_pg_attribute att = TupleDescAttr(table->desc, attno - 1);
+	Form_pg_attribute att = TupleDescAttr(desc, attno - 1);
 	bool		old_null;
 	bool		new_null;
 	Datum		a = slot_getattr(old, attno, &old_null);
@@ -68,10 +68,10 @@ lr_facts_may_differ(LrTable *table, TupleTableSlot *old, TupleTableSlot *new)
 	int			i;
 
 	if (table->any_when || table->has_load || table->router == NULL ||
-		column_differs(table, table->owner, old, new))
+		lr_column_differs(table->desc, table->owner, old, new))
 		return true;
 	for (i = 0; i < table->nkeys; i++)
-		if (column_differs(table, table->key[i], old, new))
+		if (lr_column_differs(table->desc, table->key[i], old, new))
 			return true;
 	return false;
 }

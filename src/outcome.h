@@ -27,7 +27,11 @@ extern bool lr_had_owner(const LrCurrent *current);
 
 extern void lr_facts(LrTable *table, TupleTableSlot *row, LrFacts *facts);
 
-/* Whether an update may have changed any of them; cheap. */
+/* Whether a column has another value, to the byte, in two rows of one layout. */
+extern bool lr_column_differs(TupleDesc desc, AttrNumber attno,
+							  TupleTableSlot *old, TupleTableSlot *new);
+
+/* Whether an update may have changed any of the facts; cheap. */
 extern bool lr_facts_may_differ(LrTable *table, TupleTableSlot *old,
 								TupleTableSlot *new);
 

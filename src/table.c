@@ -485,6 +485,8 @@ build_table(LrScan *scan)
 	table->router = lr_scan_text(scan, "router");
 	table->relowner = rel->rd_rel->relowner;
 	table->search_path = lr_safe_path(lr_scan_text(scan, "search_path"));
+	table->protect_owner = DatumGetBool(lr_scan_datum(scan, "protect_owner",
+													  &isnull));
 	table->desc = CreateTupleDescCopy(RelationGetDescr(rel));
 	table->definition = lr_table_definition(rel);
 	table->read_rights = lr_read_rights(table->relid);

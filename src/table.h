@@ -90,6 +90,7 @@ struct LrTable
 	char	   *nobody;			/* canonical text */
 	LrExpr	   *when[LR_WHENS]; /* NULL: none, or broken */
 	bool		any_when;		/* one is there, or broken */
+	bool		protect_owner;	/* see before_update.h */
 	bool		has_load;		/* so is load */
 	LrExpr	   *load;			/* NULL: none, or broken */
 	char	   *load_broken;

@@ -20,6 +20,7 @@
 #include "utils/rel.h"
 
 #include "adopt.h"
+#include "before_update.h"
 #include "compat.h"
 #include "decide.h"
 #include "evaluate.h"
@@ -61,11 +62,12 @@ lr_own_update_end(void)
 	own_update_subid = InvalidSubTransactionId;
 }
 
-static bool
-is_own_update(int depth)
+bool
+lr_is_own_update(void)
 {
-	return own_update_depth == depth && own_update_lxid == lr_my_lxid() &&
-		own_update_subid == GetCurrentSubTransactionId();
+	return own_update_lxid == lr_my_lxid() && own_update_depth != 0 &&
+		own_update_subid == GetCurrentSubTransactionId() &&
+		own_update_depth == trigger_depth();
 }
 
 static void look_at_relation(LrFrame *frame, TriggerData *td);
@@ -410,71 +412,9 @@ lr_row_stored(PG_FUNCTION_ARGS)
 
 /* ---------- UPDATE and DELETE ---------- */
 
-/*
- * ON CONFLICT DO UPDATE SET owner = EXCLUDED.owner: EXCLUDED is the row as our
- * BEFORE trigger left it, so this would re-route a stored lead (which may have
- * another key, where the conflict is about another column).  An owner that
- * the app itself gave in the INSERT is meant, and stays.
- */
-static HeapTuple
-keep_owner_of_conflict(TriggerData *td, LrFrame *frame, LrLeaf *leaf)
-{
-	LrDecision *d = &frame->pending.decision;
-	LrTable    *table = frame->table;
-	HeapTuple	result = td->tg_newtuple;
-	LrFacts		old;
-	char	   *new_owner;
-	MemoryContext context;
-
-	if (!frame->pending.active || frame->pending.move ||
-		d->entry.kind == LR_KIND_GIVEN ||
-		!lr_frame_is_conflict(td->tg_relation, td->tg_newslot))
-		return result;
-	context = MemoryContextSwitchTo(frame->row_context);
-	lr_facts(table, lr_table_root_row(table, leaf, td->tg_trigslot), &old);
-	new_owner = lr_table_owner(table, lr_table_root_row(table, leaf,
-														td->tg_newslot));
-	MemoryContextSwitchTo(context);
-	if (new_owner != NULL && d->member != NULL &&
-		(old.owner == NULL || strcmp(old.owner, new_owner) != 0) &&
-		strcmp(new_owner, frame->binding->owner_text[d->member->index]) == 0)
-	{
-		int			attno = leaf->owner;
-		bool		isnull;
-		Datum		value = heap_getattr(td->tg_trigtuple, attno,
-										 RelationGetDescr(td->tg_relation),
-										 &isnull);
-
-		result = heap_modify_tuple_by_cols(td->tg_newtuple,
-										   RelationGetDescr(td->tg_relation),
-										   1, &attno, &value, &isnull);
-	}
-	/* the row to insert was not stored: its turn is free at once */
-	lr_frame_discard(frame);
-	return result;
-}
-
-static HeapTuple
-before_update(TriggerData *td, const char *name)
-{
-	Relation	rel = td->tg_relation;
-	/* only partitions can lose a row to each other */
-	LrFrame    *frame = rel->rd_rel->relispartition ? lr_frame_get(name) :
-		lr_frame_find(name);
-	HeapTuple	result = td->tg_newtuple;
-
-	if (frame == NULL || frame->table == NULL)
-		return result;
-	result = keep_owner_of_conflict(td, frame,
-									lr_table_leaf(frame->table, rel));
-	if (rel->rd_rel->relispartition)
-		lr_move_expect(frame, rel, td->tg_trigslot, td->tg_newslot);
-	return result;
-}
-
 /* Applies what differs between two rows of a lead. */
 static void
-after_update(TriggerData *td, const char *name, int depth)
+after_update(TriggerData *td, const char *name)
 {
 	LrTable    *table = lr_table_pin_sound(name);
 	LrLeaf	   *leaf;
@@ -494,7 +434,7 @@ after_update(TriggerData *td, const char *name, int depth)
 	lr_facts(table, lr_table_root_row(table, leaf, td->tg_trigslot), &old);
 	row = lr_table_root_row(table, leaf, td->tg_newslot);
 	lr_facts(table, row, &new);
-	if (is_own_update(depth))
+	if (lr_is_own_update())
 		new.owner = old.owner;
 	lr_outcome_changed(table, &old, &new);
 	if (strcmp(old.key, new.key) != 0)
@@ -503,7 +443,7 @@ after_update(TriggerData *td, const char *name, int depth)
 }
 
 static void
-after_delete(TriggerData *td, const char *name, int depth)
+after_delete(TriggerData *td, const char *name)
 {
 	LrTable    *table = lr_table_pin_sound(name);
 	LrFacts		old;
@@ -519,7 +459,7 @@ after_delete(TriggerData *td, const char *name, int depth)
 		lr_outcome_deleted(table, &old);
 	else
 	{
-		if (is_own_update(depth))
+		if (lr_is_own_update())
 			move->new.owner = move->old.owner;
 		lr_outcome_changed(table, &move->old, &move->new);
 	}
@@ -555,11 +495,11 @@ route(TriggerData *td, const char *name)
 		return NULL;
 	else if (TRIGGER_FIRED_BEFORE(td->tg_event))
 		return TRIGGER_FIRED_BY_INSERT(td->tg_event) ?
-			before_insert(td, name) : before_update(td, name);
+			before_insert(td, name) : lr_before_update(td, name);
 	else if (TRIGGER_FIRED_BY_UPDATE(td->tg_event))
-		after_update(td, name, trigger_depth());
+		after_update(td, name);
 	else if (TRIGGER_FIRED_BY_DELETE(td->tg_event))
-		after_delete(td, name, trigger_depth());
+		after_delete(td, name);
 	return NULL;
 }
 

@@ -13,4 +13,7 @@
 extern void lr_own_update_begin(void);
 extern void lr_own_update_end(void);
 
+/* Whether the trigger that runs was fired by such an update. */
+extern bool lr_is_own_update(void);
+
 #endif							/* LR_TRIGGER_H */

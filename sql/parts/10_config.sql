@@ -79,6 +79,7 @@ CREATE TABLE leadroute.routed_table (
 	responded_when	text,
 	converted_when	text,
 	load			text,
+	protect_owner	boolean NOT NULL DEFAULT true,
 	written_by		text,
 	search_path		text,
 	PRIMARY KEY (name),
@@ -99,6 +100,7 @@ COMMENT ON COLUMN leadroute.routed_table.closed_when IS 'SQL over the lead, bool
 COMMENT ON COLUMN leadroute.routed_table.responded_when IS 'SQL over the lead, boolean or timestamptz: true, or a time = its owner has responded (then). What an UPDATE brings about is to the credit of who owns the lead after it. NULL: not known.';
 COMMENT ON COLUMN leadroute.routed_table.converted_when IS 'The same for: the lead has become a customer. It is what top_producer measures.';
 COMMENT ON COLUMN leadroute.routed_table.load IS 'SQL over the lead, a number from 0 on (rounded): what an open lead counts in its owner''s load, against capacity and for least_loaded. An UPDATE of the lead that changes it is followed, also above the capacity; another expression counts for each lead from its next decision or UPDATE on. NULL, an error or any other value: 1. NULL (no expression): every lead counts 1.';
+COMMENT ON COLUMN leadroute.routed_table.protect_owner IS 'true: an UPDATE that sets the owner to nobody among other columns keeps the owner: so do object mappers that have not read it. One that sets the owner column alone is meant. false: every UPDATE of the owner is.';
 COMMENT ON COLUMN leadroute.routed_table.written_by IS 'Role that wrote the expressions and with whose rights they run. Filled by leadroute.';
 COMMENT ON COLUMN leadroute.routed_table.search_path IS 'search_path under which the expressions were written and are read. Filled by leadroute.';
 

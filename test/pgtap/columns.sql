@@ -163,6 +163,7 @@ INSERT INTO expected VALUES
 	('routed_table', 'responded_when', 'text'),
 	('routed_table', 'converted_when', 'text'),
 	('routed_table', 'load', 'text'),
+	('routed_table', 'protect_owner', 'boolean NOT NULL DEFAULT true'),
 	('routed_table', 'written_by', 'text'),
 	('routed_table', 'search_path', 'text'),
 	('router', 'name', 'text COLLATE C NOT NULL'),
