@@ -224,6 +224,23 @@ first_turn(const LrChoice *work)
 	return first.released >= 0 ? first.released : first.richest;
 }
 
+int
+lr_first_turn(int n, const bool *can, const int64 *credit, const int64 *share,
+			  int sharing, bool same_set)
+{
+	LrChoice	work = {0};
+	FirstTurn	first = {0, -1, 0, -1, 0};
+	int			i;
+
+	work.sharing = sharing;
+	work.same_set = same_set;
+	first.margin = release_margin(&work);
+	for (i = 0; i < n; i++)
+		if (can[i])
+			offer(&work, &first, i, share[i] + credit[i], share[i], true);
+	return first.released >= 0 ? first.released : first.richest;
+}
+
 /*
  * The same, on the board.  Who has most credit of a grade is the first to be
  * released and has the earliest deadline: the others of the grade have the same

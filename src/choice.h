@@ -90,6 +90,13 @@ extern bool lr_goes_before(const LrChoice *work, int a, int b);
 /* The first candidate, -1: there is none; by looking at each member. */
 extern int	lr_choose(const LrChoice *work);
 
+/*
+ * Whose turn it is of those of n who can, by round_robin, with these credits and
+ * shares of the lead, which `sharing` members have; -1: nobody can.
+ */
+extern int	lr_first_turn(int n, const bool *can, const int64 *credit,
+						  const int64 *share, int sharing, bool same_set);
+
 /* The first of those in on the board, who are some; -1: it cannot tell. */
 extern int	lr_choose_on_board(const LrChoice *work);
 

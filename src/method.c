@@ -408,6 +408,7 @@ note_all(const LrChoice *work, LrPick *pick)
 	LrTeam	   *team = work->team;
 	int			i;
 
+	pick->same_set = work->same_set;
 	for (i = 0; i < team->n; i++)
 	{
 		LrCandidate *c = &pick->all[i];

@@ -76,6 +76,8 @@ typedef struct LrPick
 	LrReservation reservation;	/* applied, if somebody was chosen */
 	TimestampTz available_from; /* nobody was: somebody comes; DT_NOEND: not */
 	LrCandidate *all;			/* of each member, dry runs only */
+	bool		same_set;		/* candidates as at the rotation's last decision;
+								 * dry runs only */
 	const struct LrCapCheck *caps;	/* as in the request */
 	LrPassedOver reached;		/* a cap: why nobody can take it; else LR_CAN */
 } LrPick;

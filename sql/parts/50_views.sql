@@ -361,6 +361,31 @@ END
 $$;
 COMMENT ON FUNCTION leadroute.why(text, anyelement) IS 'The same with a key of any type; ROW(17, 4711) for a key of several columns.';
 
+-- Of teams that nothing distributes by turns there is nothing to tell.
+CREATE VIEW leadroute.rotation AS
+SELECT u.router, u.team, n.member, n.weight, n.credit, n.next_in, n.not_available_because, n.until
+FROM (SELECT r.router, r.team FROM leadroute.rule r
+		WHERE r.enabled AND r.method = 'round_robin' AND num_nonnulls(r.team_expr, r.member_expr) = 0
+	UNION
+	SELECT r.router, r.overflow_team FROM leadroute.rule r
+		WHERE r.enabled AND r.method = 'round_robin' AND r.overflow_team IS NOT NULL
+	UNION
+	SELECT ro.name, t.name
+		FROM (SELECT sc.router, sc.team FROM leadroute.seat_counter() sc WHERE leadroute.is_preloaded() AND sc.credit <> 0 GROUP BY 1, 2 OFFSET 0) s
+		JOIN leadroute.router ro ON ro.id = s.router
+		LEFT JOIN leadroute.team t ON t.id = s.team
+		WHERE s.team = 0 OR t.router = ro.name) u
+CROSS JOIN LATERAL (SELECT nt.* FROM leadroute.next_turns(u.team, u.router) nt WHERE leadroute.is_preloaded() OFFSET 0) n;
+COMMENT ON VIEW leadroute.rotation IS 'One row is a member''s place in the rotation of a team: of teams that rules distribute to by round_robin, or have. leadroute.next_turns says it of one team.';
+COMMENT ON COLUMN leadroute.rotation.router IS 'Router.';
+COMMENT ON COLUMN leadroute.rotation.team IS 'Team. NULL: every member of the router.';
+COMMENT ON COLUMN leadroute.rotation.member IS 'Member.';
+COMMENT ON COLUMN leadroute.rotation.weight IS 'Its weight there.';
+COMMENT ON COLUMN leadroute.rotation.credit IS 'What it is owed, in leads; negative: what it has had in advance. The credits of a rotation, with those of former members, sum to 0.';
+COMMENT ON COLUMN leadroute.rotation.next_in IS 'Which of the next leads is its next one, 1 being the next lead, if all of them fit everybody and nobody comes or goes meanwhile. NULL: it cannot have a lead now, or after very many only.';
+COMMENT ON COLUMN leadroute.rotation.not_available_because IS 'inactive, away, closed, busy, full, cap or no_slot, in this team; caps with a condition or of a rule are not looked at. NULL: it can have a lead.';
+COMMENT ON COLUMN leadroute.rotation.until IS 'When that ends (infinity: not known). NULL: it can have a lead, or nothing is known.';
+
 CREATE VIEW leadroute.member_status AS
 SELECT m.router,
 	m.name AS member,
@@ -383,13 +408,10 @@ FROM leadroute.member m
 JOIN leadroute.router ro ON ro.name = m.router
 LEFT JOIN leadroute.schedule sc ON sc.router = m.router AND sc.name = m.schedule
 LEFT JOIN (
-	SELECT s.member, jsonb_agg(jsonb_build_object('team', st.name, 'credit', round(s.credit::numeric, 6)) ORDER BY st.name NULLS FIRST) AS turns
-	FROM (SELECT * FROM leadroute.seat_counter() WHERE leadroute.is_preloaded() OFFSET 0) s
-	LEFT JOIN leadroute.team st ON st.id = s.team
-	WHERE s.team = 0 OR EXISTS (SELECT FROM leadroute.team_member stm
-		JOIN leadroute.member sm ON sm.router = stm.router AND sm.name = stm.member
-		WHERE sm.id = s.member AND stm.router = st.router AND stm.team = st.name)
-	GROUP BY s.member) t ON t.member = m.id
+	SELECT n.router, n.member, jsonb_agg(jsonb_build_object('team', n.team, 'credit', round(n.credit::numeric, 6), 'next_in', n.next_in)
+		ORDER BY n.team NULLS FIRST) AS turns
+	FROM leadroute.rotation n
+	GROUP BY n.router, n.member) t ON t.router = m.router AND t.member = m.name
 LEFT JOIN (
 	SELECT mc.member, mc.load, mc.last_turn, mc.busy FROM leadroute.member_counter() mc
 	WHERE leadroute.is_preloaded()
@@ -438,7 +460,7 @@ COMMENT ON COLUMN leadroute.member_status.available IS 'Whether it can receive a
 COMMENT ON COLUMN leadroute.member_status.not_available_because IS 'inactive, away, closed (off duty), busy, full or cap (a cap of its own for every lead is used up). NULL: it is available.';
 COMMENT ON COLUMN leadroute.member_status.until IS 'When it comes who is away or closed: absences and working hours together; infinity: until resumed, or never; cap: when the window ends. NULL: neither.';
 COMMENT ON COLUMN leadroute.member_status.detail IS 'Why it is not available, in prose; times are in its zone. NULL: it is available.';
-COMMENT ON COLUMN leadroute.member_status.turns IS 'What it is owed in the rotation of each of its teams, [{"team", "credit"}], in leads; team null: every member of the router. The higher, the nearer its next turn; the credits of a team sum to 0. NULL: no turn of its teams was taken yet, or the library is not preloaded.';
+COMMENT ON COLUMN leadroute.member_status.turns IS 'Its place in the rotation of each of its teams, [{"team", "credit", "next_in"}], as leadroute.rotation has it: what it is owed, in leads, and which of the next leads is its own; team null: every member of the router. NULL: it is in none, or the library is not preloaded.';
 COMMENT ON COLUMN leadroute.member_status.limits IS 'The caps of its own, [{"cap", "used", "max_leads", "remaining", "until"}], as leadroute.cap_status has them; those with a condition, a team or a rule hold for some leads only. until null: a total. NULL: there are none, or the library is not preloaded.';
 COMMENT ON COLUMN leadroute.member_status.load IS 'Open leads. NULL: the library is not preloaded.';
 COMMENT ON COLUMN leadroute.member_status.capacity IS 'Most open leads at once. NULL: no limit.';

@@ -9,14 +9,14 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	reads text[] := '{assignment,lead_history,member_status,member_facts,performance,problem,fairness,trigger_status,later_trigger}';
+	reads text[] := '{assignment,lead_history,member_status,rotation,member_facts,performance,problem,fairness,trigger_status,later_trigger}';
 	records text[] := '{journal,event,pool_entry,team_version,former_name}';
 	settings text[] := '{router,routed_table,schedule,holiday,member,team,team_member,rule,cap,criterion,territory,suppression}';
 	-- export_config tells who is away
 	io text[] := '{config_table,export_config}';
 	asks text[] := '{why,key_text}';
 	explains text[] := '{explain,explain_lead}';
-	computes text[] := '{fairness,member_counter,seat_counter,cap_status,room,condition_error,criterion_error,expression_error,sticky_key_error,check_condition,rule_at,lint,territory,is_open,next_opening,working_time,available_from,local_days}';
+	computes text[] := '{fairness,member_counter,seat_counter,next_turns,cap_status,room,condition_error,criterion_error,expression_error,sticky_key_error,check_condition,rule_at,lint,territory,is_open,next_opening,working_time,available_from,local_days}';
 	selects text[] := '{}';
 	writes text[] := '{}';
 	calls text[] := '{}';
@@ -101,7 +101,7 @@ $$;
 
 -- Monitoring.
 GRANT USAGE ON SCHEMA leadroute TO pg_monitor;
-GRANT SELECT ON leadroute.member_status, leadroute.problem TO pg_monitor;
-GRANT EXECUTE ON FUNCTION leadroute.member_counter(), leadroute.seat_counter(), leadroute.cap_status(text), leadroute.room(), leadroute.is_open(text, timestamptz, text, text, text),
+GRANT SELECT ON leadroute.member_status, leadroute.rotation, leadroute.problem TO pg_monitor;
+GRANT EXECUTE ON FUNCTION leadroute.member_counter(), leadroute.seat_counter(), leadroute.next_turns(text, text), leadroute.cap_status(text), leadroute.room(), leadroute.is_open(text, timestamptz, text, text, text),
 	leadroute.available_from(text, text, timestamptz, text), leadroute.condition_error(text, text, text),
 	leadroute.criterion_error(text, text, text), leadroute.expression_error(text, text), leadroute.lint(text) TO pg_monitor;
