@@ -295,16 +295,17 @@ enter_seat(LrDatabase *db, TransactionId xid, const LrSeatState *seat)
 						   seat->month - 1));
 }
 
-/* Enters what a prepared transaction holds into the shared array. */
-static void
+/*
+ * Enters what a prepared transaction holds into the shared array, but for its
+ * turns, and applies it.
+ */
+static bool
 enter_prepared(LrDatabase *db, Prepared *p)
 {
 	HASH_SEQ_STATUS seq;
 	LrMemberState *m;
 	LrSeatState  *seat;
-	/* it may have leads without a member */
-	bool		ok = lr_prepared_enter(db, p->xid, LR_COUNTER_XACT, 0, p->min_id,
-									   p->min_id);
+	bool		ok = true;
 
 	hash_seq_init(&seq, p->state->members);
 	while ((m = hash_seq_search(&seq)) != NULL)
@@ -316,24 +317,82 @@ enter_prepared(LrDatabase *db, Prepared *p)
 		ok &= lr_prepared_enter(db, p->xid, LR_COUNTER_LOAD, slot, m->load, 0);
 		ok &= lr_prepared_enter(db, p->xid, LR_COUNTER_RELEASE, slot,
 								m->released, 0);
-		/* apply_state sets it only if it is later than what is there */
-		if (m->last_turn > lr_member_slots[slot].last_turn)
-			ok &= lr_prepared_enter(db, p->xid, LR_COUNTER_TURN, slot,
-									m->last_turn,
-									lr_member_slots[slot].last_turn);
 	}
 	hash_seq_init(&seq, p->state->seats);
 	while ((seat = hash_seq_search(&seq)) != NULL)
 		ok &= enter_seat(db, p->xid, seat);
 	ok &= lr_cap_state_enter(db, p->xid, p->state);
-	if (!ok)
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("prepared transactions hold too many counters of leadroute"),
-				 errhint("Raise leadroute.max_prepared_counters, %d now, and restart the server.",
-						 lr_max_prepared_counters)));
 	apply_state(db, p->state);
-	lr_prepared_hand_over(db, p->xid);
+	return ok;
+}
+
+/* A member's last turn in a prepared transaction. */
+typedef struct PreparedTurn
+{
+	TransactionId xid;
+	int			slot;
+	int64		turn;
+} PreparedTurn;
+
+static int
+compare_turns(const void *a, const void *b)
+{
+	int64		x = ((const PreparedTurn *) a)->turn;
+	int64		y = ((const PreparedTurn *) b)->turn;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * Turns of all prepared transactions, in their order: the one that a rollback
+ * goes back to may be another's of them.
+ */
+static bool
+enter_turns(LrDatabase *db, HTAB *all)
+{
+	HASH_SEQ_STATUS seq;
+	HASH_SEQ_STATUS members;
+	Prepared   *p;
+	LrMemberState *m;
+	PreparedTurn *turns;
+	int			n = 0;
+	int			i;
+	bool		ok = true;
+
+	hash_seq_init(&seq, all);
+	while ((p = hash_seq_search(&seq)) != NULL)
+		n += hash_get_num_entries(p->state->members);
+	turns = (PreparedTurn *) palloc_extended((n + 1) * sizeof(PreparedTurn),
+											 MCXT_ALLOC_HUGE);
+	n = 0;
+	hash_seq_init(&seq, all);
+	while ((p = hash_seq_search(&seq)) != NULL)
+	{
+		hash_seq_init(&members, p->state->members);
+		while ((m = hash_seq_search(&members)) != NULL)
+		{
+			turns[n].xid = p->xid;
+			turns[n].slot = lr_member_slot(db, m->member);
+			turns[n++].turn = m->last_turn;
+		}
+	}
+	qsort(turns, n, sizeof(PreparedTurn), compare_turns);
+	for (i = 0; i < n; i++)
+	{
+		LrMemberSlot *slot = &lr_member_slots[turns[i].slot];
+
+		/* a committed one may be later */
+		if (turns[i].slot == LR_NO_SLOT || turns[i].turn <= slot->last_turn)
+			continue;
+		ok &= lr_prepared_enter(db, turns[i].xid, LR_COUNTER_TURN,
+								turns[i].slot, turns[i].turn, slot->last_turn);
+		LWLockAcquire(db->lock, LW_EXCLUSIVE);
+		slot->last_turn = turns[i].turn;
+		lr_member_touched(turns[i].slot);
+		LWLockRelease(db->lock);
+	}
+	pfree(turns);
+	return ok;
 }
 
 static void
@@ -343,6 +402,7 @@ load_prepared(LrDatabase *db, int64 cut, Snapshot snapshot, int64 *last_id)
 	HTAB	   *all;
 	HASH_SEQ_STATUS seq;
 	Prepared   *p;
+	bool		ok = true;
 
 	info.keysize = sizeof(TransactionId);
 	info.entrysize = sizeof(Prepared);
@@ -351,9 +411,24 @@ load_prepared(LrDatabase *db, int64 cut, Snapshot snapshot, int64 *last_id)
 					  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	scan_prepared("journal", cut, snapshot, all, last_id);
 	scan_prepared("event", cut, snapshot, all, last_id);
+	/* the first entry of each: it may have leads without a member */
 	hash_seq_init(&seq, all);
 	while ((p = hash_seq_search(&seq)) != NULL)
-		enter_prepared(db, p);
+		ok &= lr_prepared_enter(db, p->xid, LR_COUNTER_XACT, 0, p->min_id,
+								p->min_id);
+	ok &= enter_turns(db, all);
+	hash_seq_init(&seq, all);
+	while ((p = hash_seq_search(&seq)) != NULL)
+		ok &= enter_prepared(db, p);
+	if (!ok)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("prepared transactions hold too many counters of leadroute"),
+				 errhint("Raise leadroute.max_prepared_counters, %d now, and restart the server.",
+						 lr_max_prepared_counters)));
+	hash_seq_init(&seq, all);
+	while ((p = hash_seq_search(&seq)) != NULL)
+		lr_prepared_hand_over(db, p->xid);
 }
 
 int64

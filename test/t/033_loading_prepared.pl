@@ -1,8 +1,11 @@
 # A transaction that was prepared before a restart ends while the counters are
 # being loaded: its leads are counted, once, whichever way it ends.
 #
+# Several that had turns of the same members, one after another, end in any order.
+#
 # Fails when what ends between reading the journal and looking for prepared
-# transactions is in neither.
+# transactions is in neither, and when a rollback goes back behind a turn of
+# another one.
 
 use strict;
 use warnings FATAL => 'all';
@@ -12,7 +15,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 # no process for a worker, which would load before us
-my $node = new_node('main', 'max_prepared_transactions = 5', 'max_worker_processes = 1',
+my $node = new_node('main', 'max_prepared_transactions = 10', 'max_worker_processes = 1',
 	'max_logical_replication_workers = 0');
 
 $node->safe_psql(
@@ -54,5 +57,21 @@ for my $end ('COMMIT', 'ROLLBACK')
 	verify_ok($node, 'postgres', "$end PREPARED while loading");
 	credits_ok($node, 'postgres', "$end PREPARED while loading");
 }
+
+# the last turn of each member is among those of each
+my @p = map { "p$_" } 1 .. 8;
+for my $p (@p)
+{
+	my $from = $id + 1;
+
+	$id += 3;
+	$node->safe_psql('postgres', "BEGIN; INSERT INTO lead SELECT generate_series($from, $id); PREPARE TRANSACTION '$p'");
+}
+$node->restart;
+# one by one: who looks at the counters settles what has ended
+$node->safe_psql('postgres', "ROLLBACK PREPARED '@{[pop @p]}'; SELECT FROM leadroute.member_counter()") for 1 .. 4;
+$node->safe_psql('postgres', "COMMIT PREPARED '$_'") for @p;
+verify_ok($node, 'postgres', 'the later ones are rolled back, after a restart');
+credits_ok($node, 'postgres', 'the later ones are rolled back, after a restart');
 $node->stop;
 done_testing;
