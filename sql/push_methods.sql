@@ -145,9 +145,9 @@ SELECT got(10, 'slices');
 -- one is shown twice.  The second lead comes between the two.
 CALL make_team('midnight', '{p1}', 'by_target');
 UPDATE leadroute.router SET timezone = 'America/Havana';
-SET leadroute.test_clock = '2026-11-01 03:30+00';
+SET leadroute.test_clock = '2015-11-01 03:30+00';
 SELECT got(1, 'midnight');
-SET leadroute.test_clock = '2026-11-01 04:30+00';
+SET leadroute.test_clock = '2015-11-01 04:30+00';
 SELECT got(1, 'midnight');
 RESET leadroute.test_clock;
 SELECT assigned_at AT TIME ZONE 'UTC' AS utc, target_month % 12 + 1 AS month FROM leadroute.journal

@@ -107,7 +107,8 @@ $node->safe_psql('postgres', q(
 	SELECT leadroute.assign('lead', 3, 'm20');
 	INSERT INTO lead (kind) VALUES ('some'), ('last'), ('random');
 	PREPARE TRANSACTION 'a'));
-$node->restart('immediate');
+$node->stop('immediate');
+$node->start;
 $node->safe_psql('postgres', q(ROLLBACK PREPARED 'a'));
 agree_ok('after a crash');
 
