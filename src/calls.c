@@ -35,6 +35,7 @@
 #include "reserve.h"
 #include "scan.h"
 #include "sticky.h"
+#include "sticky_key.h"
 
 PG_FUNCTION_INFO_V1(lr_route);
 PG_FUNCTION_INFO_V1(lr_assign);
@@ -79,6 +80,7 @@ settle(LrTable *table, LrBinding *b, const char *key, LrMember *member,
 		}
 		e->hop = current.hop + lr_had_owner(&current);
 		e->previous_id = current.id;
+		lr_told_on(e, &current);
 		if (current.member != 0)
 			(void) lr_outcome_end(table, key, &current, LR_EVENT_RELEASED, true);
 		else
@@ -89,6 +91,16 @@ settle(LrTable *table, LrBinding *b, const char *key, LrMember *member,
 	lr_journal_add(e);
 	lr_journal_flush();
 	return true;
+}
+
+static void
+learn_closed(LrTable *table, LrFacts *facts)
+{
+	LrCurrent	current;
+
+	if (!lr_table_says(table, LR_CLOSED) &&
+		lr_journal_current(table->id, facts->key, &current))
+		lr_facts_closed(table, facts, &current);
 }
 
 /* The decision that holds a lead; 0: it is not held. */
@@ -114,7 +126,8 @@ route_lead(LrTable *table, const char *key)
 
 	if (row == NULL)
 		no_such_lead(table, key);
-	lr_facts(table, row, &facts);
+	lr_facts_told(table, row, &facts);
+	learn_closed(table, &facts);
 	b = facts.router != NULL ? lr_table_bind(table, facts.router) : NULL;
 	if (b == NULL)
 		return NULL;
@@ -136,6 +149,7 @@ route_lead(LrTable *table, const char *key)
 		request.held_id = held_id(table, facts.key);
 		lr_decide(&request, &decision);
 		decision.entry.closed = facts.closed;
+		decision.entry.told = facts.told;
 		if (settle(table, b, facts.key, decision.member, &decision.entry))
 			lr_sticky_stored(&decision);
 		else
@@ -311,7 +325,8 @@ assign_lead(LrTable *table, const char *key, const char *member,
 
 	if (row == NULL)
 		no_such_lead(table, key);
-	lr_facts(table, row, &facts);
+	lr_facts_told(table, row, &facts);
+	learn_closed(table, &facts);
 	b = facts.router != NULL ? lr_table_bind(table, facts.router) : NULL;
 	if (b == NULL)
 		ereport(ERROR,
@@ -335,6 +350,7 @@ assign_lead(LrTable *table, const char *key, const char *member,
 		e.member = m->id;
 		e.load = r.load;
 		e.closed = facts.closed;
+		e.told = facts.told;
 		e.reason = "assigned_by_hand";
 		e.detail = reason != NULL ? reason : detail;
 		(void) settle(table, b, facts.key, m, &e);
@@ -379,22 +395,22 @@ lr_assign(PG_FUNCTION_ARGS)
 
 /*
  * Whether a lead is not in the journal yet, or there without a member: its
- * owner has become one only now.  Such a row ends: *previous_id.
+ * owner has become one only now.  Such a row ends: *former, whose id is 0 if
+ * there is none.
  */
 static bool
-may_adopt(LrTable *table, const char *key, int64 *previous_id)
+may_adopt(LrTable *table, const char *key, LrCurrent *former)
 {
-	LrCurrent	current;
-
-	*previous_id = 0;
-	if (!lr_journal_known(table->id, key))
+	former->id = 0;
+	if (!lr_journal_known(table->id, key) ||
+		!lr_journal_current(table->id, key, former))
+	{
+		former->id = 0;
 		return true;
-	if (!lr_journal_current(table->id, key, &current))
-		return true;
-	if (current.member != 0)
+	}
+	if (former->member != 0)
 		return false;
-	lr_journal_end(table->id, key, &current, lr_now());
-	*previous_id = current.id;
+	lr_journal_end(table->id, key, former, lr_now());
 	return true;
 }
 
@@ -418,6 +434,20 @@ may_be_owned(LrTable *table, TupleTableSlot *row)
 	return owned;
 }
 
+/* Whether a lead that is closed may have other leads follow it. */
+static bool
+may_be_known_by(LrBinding *b, const LrFacts *facts)
+{
+	const LrMatching *m = b->router->matching;
+
+	if (m == NULL)
+		return false;
+	return m->sticky_window < 0 || facts->told == NULL ||
+		facts->told->isnull[LR_CAPTURED_AT] ||
+		lr_now() - facts->told->captured_at < Max(m->sticky_window,
+												  m->duplicate_window);
+}
+
 bool
 lr_adopt_lead(LrTable *table, const LrFacts *facts)
 {
@@ -425,6 +455,7 @@ lr_adopt_lead(LrTable *table, const LrFacts *facts)
 	LrEntry		e = {0};
 	LrBinding  *b;
 	LrMember   *m;
+	LrCurrent	former;
 	bool		adopted = false;
 
 	if (facts->owner == NULL || facts->router == NULL)
@@ -433,8 +464,8 @@ lr_adopt_lead(LrTable *table, const LrFacts *facts)
 	if (b == NULL)
 		return false;
 	m = lr_binding_member(table, b, facts->owner);
-	if (m != NULL && (!facts->closed || b->router->matching != NULL) &&
-		may_adopt(table, facts->key, &e.previous_id))
+	if (m != NULL && (!facts->closed || may_be_known_by(b, facts)) &&
+		may_adopt(table, facts->key, &former))
 	{
 		LrLeadCaps *caps;
 		char	   *detail = NULL;
@@ -449,11 +480,15 @@ lr_adopt_lead(LrTable *table, const LrFacts *facts)
 		e.router = b->router->id;
 		e.routed_table = table->id;
 		e.lead_key = facts->key;
+		e.previous_id = former.id;
 		e.kind = LR_KIND_ADOPTED;
 		e.team = -1;
 		e.member = m->id;
 		e.load = r.load;
 		e.when = facts->when;
+		e.told = facts->told;
+		if (e.previous_id != 0)
+			lr_told_on(&e, &former);
 		lr_journal_add(&e);
 		adopted = true;
 	}
@@ -476,7 +511,10 @@ lr_note_keys(LrTable *table, TupleTableSlot *row, const LrFacts *facts)
 	if (b->router->matching != NULL &&
 		lr_journal_current(table->id, facts->key, &current) &&
 		current.kind != LR_KIND_DUPLICATE)
-		lr_sticky_note(table, b, row, facts->key, current.id, current.at,
+		lr_sticky_note(table, b, row, facts->key, current.id,
+					   current.kind == LR_KIND_ADOPTED &&
+					   !current.told.isnull[LR_CAPTURED_AT] ?
+					   current.told.captured_at : current.at,
 					   current.member);
 	lr_binding_unpin(b);
 }
@@ -487,7 +525,7 @@ adopt_row(LrTable *table, TupleTableSlot *row)
 	LrFacts		facts;
 	bool		adopted;
 
-	lr_facts(table, row, &facts);
+	lr_facts_told(table, row, &facts);
 	adopted = lr_adopt_lead(table, &facts);
 	lr_note_keys(table, row, &facts);
 	return adopted;

@@ -80,6 +80,8 @@ lr_check_routed_table(LrRow *row)
 	changed = row->old == NULL || lr_row_differs(row, "router_expr");
 	for (i = 0; i < LR_WHENS; i++)
 		changed |= row->old != NULL && lr_row_differs(row, lr_when_column[i]);
+	for (i = 0; i < LR_TELLINGS; i++)
+		changed |= row->old != NULL && lr_row_differs(row, lr_told_column[i]);
 	changed |= row->old != NULL && lr_row_differs(row, "load");
 	lr_fill_writer(row, changed);
 	rel = try_relation_open(relid, AccessShareLock);
@@ -97,6 +99,14 @@ lr_check_routed_table(LrRow *row)
 		if (text != NULL)
 			lr_check_expression_of_table(relid, text, LR_EXPR_WHEN, row,
 										 lr_when_column[i]);
+	}
+	for (i = 0; i < LR_TELLINGS; i++)
+	{
+		char	   *text = lr_row_text(row, row->new, lr_told_column[i]);
+
+		if (text != NULL)
+			lr_check_expression(relid, text, lr_told_kind[i], row,
+								lr_told_column[i]);
 	}
 	if (lr_row_text(row, row->new, "load") != NULL)
 		lr_check_expression_of_table(relid, lr_row_text(row, row->new, "load"),

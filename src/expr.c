@@ -363,16 +363,35 @@ is_kind(Oid type, Oid wanted)
 	return category == TYPCATEGORY_NUMERIC;
 }
 
+/* The type that a kind asks for, of an expression of this type. */
+static Oid
+wanted_type(LrExprKind kind, Oid type)
+{
+	switch (kind)
+	{
+		case LR_EXPR_RANK:
+		case LR_EXPR_NUMBER:
+			return FLOAT8OID;
+		case LR_EXPR_AMOUNT:
+			return NUMERICOID;
+		case LR_EXPR_TEXT:
+			return TEXTOID;
+		case LR_EXPR_TIME:
+			return TIMESTAMPTZOID;
+		case LR_EXPR_WHEN:
+			return getBaseType(type) == TIMESTAMPTZOID ? TIMESTAMPTZOID : BOOLOID;
+		default:
+			return BOOLOID;
+	}
+}
+
 /* Brings an analysed expression to the type its kind asks for. */
 static Node *
 coerce_to_kind(ParseState *pstate, Node *node, LrExprKind kind,
 			   const char *what)
 {
 	Oid			type = exprType(node);
-	Oid			wanted = kind == LR_EXPR_RANK || kind == LR_EXPR_NUMBER ? FLOAT8OID :
-		kind == LR_EXPR_TEXT ? TEXTOID :
-		kind == LR_EXPR_WHEN && getBaseType(type) == TIMESTAMPTZOID ?
-		TIMESTAMPTZOID : BOOLOID;
+	Oid			wanted = wanted_type(kind, type);
 	Node	   *coerced = NULL;
 
 	if (is_kind(type, wanted))
@@ -386,12 +405,15 @@ coerce_to_kind(ParseState *pstate, Node *node, LrExprKind kind,
 						kind == LR_EXPR_WHEN ?
 						"boolean or timestamp with time zone" :
 						format_type_be(wanted), format_type_be(type)),
-				 kind == LR_EXPR_WHEN && (type == TIMESTAMPOID || type == DATEOID) ?
+				 (kind == LR_EXPR_WHEN || kind == LR_EXPR_TIME) &&
+				 (type == TIMESTAMPOID || type == DATEOID) ?
 				 errhint("Say in which time zone it is, for example: won_at AT TIME ZONE 'UTC'") :
 				 wanted == BOOLOID ?
 				 errhint("Compare it with something, for example: budget > 1000") :
 				 kind == LR_EXPR_NUMBER ?
 				 errhint("Write a number, for example: ceil(budget / 1000)") :
+				 kind == LR_EXPR_AMOUNT ?
+				 errhint("Write a number, for example: price * quantity") :
 				 wanted == FLOAT8OID ?
 				 errhint("Write a number, the highest for who goes first, for example: (member.attributes ->> 'level')::integer") : 0,
 				 parser_errposition(pstate, exprLocation(node))));

@@ -15,6 +15,8 @@ typedef enum LrExprKind
 	LR_EXPR_TEXT,				/* any type, compared as text */
 	LR_EXPR_WHEN,				/* boolean, or timestamptz: then and when */
 	LR_EXPR_NUMBER,				/* any number, as float8 */
+	LR_EXPR_AMOUNT,				/* any number, as numeric */
+	LR_EXPR_TIME,				/* timestamptz */
 	LR_EXPR_MEMBER,				/* over lead and member, must be boolean */
 	LR_EXPR_RANK				/* over lead and member, a number as float8 */
 } LrExprKind;

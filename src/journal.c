@@ -106,10 +106,23 @@ lr_set_happened(Datum *values, bool *nulls, LrWhen what, TimestampTz when,
 		[LR_CLOSED] = J_CLOSED_AT,
 		[LR_RESPONDED] = J_RESPONDED_AT,
 		[LR_CONVERTED] = J_CONVERTED_AT,
+		[LR_ACCEPTED] = J_ACCEPTED_AT,
 	};
 
 	nulls[column[what]] = when == LR_NOT_YET;
 	values[column[what]] = TimestampTzGetDatum(when == LR_SOME_TIME ? at : when);
+}
+
+void
+lr_set_told(Datum *values, bool *nulls, const LrTold *told)
+{
+	nulls[J_CAPTURED_AT] = told->isnull[LR_CAPTURED_AT];
+	values[J_CAPTURED_AT] = TimestampTzGetDatum(told->captured_at);
+	set_text(values, nulls, J_SOURCE,
+			 told->isnull[LR_SOURCE] ? NULL : told->source);
+	nulls[J_VALUE] = told->isnull[LR_VALUE];
+	values[J_VALUE] = told->value;
+	set_text(values, nulls, J_OUTCOME, told->outcome);
 }
 
 void
@@ -168,6 +181,9 @@ lr_journal_add(const LrEntry *e)
 		values[J_CAPS] = cap_array(e);
 	nulls[J_SCORE] = !e->has_score;
 	values[J_SCORE] = Float8GetDatum(e->score);
+	nulls[J_CAPTURED_AT] = nulls[J_SOURCE] = nulls[J_VALUE] = nulls[J_OUTCOME] = true;
+	if (e->told != NULL)
+		lr_set_told(values, nulls, e->told);
 	if (e->member == 0 &&
 		(e->kind == LR_KIND_GIVEN || e->kind == LR_KIND_MANUAL))
 		lr_late_lead(e->id);

@@ -14,6 +14,8 @@
 #include "storage/itemptr.h"
 #include "utils/timestamp.h"
 
+#include "told.h"
+
 /* What is known of a lead that is held, see held.h; zeros: nothing. */
 typedef struct LrHeld
 {
@@ -62,6 +64,7 @@ typedef struct LrEntry
 	const struct LrCapTaken *caps;
 	bool		has_score;
 	double		score;
+	const LrTold *told;			/* NULL: nothing */
 } LrEntry;
 
 /* The turn that a row has taken in a rotation. */
@@ -85,10 +88,14 @@ typedef struct LrCurrent
 	int			hop;
 	char		kind;
 	bool		closed;
+	bool		responded;
+	bool		converted;
+	TimestampTz closed_at;		/* if closed */
 	LrTurn	   *turn;			/* NULL: it has taken none */
 	int64		previous_id;	/* of the row that it superseded; 0: none */
 	int			ncaps;
 	int64	   *caps;			/* see LR_CAP_TAG */
+	LrTold		told;
 } LrCurrent;
 
 /* Why an assignment changes; the words are event.kind. */
@@ -164,12 +171,14 @@ extern void lr_journal_held_again(const LrEntry *entry, int64 id);
 
 /*
  * Sets or clears what has happened to the lead: closed_at and the others of
- * which change says that they differ.  at: the time of what has none.
+ * which change says that they differ.  at: the time of what has none.  The same
+ * for what it tells of itself; NULL: none of that.
  */
 extern void lr_journal_happened(int32 routed_table, const char *lead_key,
 								const LrCurrent *current,
 								const TimestampTz *when, const bool *change,
-								TimestampTz at);
+								TimestampTz at, const LrTold *told,
+								const bool *told_change);
 
 /* The lead has another key from now on; who had that key before has gone. */
 extern void lr_journal_rekey(int32 routed_table, const char *old_key,

@@ -6,7 +6,9 @@
  * - Whoever looks at the current row of a lead holds the lead's row lock, so
  *	 that nobody else is changing it.
  * - Updated in place are projections only: superseded, ended_at, what has
- *	 happened to the lead (closed_at, responded_at, converted_at) and the key.  What moves a counter is a row of its own, see journal.c.
+ *	 happened to the lead (closed_at, responded_at, …), what it tells of itself
+ *	 (captured_at, source, value, outcome) and the key.  What moves a counter is
+ *	 a row of its own, see journal.c.
  */
 #include "postgres.h"
 
@@ -22,6 +24,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/json.h"
+#include "utils/numeric.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -298,6 +301,27 @@ read_caps(HeapTuple tuple, TupleDesc desc, LrCurrent *current)
 	current->caps = (int64 *) ARR_DATA_PTR(array);
 }
 
+static void
+read_told(HeapTuple tuple, TupleDesc desc, LrTold *told)
+{
+	bool		isnull;
+	Datum		value;
+
+	memset(told, 0, sizeof(*told));
+	told->captured_at = DatumGetTimestampTz(heap_getattr(tuple, J_CAPTURED_AT + 1,
+														 desc,
+														 &told->isnull[LR_CAPTURED_AT]));
+	value = heap_getattr(tuple, J_SOURCE + 1, desc, &told->isnull[LR_SOURCE]);
+	if (!told->isnull[LR_SOURCE])
+		told->source = TextDatumGetCString(value);
+	value = heap_getattr(tuple, J_VALUE + 1, desc, &told->isnull[LR_VALUE]);
+	if (!told->isnull[LR_VALUE])
+		told->value = PointerGetDatum(DatumGetNumericCopy(value));
+	value = heap_getattr(tuple, J_OUTCOME + 1, desc, &isnull);
+	if (!isnull)
+		told->outcome = TextDatumGetCString(value);
+}
+
 /* The same without rows that wait to be written. */
 static bool
 read_current(int32 routed_table, const char *lead_key, LrCurrent *current)
@@ -325,14 +349,20 @@ read_current(int32 routed_table, const char *lead_key, LrCurrent *current)
 													 &isnull));
 		if (isnull)
 			current->member = 0;
-		(void) heap_getattr(tuple, J_CLOSED_AT + 1, desc, &isnull);
+		current->closed_at = DatumGetTimestampTz(heap_getattr(tuple, J_CLOSED_AT + 1,
+															  desc, &isnull));
 		current->closed = !isnull;
+		(void) heap_getattr(tuple, J_RESPONDED_AT + 1, desc, &isnull);
+		current->responded = !isnull;
+		(void) heap_getattr(tuple, J_CONVERTED_AT + 1, desc, &isnull);
+		current->converted = !isnull;
 		current->turn = turn_of(tuple, desc);
 		current->previous_id = DatumGetInt64(heap_getattr(tuple, J_PREVIOUS_ID + 1,
 														  desc, &isnull));
 		if (isnull)
 			current->previous_id = 0;
 		read_caps(tuple, desc, current);
+		read_told(tuple, desc, &current->told);
 		heap_freetuple(tuple);
 	}
 	table_close(rel, NoLock);
@@ -537,7 +567,8 @@ lr_journal_held_again(const LrEntry *e, int64 id)
 void
 lr_journal_happened(int32 routed_table, const char *lead_key,
 					const LrCurrent *current, const TimestampTz *when,
-					const bool *change, TimestampTz at)
+					const bool *change, TimestampTz at,
+					const LrTold *told, const bool *told_change)
 {
 	Datum		values[J_COLUMNS] = {0};
 	bool		nulls[J_COLUMNS] = {false};
@@ -550,6 +581,18 @@ lr_journal_happened(int32 routed_table, const char *lead_key,
 	replace[J_CLOSED_AT] = change[LR_CLOSED];
 	replace[J_RESPONDED_AT] = change[LR_RESPONDED];
 	replace[J_CONVERTED_AT] = change[LR_CONVERTED];
+	replace[J_ACCEPTED_AT] = change[LR_ACCEPTED];
+	if (told != NULL)
+	{
+		lr_set_told(values, nulls, told);
+		replace[J_CAPTURED_AT] = told_change[LR_CAPTURED_AT];
+		replace[J_SOURCE] = told_change[LR_SOURCE];
+		replace[J_VALUE] = told_change[LR_VALUE];
+		replace[J_OUTCOME] = told_change[LR_OUTCOME];
+	}
+	/* what it came to ends with its being closed */
+	if (change[LR_CLOSED] && when[LR_CLOSED] == LR_NOT_YET)
+		nulls[J_OUTCOME] = replace[J_OUTCOME] = true;
 	change_row(&tid, values, nulls, replace);
 	if (current->kind != LR_KIND_HELD || !change[LR_CLOSED])
 		return;

@@ -24,7 +24,8 @@ enum
 	J_SUPERSEDED, J_LEAD_KEY, J_ROLE_NAME, J_TEAM_VERSION, J_MEASURE,
 	J_TARGET_MONTH, J_CANDIDATES, J_ACCRUING, J_PASSED_OVER,
 	J_PASSED_OVER_COUNT, J_REASON, J_DETAIL, J_ACTOR, J_ENDED_AT, J_CLOSED_AT,
-	J_RESPONDED_AT, J_CONVERTED_AT, J_PREVIOUS_ID, J_CAPS, J_SCORE, J_COLUMNS
+	J_RESPONDED_AT, J_CONVERTED_AT, J_PREVIOUS_ID, J_CAPS, J_SCORE,
+	J_ACCEPTED_AT, J_CAPTURED_AT, J_SOURCE, J_VALUE, J_OUTCOME, J_COLUMNS
 };
 
 /* Columns of leadroute.event. */
@@ -77,6 +78,9 @@ extern void lr_pool_forget_ended(HeapTuple *rows, int n);
 /* Fills in what has happened to a lead; at: for what says no time. */
 extern void lr_set_happened(Datum *values, bool *nulls, LrWhen what,
 							TimestampTz when, TimestampTz at);
+
+/* Fills in what a lead tells of itself. */
+extern void lr_set_told(Datum *values, bool *nulls, const LrTold *told);
 
 /* A held lead enters the pool. */
 extern void lr_pool_add(const LrEntry *entry);

@@ -133,6 +133,28 @@ lr_condition_error(PG_FUNCTION_ARGS)
 	return judge(fcinfo, &j);
 }
 
+/* What an expression of routed_table must give; false: there is none. */
+static bool
+expression_kind(const char *column_name, LrExprKind *kind)
+{
+	int			i;
+
+	for (i = 0; i < LR_WHENS; i++)
+		if (strcmp(column_name, lr_when_column[i]) == 0)
+		{
+			*kind = LR_EXPR_WHEN;
+			return true;
+		}
+	for (i = 0; i < LR_TELLINGS; i++)
+		if (strcmp(column_name, lr_told_column[i]) == 0)
+		{
+			*kind = lr_told_kind[i];
+			return true;
+		}
+	*kind = strcmp(column_name, "load") == 0 ? LR_EXPR_NUMBER : LR_EXPR_TEXT;
+	return *kind == LR_EXPR_NUMBER || strcmp(column_name, "router_expr") == 0;
+}
+
 Datum
 lr_criterion_error(PG_FUNCTION_ARGS)
 {
@@ -171,25 +193,20 @@ Datum
 lr_expression_error(PG_FUNCTION_ARGS)
 {
 	char	   *column_name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	bool		is_router = strcmp(column_name, "router_expr") == 0;
-	bool		is_load = strcmp(column_name, "load") == 0;
-	bool		known = is_router || is_load;
+	LrExprKind	kind;
+	bool		known = expression_kind(column_name, &kind);
 	Judged		j = {0};
 	LrScan		scan;
-	int			i;
 
-	for (i = 0; i < LR_WHENS; i++)
-		known |= strcmp(column_name, lr_when_column[i]) == 0;
 	if (!known)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid column_name \"%s\"", column_name),
-				 errhint("Valid words: router_expr, closed_when, responded_when, converted_when, load.")));
+				 errhint("Valid words: router_expr, closed_when, responded_when, converted_when, accepted_when, captured_at, source, value, load.")));
 	j.relid = attached_relation(text_to_cstring(PG_GETARG_TEXT_PP(0)), &scan);
 	if (OidIsValid(j.relid))
 	{
-		j.kind = is_router ? LR_EXPR_TEXT : is_load ? LR_EXPR_NUMBER :
-			LR_EXPR_WHEN;
+		j.kind = kind;
 		j.text = lr_scan_text(&scan, column_name);
 		j.written_by = lr_scan_text(&scan, "written_by");
 		j.search_path = lr_scan_text(&scan, "search_path");

@@ -59,7 +59,7 @@ lr_move_arrives(LrFrame *frame, Relation rel, TupleTableSlot *row,
 	move->old.router = was->router ? pstrdup(was->router) : NULL;
 	move->old.closed = was->closed;
 	memcpy(move->old.when, was->when, LR_WHENS * sizeof(TimestampTz));
-	lr_facts(frame->table, row, &move->new);
+	lr_facts_told(frame->table, row, &move->new);
 	move->new.row = NULL;
 	/* the frame, and with it the table, may have gone by the time it is read */
 	if (move->new.router != NULL)

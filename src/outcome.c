@@ -44,7 +44,26 @@ lr_facts(LrTable *table, TupleTableSlot *row, LrFacts *facts)
 	lr_lead_when(table, row, facts->when, &detail);
 	facts->closed = facts->when[LR_CLOSED] != LR_NOT_YET;
 	facts->load = lr_lead_load(table, row, &detail);
+	facts->told = NULL;
 	facts->row = row;
+}
+
+void
+lr_facts_told(LrTable *table, TupleTableSlot *row, LrFacts *facts)
+{
+	char	   *detail = NULL;
+
+	lr_facts(table, row, facts);
+	facts->told = lr_told(table, row, &detail);
+}
+
+void
+lr_facts_closed(LrTable *table, LrFacts *facts, const LrCurrent *current)
+{
+	if (lr_table_says(table, LR_CLOSED))
+		return;
+	facts->closed = current->closed;
+	facts->when[LR_CLOSED] = current->closed ? current->closed_at : LR_NOT_YET;
 }
 
 bool
@@ -67,7 +86,8 @@ lr_facts_may_differ(LrTable *table, TupleTableSlot *old, TupleTableSlot *new)
 {
 	int			i;
 
-	if (table->any_when || table->has_load || table->router == NULL ||
+	if (table->any_when || table->any_told || table->has_load ||
+		table->router == NULL ||
 		lr_column_differs(table->desc, table->owner, old, new))
 		return true;
 	for (i = 0; i < table->nkeys; i++)
@@ -196,6 +216,9 @@ owner_changed(LrTable *table, const LrFacts *old, const LrFacts *new,
 		e.closed = new->closed;
 		e.when = when;
 		e.previous_id = known ? current->id : 0;
+		e.told = new->told;
+		if (known)
+			lr_told_on(&e, current);
 		if (new->owner != NULL && m == NULL)
 		{
 			e.reason = "unknown_member";
@@ -208,16 +231,17 @@ owner_changed(LrTable *table, const LrFacts *old, const LrFacts *new,
 }
 
 /*
- * Something has happened to the lead, or has not after all.  Closed is what the
- * journal does not know yet; the others are what this UPDATE has brought about:
- * to the credit of who has the lead now.
+ * Something has happened to the lead, or has not after all.  Closed, and what
+ * the lead tells of itself, is what the journal does not know yet; the others
+ * are what this UPDATE has brought about: to the credit of who has the lead now.
  */
 static void
 things_happened(LrTable *table, const LrFacts *old, const LrFacts *new,
 				const LrCurrent *current)
 {
 	bool		change[LR_WHENS];
-	bool		any = false;
+	bool		told_change[LR_TOLDS];
+	bool		any = lr_told_differs(new->told, current, told_change);
 	int			load = 0;
 	int			i;
 
@@ -232,7 +256,7 @@ things_happened(LrTable *table, const LrFacts *old, const LrFacts *new,
 	if (!any)
 		return;
 	lr_journal_happened(table->id, new->key, current, new->when, change,
-						lr_now());
+						lr_now(), new->told, told_change);
 	if (current->closed != new->closed)
 	{
 		if (has_load(current))
@@ -299,7 +323,7 @@ is_taken(LrTable *table, const char *key)
 }
 
 void
-lr_outcome_changed(LrTable *table, const LrFacts *old, const LrFacts *new)
+lr_outcome_changed(LrTable *table, LrFacts *old, LrFacts *new)
 {
 	LrCurrent	current;
 	bool		known;
@@ -310,9 +334,15 @@ lr_outcome_changed(LrTable *table, const LrFacts *old, const LrFacts *new)
 	/* the same value is somebody else's in another router */
 	owner_differs |= (old->router == NULL) != (new->router == NULL) ||
 		(old->router != NULL && strcmp(old->router, new->router) != 0);
-	if (!owner_differs && !key_differs && !table->any_when && !table->has_load)
+	if (!owner_differs && !key_differs && !table->any_when &&
+		!table->any_told && !table->has_load)
 		return;
 	known = lr_journal_current(table->id, old->key, &current);
+	if (known)
+	{
+		lr_facts_closed(table, old, &current);
+		lr_facts_closed(table, new, &current);
+	}
 	if (known && key_differs && is_taken(table, old->key))
 	{
 		/* its row has ended: it begins anew with the owner that it has */

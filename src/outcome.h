@@ -19,6 +19,7 @@ typedef struct LrFacts
 	bool		closed;
 	int			load;			/* if it is open */
 	TimestampTz when[LR_WHENS]; /* by LrWhen, see lr_lead_when */
+	LrTold	   *told;			/* by lr_facts_told; NULL: nothing */
 	TupleTableSlot *row;		/* while the caller has it; else NULL */
 } LrFacts;
 
@@ -26,6 +27,16 @@ typedef struct LrFacts
 extern bool lr_had_owner(const LrCurrent *current);
 
 extern void lr_facts(LrTable *table, TupleTableSlot *row, LrFacts *facts);
+
+/* The same and what the lead tells of itself: for a row that is or will be stored. */
+extern void lr_facts_told(LrTable *table, TupleTableSlot *row, LrFacts *facts);
+
+/*
+ * Where the table has no SQL that says when leads are closed, the journal's
+ * current row says it (leadroute.close).
+ */
+extern void lr_facts_closed(LrTable *table, LrFacts *facts,
+							const LrCurrent *current);
 
 /* Whether a column has another value, to the byte, in two rows of one layout. */
 extern bool lr_column_differs(TupleDesc desc, AttrNumber attno,
@@ -36,8 +47,7 @@ extern bool lr_facts_may_differ(LrTable *table, TupleTableSlot *old,
 								TupleTableSlot *new);
 
 /* A stored lead has changed, by whoever but leadroute itself. */
-extern void lr_outcome_changed(LrTable *table, const LrFacts *old,
-							   const LrFacts *new);
+extern void lr_outcome_changed(LrTable *table, LrFacts *old, LrFacts *new);
 
 /* A stored lead was deleted. */
 extern void lr_outcome_deleted(LrTable *table, const LrFacts *old);

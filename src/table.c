@@ -46,6 +46,19 @@ const char *const lr_when_column[LR_WHENS] = {
 	[LR_CLOSED] = "closed_when",
 	[LR_RESPONDED] = "responded_when",
 	[LR_CONVERTED] = "converted_when",
+	[LR_ACCEPTED] = "accepted_when",
+};
+
+const char *const lr_told_column[LR_TELLINGS] = {
+	[LR_CAPTURED_AT] = "captured_at",
+	[LR_SOURCE] = "source",
+	[LR_VALUE] = "value",
+};
+
+const LrExprKind lr_told_kind[LR_TELLINGS] = {
+	[LR_CAPTURED_AT] = LR_EXPR_TIME,
+	[LR_SOURCE] = LR_EXPR_TEXT,
+	[LR_VALUE] = LR_EXPR_AMOUNT,
 };
 
 static List *tables = NIL;
@@ -412,6 +425,19 @@ read_expressions(LrTable *table, LrScan *scan, Relation rel)
 											&table->when_broken[i]);
 		if (table->when[i] != NULL)
 			lr_generated_need(table, rel, table->when[i]);
+	}
+	for (i = 0; i < LR_TELLINGS; i++)
+	{
+		text = lr_scan_text(scan, lr_told_column[i]);
+		if (text == NULL)
+			continue;
+		table->any_told = true;
+		table->told[i] = lr_compile_guarded(rel, text, lr_told_kind[i],
+											written_by, search_path,
+											lr_told_column[i],
+											&table->told_broken[i]);
+		if (table->told[i] != NULL)
+			lr_generated_need(table, rel, table->told[i]);
 	}
 	text = lr_scan_text(scan, "load");
 	if (text != NULL)

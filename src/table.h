@@ -22,6 +22,7 @@ typedef enum LrWhen
 	LR_CLOSED,
 	LR_RESPONDED,
 	LR_CONVERTED,
+	LR_ACCEPTED,
 	LR_WHENS
 } LrWhen;
 
@@ -31,6 +32,19 @@ typedef enum LrWhen
 
 /* The columns of routed_table: closed_when, … */
 extern const char *const lr_when_column[LR_WHENS];
+
+/* What else a lead tells of itself, for the journal: see told.h. */
+typedef enum LrTelling
+{
+	LR_CAPTURED_AT,
+	LR_SOURCE,
+	LR_VALUE,
+	LR_TELLINGS
+} LrTelling;
+
+/* Their columns of routed_table, and what these give. */
+extern const char *const lr_told_column[LR_TELLINGS];
+extern const LrExprKind lr_told_kind[LR_TELLINGS];
 
 /* How the canonical text of a key column is made. */
 typedef enum LrKeyKind
@@ -90,6 +104,8 @@ struct LrTable
 	char	   *nobody;			/* canonical text */
 	LrExpr	   *when[LR_WHENS]; /* NULL: none, or broken */
 	bool		any_when;		/* one is there, or broken */
+	LrExpr	   *told[LR_TELLINGS]; /* the same */
+	bool		any_told;
 	bool		protect_owner;	/* see before_update.h */
 	bool		has_load;		/* so is load */
 	LrExpr	   *load;			/* NULL: none, or broken */
@@ -98,6 +114,7 @@ struct LrTable
 	bool		warned;			/* that it is broken */
 	char	   *router_broken;	/* errors of these expressions; NULL: none */
 	char	   *when_broken[LR_WHENS];
+	char	   *told_broken[LR_TELLINGS];
 	ExprContext *econtext;
 	List	   *leaves;
 	List	   *bindings;
@@ -157,6 +174,13 @@ extern LrTable *lr_table_pin_sound(const char *name);
 
 /* Whether a relation carries our triggers now. */
 extern bool lr_has_triggers(Oid relid);
+
+/* Whether the table has SQL that says when this has happened to a lead. */
+static inline bool
+lr_table_says(const LrTable *table, LrWhen what)
+{
+	return table->when[what] != NULL || table->when_broken[what] != NULL;
+}
 
 /* A pinned table or an error that says it is not attached, or dropped. */
 extern LrTable *lr_table_require(const char *name);

@@ -169,6 +169,7 @@ follow_owner(LrFrame *frame, TupleTableSlot *row, char *stored)
 	LrDecision *d = &frame->pending.decision;
 	bool		closed = d->entry.closed;
 	const TimestampTz *when = d->entry.when;
+	const LrTold *told = d->entry.told;
 	char	   *key = unconstify(char *, d->entry.lead_key);
 	char	   *detail = "set by a trigger after the decision";
 	struct LrSticky *sticky = d->sticky;
@@ -192,6 +193,7 @@ follow_owner(LrFrame *frame, TupleTableSlot *row, char *stored)
 	}
 	d->entry.closed = closed;
 	d->entry.when = when;
+	d->entry.told = told;
 	/* a new lead's own: nobody else's owner depends on it any more */
 	d->sticky = sticky;
 }
@@ -228,6 +230,16 @@ with_owner(TriggerData *td, LrFrame *frame, LrLeaf *leaf, LrBinding *b)
 							 td->tg_trigtuple, leaf->owner,
 							 lr_binding_owner(frame->table, b,
 											  frame->pending.decision.member));
+}
+
+/* What the lead tells of itself goes into the journal, too. */
+static void
+tell(LrTable *table, TupleTableSlot *row, LrEntry *e)
+{
+	char	   *detail = unconstify(char *, e->detail);
+
+	e->told = lr_told(table, row, &detail);
+	e->detail = detail;
 }
 
 /* The lead has a decision, a move, or nothing to do with leadroute. */
@@ -275,6 +287,8 @@ look_at_row(LrFrame *frame, Relation rel, TupleTableSlot *slot)
 			decide_lead(frame, b, row, key, closed, detail);
 		p->decision.entry.closed = closed;
 		p->decision.entry.when = when;
+		if (table->any_told)
+			tell(table, row, &p->decision.entry);
 	}
 	note_count(p, rel);
 	lr_frame_arm(frame);
@@ -433,7 +447,7 @@ after_update(TriggerData *td, const char *name)
 	}
 	lr_facts(table, lr_table_root_row(table, leaf, td->tg_trigslot), &old);
 	row = lr_table_root_row(table, leaf, td->tg_newslot);
-	lr_facts(table, row, &new);
+	lr_facts_told(table, row, &new);
 	if (lr_is_own_update())
 		new.owner = old.owner;
 	lr_outcome_changed(table, &old, &new);

@@ -78,6 +78,10 @@ CREATE TABLE leadroute.routed_table (
 	closed_when		text,
 	responded_when	text,
 	converted_when	text,
+	accepted_when	text,
+	captured_at		text,
+	source			text,
+	value			text,
 	load			text,
 	protect_owner	boolean NOT NULL DEFAULT true,
 	written_by		text,
@@ -99,6 +103,10 @@ COMMENT ON COLUMN leadroute.routed_table.nobody IS 'Value of the owner column th
 COMMENT ON COLUMN leadroute.routed_table.closed_when IS 'SQL over the lead, boolean or timestamptz: true, or a time = the lead is closed (then) and counts in nobody''s load; false, NULL or infinity = it is open. NULL: leads never close.';
 COMMENT ON COLUMN leadroute.routed_table.responded_when IS 'SQL over the lead, boolean or timestamptz: true, or a time = its owner has responded (then). What an UPDATE brings about is to the credit of who owns the lead after it. NULL: not known.';
 COMMENT ON COLUMN leadroute.routed_table.converted_when IS 'The same for: the lead has become a customer. It is what top_producer measures.';
+COMMENT ON COLUMN leadroute.routed_table.accepted_when IS 'SQL over the lead, boolean or timestamptz: true, or a time = its owner has accepted it (then). To the credit of who owns the lead, as responded_when. NULL: not known.';
+COMMENT ON COLUMN leadroute.routed_table.captured_at IS 'SQL over the lead, timestamptz: when the person left it; times to assignment and to the first answer begin here, and for leads that were there before also sticky_window. NULL, an error or infinity: when it was first decided (of leads adopted: not known).';
+COMMENT ON COLUMN leadroute.routed_table.source IS 'SQL over the lead, any type, kept as text: where it came from, for reports. NULL: not known.';
+COMMENT ON COLUMN leadroute.routed_table.value IS 'SQL over the lead, a number: what it is worth, for reports. NULL: not known, or as leadroute.close says.';
 COMMENT ON COLUMN leadroute.routed_table.load IS 'SQL over the lead, a number from 0 on (rounded): what an open lead counts in its owner''s load, against capacity and for least_loaded. An UPDATE of the lead that changes it is followed, also above the capacity; another expression counts for each lead from its next decision or UPDATE on. NULL, an error or any other value: 1. NULL (no expression): every lead counts 1.';
 COMMENT ON COLUMN leadroute.routed_table.protect_owner IS 'true: an UPDATE that sets the owner to nobody among other columns keeps the owner: so do object mappers that have not read it. One that sets the owner column alone is meant. false: every UPDATE of the owner is.';
 COMMENT ON COLUMN leadroute.routed_table.written_by IS 'Role that wrote the expressions and with whose rights they run. Filled by leadroute.';

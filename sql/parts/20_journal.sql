@@ -39,9 +39,14 @@ CREATE TABLE leadroute.journal (
 	converted_at	timestamptz,
 	previous_id		bigint,
 	caps			bigint[],
-	score			double precision
+	score			double precision,
+	accepted_at		timestamptz,
+	captured_at		timestamptz,
+	source			text,
+	value			numeric,
+	outcome			text
 );
-COMMENT ON TABLE leadroute.journal IS 'One row is a decision about a lead, in ids and codes; read it through the view leadroute.assignment. Appended by the library; only superseded, ended_at, closed_at, responded_at, converted_at and (when a key changes) lead_key change later.';
+COMMENT ON TABLE leadroute.journal IS 'One row is a decision about a lead, in ids and codes; read it through the view leadroute.assignment. Appended by the library; only superseded, ended_at, closed_at, responded_at, converted_at, accepted_at, captured_at, source, value, outcome and (when a key changes) lead_key change later.';
 COMMENT ON COLUMN leadroute.journal.id IS 'Number of the decision; rises in the order in which decisions were made.';
 COMMENT ON COLUMN leadroute.journal.assigned_at IS 'When it was decided.';
 COMMENT ON COLUMN leadroute.journal.router IS 'router.id';
@@ -76,6 +81,11 @@ COMMENT ON COLUMN leadroute.journal.converted_at IS 'When the lead became a cust
 COMMENT ON COLUMN leadroute.journal.previous_id IS 'id of the row about the same lead that this one superseded, under whatever key the lead had then. NULL: it is the first.';
 COMMENT ON COLUMN leadroute.journal.caps IS 'Caps under which it counted, each a number: cap.id * 2^32, plus 2^31 where each member has the cap for itself, plus the window: minutes from 2000-01-01 00:00 UTC to its beginning, 1 for a total. NULL: none.';
 COMMENT ON COLUMN leadroute.journal.score IS 'Score of the lead by the router''s criteria when it was decided. NULL: nothing scores it, or it was not judged (its owner was given or set by hand).';
+COMMENT ON COLUMN leadroute.journal.accepted_at IS 'When its owner accepted it (routed_table.accepted_when), under this row. NULL: not, or not under this row.';
+COMMENT ON COLUMN leadroute.journal.captured_at IS 'When the lead was captured. NULL: when it was decided, if the row is its first; else not known.';
+COMMENT ON COLUMN leadroute.journal.source IS 'Where the lead came from. NULL: not known.';
+COMMENT ON COLUMN leadroute.journal.value IS 'What the lead is worth, by the table''s own SQL or leadroute.close. NULL: not known.';
+COMMENT ON COLUMN leadroute.journal.outcome IS 'What it came to, in the words of leadroute.close. NULL: not said.';
 -- The key first: what differs most is compared first.
 CREATE UNIQUE INDEX journal_current ON leadroute.journal (lead_key leadroute.key_ops, routed_table, share) WHERE NOT superseded;
 -- New leads do not pay for it: a row enters when it ends.

@@ -424,7 +424,7 @@ END
 $$;
 COMMENT ON FUNCTION leadroute.finish_attach(text, boolean) IS 'Part of attach: makes the triggers that are missing or different, and warns of what will not be routed as one may expect. changed: the row of routed_table is new or another; then also an error for a rule, a criterion or a sticky_key that is not valid for the table (a warning with router_expr). Returns whether a trigger was made.';
 
-CREATE FUNCTION leadroute.attach_under(path text, relation regclass, owner_column text, name text, router text, router_expr text, key_columns text[], nobody text, closed_when text, responded_when text, converted_when text, load text, protect_owner boolean) RETURNS text
+CREATE FUNCTION leadroute.attach_under(path text, relation regclass, owner_column text, name text, router text, router_expr text, key_columns text[], nobody text, closed_when text, responded_when text, converted_when text, load text, protect_owner boolean, accepted_when text, captured_at text, source text, value text) RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -480,6 +480,10 @@ BEGIN
 	new.converted_when := coalesce(attach_under.converted_when, old.converted_when);
 	new.load := coalesce(attach_under.load, old.load);
 	new.protect_owner := coalesce(attach_under.protect_owner, old.protect_owner);
+	new.accepted_when := coalesce(attach_under.accepted_when, old.accepted_when);
+	new.captured_at := coalesce(attach_under.captured_at, old.captured_at);
+	new.source := coalesce(attach_under.source, old.source);
+	new.value := coalesce(attach_under.value, old.value);
 	new.nobody := leadroute.check_owner_column(new.relation, new.owner_column, new.key_columns,
 		coalesce(attach_under.nobody, old.nobody));
 	IF attach_under.router_expr IS NOT NULL THEN
@@ -511,10 +515,11 @@ BEGIN
 		PERFORM pg_catalog.set_config('search_path', path, true);
 		INSERT INTO leadroute.routed_table
 				(name, relation, router, router_expr, key_columns, owner_column, nobody, closed_when,
-				responded_when, converted_when, load, protect_owner)
+				responded_when, converted_when, load, protect_owner,
+				accepted_when, captured_at, source, value)
 			VALUES (new.name, new.relation, new.router, new.router_expr, new.key_columns,
 				new.owner_column, new.nobody, new.closed_when, new.responded_when, new.converted_when, new.load,
-				coalesce(new.protect_owner, true));
+				coalesce(new.protect_owner, true), new.accepted_when, new.captured_at, new.source, new.value);
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		done := done || format('table "%s" attached as "%s" to %s', table_name, new.name,
 			coalesce('router "' || new.router || '"', 'the routers that router_expr names'));
@@ -525,7 +530,8 @@ BEGIN
 				key_columns = new.key_columns, owner_column = new.owner_column,
 				nobody = new.nobody, closed_when = new.closed_when,
 				responded_when = new.responded_when, converted_when = new.converted_when, load = new.load,
-				protect_owner = new.protect_owner
+				protect_owner = new.protect_owner,
+				accepted_when = new.accepted_when, captured_at = new.captured_at, source = new.source, value = new.value
 			WHERE name OPERATOR(pg_catalog.=) new.name;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		done := done || format('table "%s" attached as "%s" to %s; changed: %s', table_name, new.name,
@@ -554,19 +560,21 @@ BEGIN
 		|| format('; %s owned %s adopted', adopted, CASE adopted WHEN 1 THEN 'lead' ELSE 'leads' END);
 END
 $$;
-COMMENT ON FUNCTION leadroute.attach_under(text, regclass, text, text, text, text, text[], text, text, text, text, text, boolean) IS 'What attach does; path is the search_path under which its expressions are read. Call attach.';
+COMMENT ON FUNCTION leadroute.attach_under(text, regclass, text, text, text, text, text[], text, text, text, text, text, boolean, text, text, text, text) IS 'What attach does; path is the search_path under which its expressions are read. Call attach.';
 
 -- Its body was resolved when it was created: the caller's search_path, which
 -- it hands on, cannot mislead it.
 CREATE FUNCTION leadroute.attach(relation regclass, owner_column text, name text DEFAULT NULL,
 	router text DEFAULT NULL, router_expr text DEFAULT NULL, key_columns text[] DEFAULT NULL,
 	nobody text DEFAULT NULL, closed_when text DEFAULT NULL, responded_when text DEFAULT NULL,
-	converted_when text DEFAULT NULL, load text DEFAULT NULL, protect_owner boolean DEFAULT NULL) RETURNS text
+	converted_when text DEFAULT NULL, load text DEFAULT NULL, protect_owner boolean DEFAULT NULL,
+	accepted_when text DEFAULT NULL, captured_at text DEFAULT NULL, source text DEFAULT NULL, value text DEFAULT NULL) RETURNS text
 LANGUAGE sql VOLATILE
 RETURN leadroute.attach_under(pg_catalog.current_setting('search_path'), relation, owner_column,
-	name, router, router_expr, key_columns, nobody, closed_when, responded_when, converted_when, load, protect_owner);
-COMMENT ON FUNCTION leadroute.attach(regclass, text, text, text, text, text[], text, text, text, text, text, boolean) IS
-'Attaches a lead table: writes its row of routed_table, installs the triggers zz_leadroute_... and adopts the leads that have an owner. Every argument but relation is the column of routed_table of that name; NULL leaves what there is. name defaults to the table''s name, key_columns to the primary key; without router and router_expr it is the default router, and when there is none at all, one named like the table is made; a router that is named and does not exist is made. Called again it changes what differs; a change of anything but nobody, responded_when, converted_when, load and protect_owner ends the assignments and adopts the open leads anew. Locks the table against writers until the end of the transaction. Returns a sentence that says what was done. The caller must own the table and have the profile admin. Error, with the reason and what to do instead, when the table cannot be routed.';
+	name, router, router_expr, key_columns, nobody, closed_when, responded_when, converted_when, load, protect_owner,
+	accepted_when, captured_at, source, value);
+COMMENT ON FUNCTION leadroute.attach(regclass, text, text, text, text, text[], text, text, text, text, text, boolean, text, text, text, text) IS
+'Attaches a lead table: writes its row of routed_table, installs the triggers zz_leadroute_... and adopts the leads that have an owner. Every argument but relation is the column of routed_table of that name; NULL leaves what there is. name defaults to the table''s name, key_columns to the primary key; without router and router_expr it is the default router, and when there is none at all, one named like the table is made; a router that is named and does not exist is made. Called again it changes what differs; a change of anything but nobody, responded_when, converted_when, accepted_when, captured_at, source, value, load and protect_owner ends the assignments and adopts the open leads anew. Locks the table against writers until the end of the transaction. Returns a sentence that says what was done. The caller must own the table and have the profile admin. Error, with the reason and what to do instead, when the table cannot be routed.';
 
 -- Decisions read and write the lead table with the rights of its owner and under
 -- the search_path of its row, so what says which table and columns, and under
@@ -581,8 +589,8 @@ DECLARE
 	c record;
 BEGIN
 	IF TG_OP = 'UPDATE'
-		AND (NEW.relation, NEW.key_columns, NEW.owner_column, NEW.router_expr, NEW.closed_when, NEW.responded_when, NEW.converted_when, NEW.load, NEW.written_by, NEW.search_path)
-		IS NOT DISTINCT FROM (OLD.relation, OLD.key_columns, OLD.owner_column, OLD.router_expr, OLD.closed_when, OLD.responded_when, OLD.converted_when, OLD.load, OLD.written_by, OLD.search_path)
+		AND (NEW.relation, NEW.key_columns, NEW.owner_column, NEW.router_expr, NEW.closed_when, NEW.responded_when, NEW.converted_when, NEW.accepted_when, NEW.captured_at, NEW.source, NEW.value, NEW.load, NEW.written_by, NEW.search_path)
+		IS NOT DISTINCT FROM (OLD.relation, OLD.key_columns, OLD.owner_column, OLD.router_expr, OLD.closed_when, OLD.responded_when, OLD.converted_when, OLD.accepted_when, OLD.captured_at, OLD.source, OLD.value, OLD.load, OLD.written_by, OLD.search_path)
 	THEN
 		RETURN NEW;
 	END IF;

@@ -107,7 +107,16 @@ SELECT j.id,
 	j.responded_at IS NOT NULL AS responded,
 	j.converted_at IS NOT NULL AS converted,
 	j.previous_id,
-	j.score
+	j.score,
+	j.accepted_at,
+	j.accepted_at IS NOT NULL AS accepted,
+	CASE WHEN j.captured_at IS NULL AND j.previous_id IS NULL AND j.kind <> 'd' THEN j.assigned_at ELSE j.captured_at END AS captured_at,
+	j.source,
+	j.value,
+	coalesce(j.outcome, CASE WHEN j.converted_at IS NOT NULL THEN 'converted' WHEN j.closed_at IS NOT NULL THEN 'closed' END) AS outcome,
+	CASE WHEN j.kind IN ('a', 'r', 'g', 'm', 'u')
+		THEN j.assigned_at - CASE WHEN j.captured_at IS NULL AND j.previous_id IS NULL THEN j.assigned_at ELSE j.captured_at END END AS time_to_assign,
+	j.responded_at - CASE WHEN j.captured_at IS NULL AND j.previous_id IS NULL AND j.kind <> 'd' THEN j.assigned_at ELSE j.captured_at END AS speed_to_lead
 FROM leadroute.journal j
 LEFT JOIN leadroute.router ro ON ro.id = j.router
 LEFT JOIN leadroute.routed_table rt ON rt.id = j.routed_table
@@ -152,6 +161,14 @@ COMMENT ON COLUMN leadroute.assignment.is_current IS 'Whether it is what holds f
 COMMENT ON COLUMN leadroute.assignment.closed IS 'Whether the lead was closed under this assignment. Never NULL.';
 COMMENT ON COLUMN leadroute.assignment.responded IS 'Whether its owner responded under this assignment. Never NULL.';
 COMMENT ON COLUMN leadroute.assignment.converted IS 'Whether the lead became a customer under this assignment. Never NULL.';
+COMMENT ON COLUMN leadroute.assignment.accepted_at IS 'When its owner accepted it, under this assignment. NULL: not yet, or under another one.';
+COMMENT ON COLUMN leadroute.assignment.accepted IS 'Whether its owner accepted it under this assignment. Never NULL.';
+COMMENT ON COLUMN leadroute.assignment.captured_at IS 'When the lead was captured (routed_table.captured_at); where the table does not say it, when leadroute first decided it. NULL: it had an owner before leadroute knew it.';
+COMMENT ON COLUMN leadroute.assignment.source IS 'Where the lead came from (routed_table.source). NULL: not known.';
+COMMENT ON COLUMN leadroute.assignment.value IS 'What the lead is worth (routed_table.value, or leadroute.close). NULL: not known.';
+COMMENT ON COLUMN leadroute.assignment.outcome IS 'What it came to: as leadroute.close says, else converted, else closed. NULL: it is open.';
+COMMENT ON COLUMN leadroute.assignment.time_to_assign IS 'From its capture to this assignment. NULL: it gave the lead no owner, or the capture is not known; of adopted leads, too.';
+COMMENT ON COLUMN leadroute.assignment.speed_to_lead IS 'From its capture to the response of this owner. NULL: he has not responded, or the capture is not known.';
 COMMENT ON COLUMN leadroute.assignment.previous_id IS 'id of the decision about the lead that this one took the place of. NULL: it was the first.';
 
 COMMENT ON COLUMN leadroute.assignment.score IS 'Score of the lead by the router''s criteria when it was decided. NULL: nothing scores it, or it was not judged (its owner was given or set by hand).';
@@ -523,11 +540,11 @@ WHERE c.enabled AND c.written_by IS NOT NULL
 AND NOT EXISTS (SELECT FROM pg_roles w WHERE w.rolname = c.written_by)
 UNION ALL
 SELECT 'error', 'writer_missing', format('table "%s"', rt.name),
-	format('Role "%s", with whose rights router_expr, closed_when, responded_when, converted_when and load run, does not exist: they are not evaluated.', rt.written_by),
+	format('Role "%s", with whose rights its expressions run, does not exist: they are not evaluated.', rt.written_by),
 	format('Take it over: UPDATE leadroute.routed_table SET written_by = current_user WHERE name = %L;', rt.name),
 	NULL
 FROM leadroute.routed_table rt
-WHERE num_nonnulls(rt.router_expr, rt.closed_when, rt.responded_when, rt.converted_when, rt.load) > 0 AND rt.written_by IS NOT NULL
+WHERE num_nonnulls(rt.router_expr, rt.closed_when, rt.responded_when, rt.converted_when, rt.accepted_when, rt.captured_at, rt.source, rt.value, rt.load) > 0 AND rt.written_by IS NOT NULL
 AND NOT EXISTS (SELECT FROM pg_roles w WHERE w.rolname = rt.written_by)
 UNION ALL
 SELECT 'error', 'condition_invalid', format('rule "%s" of router "%s"', c.name, c.router),
@@ -562,12 +579,15 @@ SELECT 'error', 'expression_invalid', format('table "%s"', x.name),
 	format('Its %s: %s', x.column_name, x.error),
 	CASE x.column_name WHEN 'router_expr' THEN 'Change it; until then leads of the table are not routed.'
 		WHEN 'load' THEN 'Change it; until then each lead of the table counts 1.'
+		WHEN 'captured_at' THEN 'Change it; until then leads of the table count as captured when they are decided.'
+		WHEN 'source' THEN 'Change it; until then leads of the table have no source.'
+		WHEN 'value' THEN 'Change it; until then leads of the table have no value.'
 		ELSE format('Change it; until then no lead of the table counts as %s.', replace(x.column_name, '_when', '')) END,
 	NULL
 FROM (SELECT rt.name, k.column_name, leadroute.expression_error(rt.name, k.column_name) AS error
 	FROM leadroute.routed_table rt
 	JOIN pg_class cl ON cl.oid = rt.relation
-	CROSS JOIN (VALUES ('router_expr'), ('closed_when'), ('responded_when'), ('converted_when'), ('load')) k (column_name)
+	CROSS JOIN (VALUES ('router_expr'), ('closed_when'), ('responded_when'), ('converted_when'), ('accepted_when'), ('captured_at'), ('source'), ('value'), ('load')) k (column_name)
 	OFFSET 0) x
 WHERE x.error IS NOT NULL
 UNION ALL
