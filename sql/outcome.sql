@@ -9,9 +9,9 @@ SELECT leadroute.attach('lead', 'owner', closed_when => $$status = 'closed'$$) I
 INSERT INTO leadroute.member (name) VALUES ('a'), ('b'), ('c');
 INSERT INTO leadroute.rule (name) VALUES ('everyone');
 CREATE FUNCTION load() RETURNS text LANGUAGE sql AS $$
-	SELECT string_agg(m.name || ' ' || c.load, ', ' ORDER BY m.name)
+	SELECT string_agg(m.name || ' ' || coalesce(c.load, 0), ', ' ORDER BY m.name)
 		|| (SELECT ' - ' || count(*) || ' disagreements' FROM leadroute.verify())
-	FROM leadroute.member_counter() c JOIN leadroute.member m ON m.id = c.member;
+	FROM leadroute.member m LEFT JOIN leadroute.member_counter() c ON m.id = c.member;
 $$;
 CREATE VIEW history AS
 	SELECT a.lead_key, a.kind, a.member, a.hop, a.reason, a.detail, a.is_current, a.closed, a.ended_at IS NOT NULL AS ended FROM leadroute.assignment a ORDER BY a.id;

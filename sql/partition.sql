@@ -34,7 +34,7 @@ CREATE FUNCTION state() RETURNS text LANGUAGE sql AS $$
 		(SELECT count(*) FROM lead l FULL JOIN (SELECT * FROM leadroute.assignment WHERE is_current) a
 			ON a.lead_key = format('(%s,%s)', l.region, l.id) WHERE a.member IS DISTINCT FROM l.owner OR a.lead_key IS NULL) || ' wrong',
 		(SELECT count(*) FROM leadroute.assignment) || ' decisions',
-		'load ' || (SELECT string_agg(load::text, ' ' ORDER BY m.name) FROM leadroute.member_counter() c JOIN leadroute.member m ON m.id = c.member),
+		'load ' || (SELECT string_agg(coalesce(load, 0)::text, ' ' ORDER BY m.name) FROM leadroute.member m LEFT JOIN leadroute.member_counter() c ON m.id = c.member),
 		(SELECT count(*) FROM leadroute.verify()) || ' disagreements');
 $$;
 SELECT state();

@@ -247,7 +247,7 @@ take_by_hand(LrMember *m, int load, bool ignore_limits, const LrCapCheck *caps,
 
 	lr_settle_prepared(db);
 	memset(r, 0, sizeof(*r));
-	r->member_slot = m->slot;
+	r->member_slot = lr_slot_of_member(m);
 	r->load = load;
 	r->last_turn = -1;
 	lr_reserve_prepare(NULL, 0);

@@ -398,10 +398,12 @@ LrCapCheck *
 lr_caps_of_router(LrRouter *router, TimestampTz now)
 {
 	LrLeadCaps	lead = {router, now, NULL};
-	LrTeam	   *everyone = router->everyone;
+	LrTeam	   *everyone;
 
-	return router->ncaps == 0 ? NULL :
-		make_check(&lead, NULL, &everyone->caps, everyone->member, everyone->n);
+	if (router->ncaps == 0)
+		return NULL;
+	everyone = lr_everyone(router);
+	return make_check(&lead, NULL, &everyone->caps, everyone->member, everyone->n);
 }
 
 TimestampTz

@@ -80,7 +80,7 @@ lr_cap_status(PG_FUNCTION_ARGS)
 		lr_lock_counters(db, check);
 		LWLockRelease(db->lock);
 		for (k = 0; k < check->n; k++)
-			put_use(rsinfo, db, check, check->use[k], router->everyone->member);
+			put_use(rsinfo, db, check, check->use[k], lr_everyone(router)->member);
 	}
 	lr_router_unpin(router);
 	return (Datum) 0;

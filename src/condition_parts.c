@@ -181,7 +181,7 @@ evaluate_part(LrPart *part, LrEvaluation *ev, LrExpr *expr,
 /* The parts of a rule's condition, or of its member_condition for a member. */
 static List *
 parts_of(LrTable *table, LrBinding *b, const LrRule *rule,
-		 const LrMember *member, TupleTableSlot *row, const bool *visible)
+		 LrMember *member, TupleTableSlot *row, const bool *visible)
 {
 	const char *text = member ? rule->member_condition : rule->condition;
 	LrExprKind	kind = member ? LR_EXPR_MEMBER : LR_EXPR_BOOL;
@@ -240,7 +240,7 @@ lr_condition_parts(LrTable *table, LrBinding *b, const LrRule *rule,
 
 char *
 lr_member_part(LrTable *table, LrBinding *b, const LrRule *rule,
-			   const LrMember *member, TupleTableSlot *row,
+			   LrMember *member, TupleTableSlot *row,
 			   const bool *visible)
 {
 	StringInfoData buf;

@@ -45,7 +45,7 @@ extern List *lr_condition_parts(LrTable *table, LrBinding *b,
  * words; NULL: there is nothing that the caller may be told.
  */
 extern char *lr_member_part(LrTable *table, LrBinding *b, const LrRule *rule,
-							const LrMember *member, TupleTableSlot *row,
+							LrMember *member, TupleTableSlot *row,
 							const bool *visible);
 
 /* Whether the caller may read all that a compiled expression reads. */

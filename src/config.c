@@ -410,7 +410,7 @@ read_router(const char *name)
 		router->people_seen = people;
 		if (read_router_row(router, name))
 		{
-			lr_people_read(router, db);
+			lr_people_read(router);
 			lr_caps_read(router);
 		}
 		MemoryContextSwitchTo(old);

@@ -34,12 +34,15 @@ typedef struct LrMember
 	char	   *name;
 	char	   *owner_value;
 	bool		active;
+	bool		listed;			/* was active when the router was read: is in
+								 * its teams */
 	pg_tz	   *zone;			/* NULL: none of its own */
 	const struct LrSchedule *schedule;	/* NULL: always */
 	pg_tz	   *local;			/* zone of its days; see lr_member_zone */
 	int32		capacity;		/* -1: none */
 	int32		tier;			/* 1: the best; 0: as measured */
-	int			slot;			/* LR_NO_SLOT: shared memory is full */
+	int			slot;			/* of a team that is ready; else see
+								 * lr_slot_of_member */
 	int			nabsence;
 	LrAbsence  *absence;
 	struct LrTeam *alone;		/* see lr_team_alone */
@@ -57,6 +60,7 @@ typedef struct LrReach
 typedef struct LrTeam
 {
 	int32		id;				/* 0: every member of the router */
+	int			index;			/* in router->team */
 	int32		router;
 	char	   *name;			/* NULL: every member */
 	bool		catch_up;		/* who is away accrues credit, see method.c */
@@ -140,13 +144,15 @@ typedef struct LrRouter
 	struct HTAB *calendars;		/* NULL: none yet */
 	int			nmembers;
 	LrMember  **member;			/* by name */
-	LrMember  **by_id;
+	int		   *by_name;		/* hash of names: index + 1, 0: free */
+	int			name_mask;
+	LrMember  **by_id;			/* NULL: not needed yet */
 	bool		any_absence;
 	MemoryContext absences;
 	int			nteams;
 	LrTeam	  **team;			/* by name */
 	LrTeam	  **team_by_id;
-	LrTeam	   *everyone;
+	LrTeam	   *everyone;		/* see lr_everyone; NULL: not needed yet */
 	struct LrFacts *facts;		/* see facts.h; NULL: not read yet */
 	int			ncaps;
 	struct LrCap **cap;			/* by name */
@@ -196,6 +202,15 @@ extern char *lr_meant_router_name(void);
 
 extern LrMember *lr_member_by_name(LrRouter *router, const char *name);
 extern LrMember *lr_member_by_id(LrRouter *router, int32 id);
+
+/*
+ * The slot of any member, in a team or not; LR_NO_SLOT: shared memory is full.
+ * Not while db->lock is held.
+ */
+extern int	lr_slot_of_member(LrMember *m);
+
+/* The team of every member, to look at. */
+extern LrTeam *lr_everyone(LrRouter *router);
 
 /* The team of that name, to look at; NULL: there is none. */
 extern LrTeam *lr_team_find(LrRouter *router, const char *name);

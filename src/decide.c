@@ -805,7 +805,7 @@ lr_take(LrMember *member, int load, bool touch_turn, const LrCapCheck *caps,
 	LrDatabase *db = lr_database();
 
 	memset(r, 0, sizeof(*r));
-	r->member_slot = member != NULL ? member->slot : LR_NO_SLOT;
+	r->member_slot = member != NULL ? lr_slot_of_member(member) : LR_NO_SLOT;
 	r->load = load;
 	r->last_turn = -1;
 	lr_reserve_prepare(NULL, 0);

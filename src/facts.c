@@ -150,7 +150,7 @@ lr_facts_read_by(Node *node, bool *live, bool *measured)
 }
 
 TupleTableSlot *
-lr_facts_row(LrRouter *router, const LrMember *m)
+lr_facts_row(LrRouter *router, LrMember *m)
 {
 	LrFacts    *facts = router->facts;
 	TupleTableSlot *slot = facts->slot;
@@ -162,7 +162,7 @@ lr_facts_row(LrRouter *router, const LrMember *m)
 	memcpy(slot->tts_isnull, facts->isnull[m->index], facts->desc->natts);
 	lr_measured(lr_database(), m, &measured);
 	fill(slot, facts->open_leads, Int64GetDatum(measured.open_leads),
-		 m->slot == LR_NO_SLOT);
+		 lr_slot_of_member(m) == LR_NO_SLOT);
 	fill(slot, facts->response_rate, Float8GetDatum(measured.response_rate),
 		 isnan(measured.response_rate));
 	fill(slot, facts->conversion_rate, Float8GetDatum(measured.conversion_rate),

@@ -34,7 +34,7 @@ extern void lr_facts_need(LrRouter *router);
  * A member as a row for lr_evaluate_member; good until the next call.  What is
  * measured is of now.  lr_facts_need has been called.
  */
-extern TupleTableSlot *lr_facts_row(LrRouter *router, const LrMember *m);
+extern TupleTableSlot *lr_facts_row(LrRouter *router, LrMember *m);
 
 /*
  * Whether an expression reads what changes from lead to lead (open_leads, or the

@@ -44,7 +44,7 @@ read_rule(LrScan *scan, LrRouter *router)
 	rule->next_rule = strcmp(overflow, "next_rule") == 0;
 	rule->stops = strcmp(overflow, "none") == 0 ||
 		strcmp(overflow, "hold") == 0;
-	team = rule->team ? lr_team_by_name(router, rule->team) : router->everyone;
+	team = rule->team ? lr_team_by_name(router, rule->team) : lr_everyone(router);
 	rule->team_expr = lr_scan_text(scan, "team_expr");
 	rule->member_expr = lr_scan_text(scan, "member_expr");
 	rule->computed = rule->team_expr != NULL || rule->member_expr != NULL;

@@ -52,14 +52,14 @@ lr_measured_want(LrDatabase *db)
 }
 
 void
-lr_measured(LrDatabase *db, const LrMember *m, LrMeasured *measured)
+lr_measured(LrDatabase *db, LrMember *m, LrMeasured *measured)
 {
 	const LrMemberSlot *slot;
 
 	lr_measured_want(db);
 	measured->open_leads = 0;
 	measured->response_rate = measured->conversion_rate = get_float8_nan();
-	if (m->slot == LR_NO_SLOT)
+	if (lr_slot_of_member(m) == LR_NO_SLOT)
 		return;
 	slot = &lr_member_slots[m->slot];
 	measured->open_leads = slot->load + lr_reserve_released(m->slot);

@@ -37,7 +37,7 @@ typedef struct LrMeasured
  * What is known of a member now; asks for new measures where they are old.
  * Without the lock: open_leads may be another the next moment.
  */
-extern void lr_measured(LrDatabase *db, const LrMember *m, LrMeasured *measured);
+extern void lr_measured(LrDatabase *db, LrMember *m, LrMeasured *measured);
 
 /* Changes whenever rates and tiers do. */
 extern uint64 lr_measured_serial(LrDatabase *db);

@@ -55,6 +55,9 @@
 /* "No slot could be had": the setting named in the error is too small. */
 #define LR_NO_SLOT	(-1)
 
+/* Nobody has asked for one yet. */
+#define LR_SLOT_UNKNOWN	(-2)
+
 /* Lines of held leads as a bitmap by hash, see held.h. */
 #define LR_LINE_BYTES	512
 

@@ -76,7 +76,7 @@ read_row(LrScan *scan, LrRouter *router, LrRuleRow *row)
 	row->id = lr_scan_int(scan, "id", 0);
 	row->version = lr_scan_int(scan, "version", 0);
 	row->priority = lr_scan_int(scan, "priority", 0);
-	row->team = team_of(scan, router, "team", router->everyone->id);
+	row->team = team_of(scan, router, "team", 0);
 	row->method = lr_method_code(lr_scan_text(scan, "method"));
 	row->overflow = overflow_code(lr_scan_text(scan, "overflow"));
 	row->overflow_team = team_of(scan, router, "overflow_team", -1);

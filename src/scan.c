@@ -5,9 +5,11 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/relscan.h"
 #include "access/table.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
+#include "executor/tuptable.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -137,36 +139,66 @@ lr_scan_end(LrScan *scan)
 	table_close(scan->rel, AccessShareLock);
 }
 
-Datum
-lr_scan_datum(LrScan *scan, const char *column, bool *isnull)
+AttrNumber
+lr_scan_column(LrScan *scan, const char *column)
 {
-	return heap_getattr(scan->tuple, column_number(scan->desc, column),
-						scan->desc, isnull);
+	return column_number(scan->desc, column);
+}
+
+/* The scan's slot takes a row apart once, as far as somebody has asked. */
+Datum
+lr_scan_datum_at(LrScan *scan, AttrNumber column, bool *isnull)
+{
+	return slot_getattr(scan->sys->slot, column, isnull);
 }
 
 int32
-lr_scan_int(LrScan *scan, const char *column, int32 if_null)
+lr_scan_int_at(LrScan *scan, AttrNumber column, int32 if_null)
 {
 	bool		isnull;
-	Datum		value = lr_scan_datum(scan, column, &isnull);
+	Datum		value = lr_scan_datum_at(scan, column, &isnull);
 
 	return isnull ? if_null : DatumGetInt32(value);
 }
 
 bool
-lr_scan_bool(LrScan *scan, const char *column)
+lr_scan_bool_at(LrScan *scan, AttrNumber column)
 {
 	bool		isnull;
-	Datum		value = lr_scan_datum(scan, column, &isnull);
+	Datum		value = lr_scan_datum_at(scan, column, &isnull);
 
 	return !isnull && DatumGetBool(value);
 }
 
 char *
-lr_scan_text(LrScan *scan, const char *column)
+lr_scan_text_at(LrScan *scan, AttrNumber column)
 {
 	bool		isnull;
-	Datum		value = lr_scan_datum(scan, column, &isnull);
+	Datum		value = lr_scan_datum_at(scan, column, &isnull);
 
 	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+Datum
+lr_scan_datum(LrScan *scan, const char *column, bool *isnull)
+{
+	return lr_scan_datum_at(scan, lr_scan_column(scan, column), isnull);
+}
+
+int32
+lr_scan_int(LrScan *scan, const char *column, int32 if_null)
+{
+	return lr_scan_int_at(scan, lr_scan_column(scan, column), if_null);
+}
+
+bool
+lr_scan_bool(LrScan *scan, const char *column)
+{
+	return lr_scan_bool_at(scan, lr_scan_column(scan, column));
+}
+
+char *
+lr_scan_text(LrScan *scan, const char *column)
+{
+	return lr_scan_text_at(scan, lr_scan_column(scan, column));
 }

@@ -51,4 +51,11 @@ extern int32 lr_scan_int(LrScan *scan, const char *column, int32 if_null);
 extern bool lr_scan_bool(LrScan *scan, const char *column);
 extern char *lr_scan_text(LrScan *scan, const char *column);
 
+/* The same by number, for scans of many rows; lr_scan_column tells it. */
+extern AttrNumber lr_scan_column(LrScan *scan, const char *column);
+extern Datum lr_scan_datum_at(LrScan *scan, AttrNumber column, bool *isnull);
+extern int32 lr_scan_int_at(LrScan *scan, AttrNumber column, int32 if_null);
+extern bool lr_scan_bool_at(LrScan *scan, AttrNumber column);
+extern char *lr_scan_text_at(LrScan *scan, AttrNumber column);
+
 #endif							/* LR_SCAN_H */

@@ -144,6 +144,8 @@ read_holidays(const LrRouter *router, LrSchedule **all, int n)
 const LrSchedule *
 lr_schedule_by_name(LrRouter *router, const char *name)
 {
+	if (name == NULL)
+		return NULL;
 	if (router->schedule == NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(router->context);

@@ -20,7 +20,7 @@ extern void lr_hours_check(const char *schedule, const char *hours);
 extern void lr_zone_unknown(const char *zone, int elevel);
 
 /*
- * The schedule of that name; NULL: there is none.  A router's schedules are
+ * The schedule of that name; NULL: there is none, or no name.  A router's schedules are
  * read when the first one is asked for: most have none.
  */
 extern const LrSchedule *lr_schedule_by_name(LrRouter *router,
