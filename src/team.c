@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 
 #include "board.h"
+#include "compat.h"
 #include "people.h"
 #include "scan.h"
 #include "schedule.h"
