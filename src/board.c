@@ -486,9 +486,12 @@ lr_board_seat(int place)
 void
 lr_seat_receive(int seat, int32 month, int32 n)
 {
-	LrSeat	   *s = &lr_seats[seat];
+	LrSeat	   *s;
 	LrBoard    *board;
 
+	if (seat == LR_NO_SLOT)
+		return;
+	s = &lr_seats[seat];
 	if (month > s->month && n < 0)
 		return;					/* forgotten with the counters that it was in */
 	if (month > s->month)

@@ -231,7 +231,8 @@ extern uint64 lr_team_serial(void);
 
 /*
  * Gives back the turn that a member has had in a rotation: all shares of that
- * lead are as though it had not been distributed.
+ * lead are as though it had not been distributed; and its place in the target
+ * of the month that it was counted in.
  */
 struct LrTurn;
 extern void lr_give_turn_back(int32 router, int32 member,

@@ -239,14 +239,22 @@ fold_events(LrState *s, int64 from, int64 upto)
 {
 	uint64		i;
 
-	lr_read_query("SELECT member::int8, pg_catalog.sum(load), pg_catalog.max(id)"
-				  " FROM leadroute.event WHERE id > $1 AND id <= $2 GROUP BY member",
+	lr_read_query("SELECT member::int8, pg_catalog.sum(load), pg_catalog.max(id),"
+				  " router::int8, team::int8, target_month::int8, pg_catalog.count(*)"
+				  " FROM leadroute.event WHERE id > $1 AND id <= $2"
+				  " GROUP BY member, router, team, target_month",
 				  2, from, upto);
 	for (i = 0; i < SPI_processed; i++)
 	{
 		s->last_id = Max(s->last_id, lr_spi_int8(i, 3));
 		if (lr_spi_int8(i, 1) != 0)
 			lr_state_member(s, (int32) lr_spi_int8(i, 1))->load += lr_spi_int8(i, 2);
+		if (lr_spi_int8(i, 6) != 0)
+			lr_state_receive(lr_state_seat(s, (int32) lr_spi_int8(i, 4),
+										   (int32) lr_spi_int8(i, 5),
+										   (int32) lr_spi_int8(i, 1)),
+							 (int32) lr_spi_int8(i, 6),
+							 -(int32) lr_spi_int8(i, 7));
 	}
 	SPI_freetuptable(SPI_tuptable);
 }

@@ -224,11 +224,17 @@ add_event(const char *kind, int32 router, int32 routed_table,
 	if (payload)
 		values[E_PAYLOAD] = DirectFunctionCall1(jsonb_in,
 												CStringGetDatum(payload));
-	nulls[E_TEAM] = nulls[E_TEAM_VERSION] = turn == NULL;
+	nulls[E_TEAM] = turn == NULL;
+	nulls[E_TEAM_VERSION] = turn == NULL || !turn->turn;
 	nulls[E_CANDIDATES] = nulls[E_ACCRUING] = true;
+	nulls[E_TARGET_MONTH] = turn == NULL || turn->month == 0;
 	if (turn != NULL)
 	{
 		values[E_TEAM] = Int32GetDatum(turn->team);
+		values[E_TARGET_MONTH] = Int32GetDatum(turn->month);
+	}
+	if (turn != NULL && turn->turn)
+	{
 		values[E_TEAM_VERSION] = Int64GetDatum(turn->version);
 		set_bitmap(values, nulls, E_CANDIDATES, turn->candidates);
 		set_bitmap(values, nulls, E_ACCRUING, turn->accruing);

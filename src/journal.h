@@ -67,9 +67,11 @@ typedef struct LrEntry
 	const LrTold *told;			/* NULL: nothing */
 } LrEntry;
 
-/* The turn that a row has taken in a rotation. */
+/* The turn that a row has taken in a rotation, or its place in a target. */
 typedef struct LrTurn
 {
+	bool		turn;			/* credits were moved */
+	int32		month;			/* in which it counts by_target; 0: not */
 	int32		team;
 	int64		version;		/* team_version.id */
 	struct varlena *candidates; /* bytea; NULL: all */
@@ -91,7 +93,7 @@ typedef struct LrCurrent
 	bool		responded;
 	bool		converted;
 	TimestampTz closed_at;		/* if closed */
-	LrTurn	   *turn;			/* NULL: it has taken none */
+	LrTurn	   *turn;			/* NULL: it has taken none, and counts in no target */
 	int64		previous_id;	/* of the row that it superseded; 0: none */
 	int			ncaps;
 	int64	   *caps;			/* see LR_CAP_TAG */

@@ -267,16 +267,21 @@ bitmap_of(HeapTuple row, TupleDesc desc, int column)
 	return isnull ? NULL : (struct varlena *) PG_DETOAST_DATUM_COPY(value);
 }
 
-/* The turn that a row has taken; NULL: none. */
+/* The turn that a row has taken, or its place in a target; NULL: none. */
 static LrTurn *
 turn_of(HeapTuple row, TupleDesc desc)
 {
 	bool		isnull;
+	bool		no_month;
+	bool		taken = DatumGetBool(heap_getattr(row, J_TURN + 1, desc, &isnull));
+	Datum		month = heap_getattr(row, J_TARGET_MONTH + 1, desc, &no_month);
 	LrTurn	   *turn;
 
-	if (!DatumGetBool(heap_getattr(row, J_TURN + 1, desc, &isnull)))
+	if (!taken && no_month)
 		return NULL;
 	turn = (LrTurn *) palloc(sizeof(LrTurn));
+	turn->turn = taken;
+	turn->month = no_month ? 0 : DatumGetInt32(month);
 	turn->team = DatumGetInt32(heap_getattr(row, J_TEAM + 1, desc, &isnull));
 	turn->version = DatumGetInt64(heap_getattr(row, J_TEAM_VERSION + 1, desc,
 											   &isnull));

@@ -201,6 +201,12 @@ scan_prepared(const char *table, int64 cut, Snapshot snapshot, HTAB *all,
 							  int_of(rel, row, "load", false),
 							  journal && !keeps_turns(rel, row) ? id : 0);
 		add_prepared_caps(s, rel, row, !journal);
+		if (int_of(rel, row, "target_month", false) != 0)
+			lr_state_receive(lr_state_seat(s, (int32) int_of(rel, row, "router", false),
+										   (int32) int_of(rel, row, "team", false),
+										   (int32) int_of(rel, row, "member", false)),
+							 (int32) int_of(rel, row, "target_month", false),
+							 journal ? 1 : -1);
 		if (journal)
 		{
 			bool		isnull;
@@ -208,12 +214,6 @@ scan_prepared(const char *table, int64 cut, Snapshot snapshot, HTAB *all,
 			if (DatumGetBool(heap_getattr(row, SPI_fnumber(RelationGetDescr(rel), "turn"),
 										  RelationGetDescr(rel), &isnull)))
 				add_prepared_turn(s, rel, row, 1);
-			if (int_of(rel, row, "target_month", false) != 0)
-				lr_state_receive(lr_state_seat(s, (int32) int_of(rel, row, "router", false),
-											   (int32) int_of(rel, row, "team", false),
-											   (int32) int_of(rel, row, "member", false)),
-								 (int32) int_of(rel, row, "target_month", false),
-								 1);
 		}
 		else if (int_of(rel, row, "team_version", true) != 0)
 			add_prepared_turn(s, rel, row, -1);

@@ -252,7 +252,8 @@ lr_give_turn_back(int32 router, int32 member, const LrTurn *turn)
 	if (f == NULL)
 		return;
 	r.member_slot = LR_NO_SLOT;
-	r.turn = true;
+	r.turn = turn->turn;
+	r.month = turn->month;
 	r.team = &f->team;
 	while (r.chosen < f->team.n && f->member[r.chosen] != member)
 		r.chosen++;

@@ -109,7 +109,8 @@ CREATE TABLE leadroute.event (
 	team_version	bigint,
 	candidates		bytea,
 	accruing		bytea,
-	caps			bigint[]
+	caps			bigint[],
+	target_month	integer
 );
 COMMENT ON TABLE leadroute.event IS 'One row is something that happened to a lead after its decision, or to a rule. Appended by the library.';
 COMMENT ON COLUMN leadroute.event.id IS 'Number, from the same counter as the journal''s.';
@@ -124,10 +125,11 @@ COMMENT ON COLUMN leadroute.event.lead_key IS 'Key of the lead as text. NULL: no
 COMMENT ON COLUMN leadroute.event.role_name IS 'Role that did it.';
 COMMENT ON COLUMN leadroute.event.actor IS 'Who acted behind the role. NULL: not said.';
 COMMENT ON COLUMN leadroute.event.payload IS 'Whatever else belongs to the kind: rekeyed: {"key": new key}; rule_error: {"rule": id, "error": message}; criterion_error: {"criterion": name, "error": message}.';
-COMMENT ON COLUMN leadroute.event.team IS 'team.id of the rotation in which the assignment''s turn was given back to the member: all shares of the lead are as though it had not been distributed. 0: every member. NULL: no turn was given back.';
+COMMENT ON COLUMN leadroute.event.team IS 'team.id of the rotation in which the assignment''s turn was given back to the member: all shares of the lead are as though it had not been distributed; or in whose target it counts no more. 0: every member. NULL: neither.';
 COMMENT ON COLUMN leadroute.event.team_version IS 'The assignment''s team_version, where a turn was given back.';
 COMMENT ON COLUMN leadroute.event.candidates IS 'The assignment''s candidates, where a turn was given back. NULL: all of team_version.';
 COMMENT ON COLUMN leadroute.event.accruing IS 'The assignment''s accruing, where a turn was given back. NULL: nobody.';
+COMMENT ON COLUMN leadroute.event.target_month IS 'The assignment''s target_month, where it counts in the target of its owner no more: given back to the month that it was counted in. NULL: it was not counted, or still is.';
 COMMENT ON COLUMN leadroute.event.caps IS 'Caps under which the lead counts no more, as in journal.caps. NULL: none.';
 CREATE INDEX event_order ON leadroute.event USING brin (id, at) WITH (pages_per_range = 64);
 -- New leads write no events: these cost only what happens later.

@@ -77,6 +77,7 @@ INSERT INTO expected VALUES
 	('event', 'candidates', 'bytea'),
 	('event', 'accruing', 'bytea'),
 	('event', 'caps', 'bigint[]'),
+	('event', 'target_month', 'integer'),
 	('former_name', 'table_name', 'text COLLATE C NOT NULL'),
 	('former_name', 'id', 'integer NOT NULL'),
 	('former_name', 'name', 'text COLLATE C NOT NULL'),

@@ -84,5 +84,26 @@ $node->stop('immediate');
 $node->start;
 counts_ok('loaded from a checkpoint');
 
+# A lead that goes to somebody else is given back to its month; by a prepared
+# transaction until that is rolled back, over a crash too.
+$node->safe_psql('postgres', q(
+	CREATE VIEW given_back AS SELECT coalesce(sum(received + received_before), 0) - (SELECT count(*) FROM leadroute.journal
+			WHERE target_month >= (SELECT max(target_month) - 1 FROM leadroute.journal)) AS n FROM counted;
+	BEGIN; SET LOCAL leadroute.test_clock = '2030-04-20';
+	UPDATE lead SET owner = 'm1' WHERE id IN (SELECT j.lead_key::integer FROM leadroute.journal j JOIN leadroute.member m ON m.id = j.member
+		WHERE m.name = 'm6' AND j.target_month = 2030 * 12 + 3 AND NOT j.superseded LIMIT 4);
+	PREPARE TRANSACTION 'move';));
+my $before = $node->safe_psql('postgres', 'SELECT n FROM given_back');
+$node->stop('immediate');
+$node->start;
+is($node->safe_psql('postgres', 'SELECT n FROM given_back'), $before, 'what a prepared transaction gives back is given back after a crash');
+$node->safe_psql('postgres', "ROLLBACK PREPARED 'move'");
+is($node->safe_psql('postgres', 'SELECT n FROM given_back') - $before, 4, 'and taken again when that is rolled back');
+counts_ok('a move rolled back');
+$node->safe_psql('postgres', "UPDATE lead SET owner = 'm1' WHERE owner = 'm6'");
+$node->stop('immediate');
+$node->start;
+verify_ok($node, 'postgres', 'leads moved, and a crash');
+
 $node->stop;
 done_testing;
