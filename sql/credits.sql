@@ -114,7 +114,10 @@ SELECT got(3, 'back'), credits('back');
 UPDATE lead SET owner = 'b' WHERE id = (SELECT max(id) FROM lead);
 SELECT credits('back');
 SELECT got(1, 'back');
+-- ... while nobody decides it anew
+UPDATE leadroute.router SET enabled = false;
 UPDATE lead SET owner = NULL WHERE id = (SELECT max(id) FROM lead);
+UPDATE leadroute.router SET enabled = true;
 SELECT credits('back');
 -- once: what was given to b by hand is no turn
 UPDATE lead SET owner = 'c' WHERE kind = 'back' AND owner = 'b';
@@ -146,7 +149,10 @@ SELECT credits('back');
 SELECT leadroute.pause('c', 'infinity', NULL, 'owed') IS NOT NULL AS paused;
 SELECT credits('owed');
 SELECT got(1, 'owed');
+-- ... while nobody decides it anew
+UPDATE leadroute.router SET enabled = false;
 UPDATE lead SET owner = NULL WHERE id = (SELECT max(id) FROM lead);
+UPDATE leadroute.router SET enabled = true;
 SELECT credits('owed');
 -- the report counts no turn that was given back, and what was owed
 SELECT team, member, received, round(exact_share::numeric, 3) AS exact_share, round(deviation::numeric, 3) AS deviation

@@ -53,7 +53,7 @@ SELECT count(*) AS before FROM leadroute.assignment
 \gset
 UPDATE lead SET note = 'x', owner = owner;
 SELECT count(*) = :before AS nothing_happened FROM leadroute.assignment;
--- taken away: released, not held; route decides it anew, as reassigned
+-- taken away: decided anew at once, as reassigned, without who had it; route leaves it there
 UPDATE lead SET owner = NULL WHERE id = 14;
 SELECT load();
 SELECT leadroute.route('lead', 14) IS NOT NULL AS routed;

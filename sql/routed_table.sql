@@ -48,7 +48,9 @@ UPDATE leadroute.routed_table SET owner_column = 'owner';
 TABLE counted;
 
 \echo == what means nobody
+UPDATE leadroute.router SET enabled = false;
 UPDATE lead SET owner = NULL WHERE id = 3;
+UPDATE leadroute.router SET enabled = true;
 UPDATE leadroute.routed_table SET nobody = 'none';
 INSERT INTO lead (id, code, owner) VALUES (5, 'c5', 'none') RETURNING owner <> 'none' AS decided;
 DELETE FROM lead WHERE id = 5;

@@ -8,6 +8,9 @@
  *				the row that was not stored: the stored lead keeps its own
  *	  protect	nobody, written among other columns, is what the app still
  *				believes (routed_table.protect_owner): the owner stays
+ *	  decide	the lead is decided anew (redecide.h): its owner was taken away, or
+ *				a column has changed that routed_table.reroute_on names, and the
+ *				statement does not say itself whose it is
  *
  * What a statement writes is known by the columns that it sets, not by the
  * values: an object mapper writes all columns of an object that it has.  Columns
@@ -25,6 +28,7 @@
 #include "leadroute.h"
 #include "move.h"
 #include "outcome.h"
+#include "redecide.h"
 #include "trigger.h"
 
 /* One row that is being updated. */
@@ -36,7 +40,7 @@ typedef struct Update
 	TupleTableSlot *old;		/* in the root's layout */
 	TupleTableSlot *new;
 	char	   *old_owner;		/* canonical; NULL: nobody */
-	char	   *new_owner;
+	char	   *new_owner;		/* what is to be stored */
 } Update;
 
 /* Whether the statement sets the owner and no other column. */
@@ -70,7 +74,7 @@ is_copied_from_excluded(const Update *u, LrFrame *frame)
 	LrDecision *d;
 	const char *chosen;
 
-	if (frame == NULL || !frame->pending.active || frame->pending.move != NULL)
+	if (!frame->pending.active || frame->pending.move != NULL)
 		return false;
 	d = &frame->pending.decision;
 	if (d->entry.kind == LR_KIND_GIVEN ||
@@ -96,34 +100,114 @@ is_written_unread(const Update *u)
 
 	return u->table->protect_owner && u->old_owner != NULL &&
 		u->new_owner == NULL && !sets_owner_alone(u) &&
-		!InNoForceRLSOperation() && !lr_is_own_update() &&
+		!InNoForceRLSOperation() &&
 		lr_lead_router(u->table, u->new, &detail) != NULL;
 }
 
-/* The row with the owner that it had. */
+/* The row with another value in its owner column. */
+static HeapTuple
+with_owner(const Update *u, Datum value, bool isnull)
+{
+	int			attno = u->leaf->owner;
+
+	return heap_modify_tuple_by_cols(u->td->tg_newtuple,
+									 RelationGetDescr(u->td->tg_relation), 1,
+									 &attno, &value, &isnull);
+}
+
 static HeapTuple
 with_old_owner(const Update *u)
 {
-	TupleDesc	desc = RelationGetDescr(u->td->tg_relation);
-	int			attno = u->leaf->owner;
 	bool		isnull;
-	Datum		value = heap_getattr(u->td->tg_trigtuple, attno, desc, &isnull);
+	Datum		value = heap_getattr(u->td->tg_trigtuple, u->leaf->owner,
+									 RelationGetDescr(u->td->tg_relation),
+									 &isnull);
 
-	return heap_modify_tuple_by_cols(u->td->tg_newtuple, desc, 1, &attno,
-									 &value, &isnull);
+	return with_owner(u, value, isnull);
 }
 
-/* The steps, for a row whose owner column is written anew. */
-static HeapTuple
-owner_written(Update *u, LrFrame *frame)
+/* A column of reroute_on that has changed; NULL: none has. */
+static const char *
+changed_column(const Update *u)
 {
+	LrTable    *table = u->table;
+	int			i;
+
+	for (i = 0; i < table->nreroute; i++)
+		if (lr_column_differs(table->desc, table->reroute[i], u->old, u->new))
+			return NameStr(TupleDescAttr(table->desc,
+										 table->reroute[i] - 1)->attname);
+	return NULL;
+}
+
+/* Whether the lead is to be decided anew, and why. */
+static bool
+is_to_be_decided(const Update *u, LrAgain *again)
+{
+	const char *column;
+
+	memset(again, 0, sizeof(*again));
+	again->released = u->old_owner != NULL && u->new_owner == NULL;
+	if (again->released)
+		return true;
+	column = u->old_owner == NULL ? u->new_owner == NULL ? changed_column(u) :
+		NULL : strcmp(u->old_owner, u->new_owner) == 0 ? changed_column(u) :
+		NULL;
+	if (column != NULL)
+		again->detail = psprintf("column \"%s\" has changed", column);
+	return column != NULL;
+}
+
+/* What the decision says of the owner; the row as it is otherwise. */
+static HeapTuple
+decided(const Update *u, LrFrame *frame, const LrAgain *again,
+		HeapTuple result)
+{
+	LrUpdatedRow row;
+	Datum		owner;
+	bool		isnull;
+
+	row.leaf = u->leaf;
+	row.tid = &u->td->tg_trigtuple->t_self;
+	row.old = u->old;
+	row.new = u->new;
+	row.must_have_owner = u->table->nobody_isnull &&
+		TupleDescAttr(RelationGetDescr(u->td->tg_relation),
+					  u->leaf->owner - 1)->attnotnull;
+	return lr_redecide(frame, &row, again, &owner, &isnull) ?
+		with_owner(u, owner, isnull) : result;
+}
+
+/* The steps, for a row in which they may have something to do. */
+static HeapTuple
+look_at_row(Update *u, LrFrame *frame)
+{
+	HeapTuple	result = u->td->tg_newtuple;
+	LrAgain		again;
+
 	u->old = lr_table_root_row(u->table, u->leaf, u->td->tg_trigslot);
 	u->new = lr_table_root_row(u->table, u->leaf, u->td->tg_newslot);
 	u->old_owner = lr_table_owner(u->table, u->old);
 	u->new_owner = lr_table_owner(u->table, u->new);
 	if (is_copied_from_excluded(u, frame) || is_written_unread(u))
-		return with_old_owner(u);
-	return u->td->tg_newtuple;
+	{
+		u->new_owner = u->old_owner;
+		result = with_old_owner(u);
+	}
+	return is_to_be_decided(u, &again) ? decided(u, frame, &again, result) :
+		result;
+}
+
+/* Whether there may be something to do; cheap. */
+static bool
+concerns(const Update *u, const LrFrame *frame)
+{
+	TupleDesc	desc = RelationGetDescr(u->td->tg_relation);
+
+	return u->table->nreroute > 0 ||
+		(frame != NULL && frame->pending.active) ||
+		lr_column_differs(desc, u->leaf->owner, u->td->tg_trigslot,
+						  u->td->tg_newslot);
 }
 
 HeapTuple
@@ -141,10 +225,19 @@ lr_before_update(TriggerData *td, const char *name)
 	if (u.table == NULL)
 		return result;
 	u.leaf = lr_table_leaf(u.table, rel);
-	if ((frame != NULL && frame->pending.active) ||
-		lr_column_differs(RelationGetDescr(rel), u.leaf->owner,
-						  td->tg_trigslot, td->tg_newslot))
-		result = owner_written(&u, frame);
+	if (concerns(&u, frame) && !lr_is_own_update())
+	{
+		if (frame == NULL)
+		{
+			lr_table_unpin(u.table);
+			frame = lr_frame_get(name);
+			u.table = frame->table;
+			if (u.table == NULL)
+				return result;
+			u.leaf = lr_table_leaf(u.table, rel);
+		}
+		result = look_at_row(&u, frame);
+	}
 	if (rel->rd_rel->relispartition)
 		lr_move_expect(frame, rel, td->tg_trigslot, td->tg_newslot);
 	if (frame == NULL)

@@ -62,35 +62,12 @@ no_such_lead(LrTable *table, const char *key)
  * the journal says so already.
  */
 static bool
-settle(LrTable *table, LrBinding *b, const char *key, LrMember *member,
-	   LrEntry *e)
+settle(LrTable *table, LrBinding *b, LrMember *member, LrEntry *e)
 {
-	LrCurrent	current;
-
 	if (member != NULL)
-		lr_lead_set_owner(table, key, lr_binding_owner(table, b, member));
-	if (lr_journal_current(table->id, key, &current))
-	{
-		/* a lead that is held again stays where it is, in its order */
-		if (member == NULL && current.kind == e->kind)
-		{
-			if (e->kind == LR_KIND_HELD)
-				lr_journal_held_again(e, current.id);
-			return false;
-		}
-		e->hop = current.hop + lr_had_owner(&current);
-		e->previous_id = current.id;
-		lr_told_on(e, &current);
-		if (current.member != 0)
-			(void) lr_outcome_end(table, key, &current, LR_EVENT_RELEASED, true);
-		else
-			lr_journal_end(table->id, key, &current, e->at);
-		if (e->kind == LR_KIND_ASSIGNED && e->hop > 0)
-			e->kind = LR_KIND_REASSIGNED;
-	}
-	lr_journal_add(e);
-	lr_journal_flush();
-	return true;
+		lr_lead_set_owner(table, e->lead_key,
+						  lr_binding_owner(table, b, member));
+	return lr_outcome_decided(e);
 }
 
 static void
@@ -103,16 +80,6 @@ learn_closed(LrTable *table, LrFacts *facts)
 		lr_facts_closed(table, facts, &current);
 }
 
-/* The decision that holds a lead; 0: it is not held. */
-static int64
-held_id(LrTable *table, const char *key)
-{
-	LrCurrent	current;
-
-	return lr_journal_current(table->id, key, &current) &&
-		current.kind == LR_KIND_HELD ? current.id : 0;
-}
-
 /* Decides a stored lead without owner; returns the owner's name or NULL. */
 static char *
 route_lead(LrTable *table, const char *key)
@@ -120,6 +87,7 @@ route_lead(LrTable *table, const char *key)
 	TupleTableSlot *row = lr_lead_fetch(table, key, true);
 	LrDecideRequest request = {0};
 	LrDecision	decision;
+	LrCurrent	current;
 	LrFacts		facts;
 	LrBinding  *b;
 	char	   *name = NULL;
@@ -146,11 +114,17 @@ route_lead(LrTable *table, const char *key)
 		request.load = facts.closed ? 0 : facts.load;
 		request.now = lr_now();
 		request.stored = true;
-		request.held_id = held_id(table, facts.key);
+		if (lr_journal_current(table->id, facts.key, &current) &&
+			current.kind == LR_KIND_HELD)
+		{
+			request.held_id = current.id;
+			request.without = lr_journal_given_up_by(table->id, facts.key,
+													 &current);
+		}
 		lr_decide(&request, &decision);
 		decision.entry.closed = facts.closed;
 		decision.entry.told = facts.told;
-		if (settle(table, b, facts.key, decision.member, &decision.entry))
+		if (settle(table, b, decision.member, &decision.entry))
 			lr_sticky_stored(&decision);
 		else
 			lr_sticky_dropped(&decision);
@@ -353,7 +327,7 @@ assign_lead(LrTable *table, const char *key, const char *member,
 		e.told = facts.told;
 		e.reason = "assigned_by_hand";
 		e.detail = reason != NULL ? reason : detail;
-		(void) settle(table, b, facts.key, m, &e);
+		(void) settle(table, b, m, &e);
 		if (b->router->matching != NULL)
 			lr_sticky_note(table, b, row, facts.key, e.id, e.at, m->id);
 	}

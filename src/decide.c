@@ -363,6 +363,7 @@ lr_pick_from(const LrDecideRequest *request, LrRule *rule,
 	else if (rule->method == LR_METHOD_TOP_PRODUCER && !request->dry_run)
 		lr_measured_want(r.db);
 	r.usable = request->binding->usable;
+	r.without = request->without;
 	if (fitting != NULL)
 	{
 		r.fitting = fitting->fits;
@@ -645,7 +646,7 @@ settle_without_owner(const LrDecideRequest *request, LrDecision *decision)
 
 	if (e->kind == '\0')
 		e->kind = LR_KIND_HELD;
-	if (e->held.own_way)
+	if (e->held.own_way || request->without != 0)
 		e->held.way = 0;
 	if (e->reason == NULL)
 		e->reason = "no_rule";

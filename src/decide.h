@@ -45,6 +45,7 @@ typedef struct LrDecideRequest
 	bool		stored;			/* the lead is in its table already */
 	LrLaps	   *laps;			/* NULL: not asked for */
 	char	   *detail;			/* what the journal's detail begins with; NULL: nothing */
+	int32		without;		/* member.id of who is not to have it; 0: nobody */
 	int64		held_id;		/* of the decision to hold the lead; 0: it is new */
 	const struct LrVerdict *verdict;	/* for lr_decide to fill in; see qualify.h */
 } LrDecideRequest;

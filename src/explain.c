@@ -148,6 +148,7 @@ static void
 decide(LrExplain *x)
 {
 	LrDecideRequest *request = &x->request;
+	LrCurrent	current;
 
 	lr_facts(x->table, x->row, &x->facts);
 	x->binding = x->facts.router != NULL ?
@@ -167,6 +168,10 @@ decide(LrExplain *x)
 	request->now = lr_now();
 	request->dry_run = true;
 	request->stored = !x->is_new;
+	if (request->stored &&
+		lr_journal_current(x->table->id, x->facts.key, &current))
+		request->without = lr_journal_given_up_by(x->table->id, x->facts.key,
+												  &current);
 	request->laps = &x->laps;
 	lr_decide(request, &x->decision);
 }

@@ -25,6 +25,7 @@
 #include "compat.h"
 #include "frame.h"
 #include "journal.h"
+#include "redecide.h"
 #include "reserve.h"
 #include "sticky.h"
 
@@ -124,6 +125,8 @@ push(const char *name)
 	frame->pending.active = false;
 	frame->update.leaf = InvalidOid;
 	frame->update.context = NULL;
+	frame->redecided_context = NULL;
+	frame->redecided = NULL;
 	frame->up = top_frame;
 	top_frame = frame;
 	if (table != NULL)
@@ -158,6 +161,7 @@ pop(LrFrame *frame)
 	while (*link != frame)
 		link = &(*link)->up;
 	lr_frame_discard(frame);
+	lr_redecided_settle(frame);
 	*link = frame->up;
 	release(frame);
 }
@@ -194,6 +198,7 @@ lr_frame_for_row(const char *name)
 	LrFrame    *frame = lr_frame_get(name);
 
 	lr_frame_discard(frame);
+	lr_redecided_settle(frame);
 	MemoryContextReset(frame->row_context);
 	return frame;
 }
@@ -425,6 +430,7 @@ lr_frames_abort(int nest)
 
 		top_frame = frame->up;
 		frame->pending.active = false;
+		frame->redecided = NULL;
 		release(frame);
 	}
 }

@@ -59,6 +59,8 @@ typedef struct LrFrame
 	bool		last_word;		/* no BEFORE trigger comes after ours */
 	LrPending	pending;
 	LrUpdate	update;
+	MemoryContext redecided_context;	/* of what follows; NULL: not made yet */
+	struct LrRedecided *redecided;	/* see redecide.h; NULL: none */
 } LrFrame;
 
 /* Installs the hooks.  Only while preloading. */

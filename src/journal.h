@@ -93,6 +93,7 @@ typedef struct LrCurrent
 	bool		responded;
 	bool		converted;
 	TimestampTz closed_at;		/* if closed */
+	bool		mine;			/* this transaction has written its row, or changed it */
 	LrTurn	   *turn;			/* NULL: it has taken none, and counts in no target */
 	int64		previous_id;	/* of the row that it superseded; 0: none */
 	int			ncaps;
@@ -167,6 +168,13 @@ extern bool lr_journal_had_conflict(void);
 /* Marks it superseded and ended; removes a pool entry of the lead. */
 extern void lr_journal_end(int32 routed_table, const char *lead_key,
 						   const LrCurrent *current, TimestampTz at);
+
+/*
+ * The member who had a lead that is held since he was parted from it, and who is
+ * not to have it back therefore; 0: none.
+ */
+extern int32 lr_journal_given_up_by(int32 routed_table, const char *lead_key,
+									const LrCurrent *current);
 
 /* A lead that is held again waits for what this decision says, in its order. */
 extern void lr_journal_held_again(const LrEntry *entry, int64 id);

@@ -17,6 +17,7 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
@@ -361,6 +362,7 @@ read_current(int32 routed_table, const char *lead_key, LrCurrent *current)
 		current->responded = !isnull;
 		(void) heap_getattr(tuple, J_CONVERTED_AT + 1, desc, &isnull);
 		current->converted = !isnull;
+		current->mine = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
 		current->turn = turn_of(tuple, desc);
 		current->previous_id = DatumGetInt64(heap_getattr(tuple, J_PREVIOUS_ID + 1,
 														  desc, &isnull));
@@ -382,14 +384,13 @@ lr_journal_current(int32 routed_table, const char *lead_key,
 	return read_current(routed_table, lead_key, current);
 }
 
-/* The decision that a past one of a lead superseded; 0: none, or not found. */
-static int64
-previous_of(Relation rel, int32 routed_table, const char *lead_key, int64 id)
+/* A past row of a lead, copied; NULL: not found. */
+static HeapTuple
+find_past(Relation rel, int32 routed_table, const char *lead_key, int64 id)
 {
 	ScanKeyData key[2];
 	SysScanDesc sys;
 	HeapTuple	row;
-	int64		previous = 0;
 
 	ScanKeyEntryInitialize(&key[0], 0, J_LEAD_KEY + 1, BTEqualStrategyNumber,
 						   TEXTOID, C_COLLATION_OID, F_TEXTEQ,
@@ -398,17 +399,51 @@ previous_of(Relation rel, int32 routed_table, const char *lead_key, int64 id)
 				Int32GetDatum(routed_table));
 	sys = systable_beginscan(rel, lr_relid("journal_past"), true, SnapshotSelf,
 							 2, key);
-	while (previous == 0 && (row = systable_getnext(sys)) != NULL)
-		if (id_of(rel, row, J_ID) == id)
-		{
-			bool		isnull;
-			Datum		value = heap_getattr(row, J_PREVIOUS_ID + 1,
-											 RelationGetDescr(rel), &isnull);
-
-			previous = isnull ? 0 : DatumGetInt64(value);
-		}
+	while ((row = systable_getnext(sys)) != NULL && id_of(rel, row, J_ID) != id)
+		;
+	if (row != NULL)
+		row = heap_copytuple(row);
 	systable_endscan(sys);
-	return previous;
+	return row;
+}
+
+/* The decision that a past one of a lead superseded; 0: none, or not found. */
+static int64
+previous_of(Relation rel, int32 routed_table, const char *lead_key, int64 id)
+{
+	HeapTuple	row = find_past(rel, routed_table, lead_key, id);
+
+	return row == NULL ? 0 : id_of(rel, row, J_PREVIOUS_ID);
+}
+
+int32
+lr_journal_given_up_by(int32 routed_table, const char *lead_key,
+					   const LrCurrent *current)
+{
+	Relation	rel;
+	HeapTuple	released = NULL;
+	HeapTuple	had = NULL;
+	int32		member = 0;
+	bool		isnull;
+
+	if (current->kind != LR_KIND_HELD || current->previous_id == 0)
+		return 0;
+	rel = table_open(lr_relid("journal"), RowExclusiveLock);
+	released = find_past(rel, routed_table, lead_key, current->previous_id);
+	if (released != NULL &&
+		DatumGetChar(heap_getattr(released, J_KIND + 1, RelationGetDescr(rel),
+								  &isnull)) == LR_KIND_RELEASED)
+		had = find_past(rel, routed_table, lead_key,
+						id_of(rel, released, J_PREVIOUS_ID));
+	if (had != NULL)
+	{
+		member = DatumGetInt32(heap_getattr(had, J_MEMBER + 1,
+											RelationGetDescr(rel), &isnull));
+		if (isnull)
+			member = 0;
+	}
+	table_close(rel, NoLock);
+	return member;
 }
 
 /* Whether decision id is among those that led to a current row. */

@@ -67,11 +67,12 @@ typedef enum LrPassed
 	LR_PASSED_BUSY = 7,			/* on a call */
 	LR_PASSED_UNFIT = 8,
 	LR_PASSED_CAP = 9,
-	LR_PASSED_HELD_FIRST = 10	/* free again, and leads that are held come first */
+	LR_PASSED_HELD_FIRST = 10,	/* free again, and leads that are held come first */
+	LR_PASSED_FORMER = 11		/* had this lead, and was parted from it */
 } LrPassed;
 
 /* One more than the highest of them. */
-#define LR_PASSED_CODES		11
+#define LR_PASSED_CODES		12
 
 /* Why a lead does not fit a member: the figure of LR_PASSED_UNFIT. */
 typedef enum LrUnfit

@@ -43,8 +43,8 @@ is_plain(const LrPickRequest *request)
 	LrTeam	   *team = request->team;
 	int			i;
 
-	if (request->usable != NULL || request->fitting != NULL ||
-		request->in_line || request->db->busy > 0 || request->caps != NULL)
+	if (request->usable != NULL || request->without != 0 ||
+		request->fitting != NULL || request->in_line || request->db->busy > 0 || request->caps != NULL)
 		return false;
 	if (team->plain_seen != request->people)
 	{
@@ -73,7 +73,8 @@ static bool
 may_use_roll(const LrPickRequest *request)
 {
 	return request->fitting != NULL && request->team->n >= lr_board_members &&
-		request->usable == NULL && !request->in_line && !request->dry_run &&
+		request->usable == NULL && request->without == 0 &&
+		!request->in_line && !request->dry_run &&
 		!request->ignore_limits && !may_accrue(request);
 }
 
@@ -485,7 +486,8 @@ may_use_board(const LrPickRequest *request)
 	return team->n >= lr_board_members && team->rotation != LR_NO_SLOT &&
 		(team->graded || request->method != LR_METHOD_ROUND_ROBIN) &&
 		(request->caps == NULL || !request->caps->by_member) &&
-		request->usable == NULL && request->fitting == NULL &&
+		request->usable == NULL && request->without == 0 &&
+		request->fitting == NULL &&
 		!request->in_line && !request->dry_run && !request->ignore_limits &&
 		!lr_reserve_releases() && !may_accrue(request);
 }

@@ -38,6 +38,7 @@ typedef struct LrPickRequest
 	int			load;			/* what the lead counts */
 	int32		month;			/* by_target: of now, see month.h; else 0 */
 	const bool *usable;			/* by member index: owner column can hold it */
+	int32		without;		/* member.id of who is not to have it; 0: nobody */
 	const uint8 *fitting;		/* bits.h: whom the lead fits; NULL: everybody */
 	const uint8 *reached;		/* whom team_member.condition lets it reach; NULL: all */
 	const uint8 *raised;		/* for whom member_condition raised; NULL: nobody */

@@ -104,9 +104,8 @@ lr_had_owner(const LrCurrent *current)
 		current->kind != LR_KIND_SUPPRESSED && !lr_kept_back(current->kind);
 }
 
-/* Whether an assignment counts in a load while its lead is open. */
-static bool
-has_load(const LrCurrent *current)
+bool
+lr_has_load(const LrCurrent *current)
 {
 	return current->member != 0 && current->kind != LR_KIND_DUPLICATE;
 }
@@ -146,7 +145,7 @@ give_back(int32 routed_table, const char *key, const LrCurrent *current,
 
 	if (to_others && current->turn != NULL)
 		lr_give_turn_back(current->router, current->member, current->turn);
-	if (has_load(current) && !current->closed)
+	if (lr_has_load(current) && !current->closed)
 	{
 		load = -lr_assignment_load(current->id, current->load);
 		lr_reserve_load(lr_member_slot(lr_database(), current->member), load);
@@ -158,14 +157,66 @@ give_back(int32 routed_table, const char *key, const LrCurrent *current,
 }
 
 bool
-lr_outcome_end(LrTable *table, const char *key, LrCurrent *current,
+lr_outcome_end(int32 routed_table, const char *key, LrCurrent *current,
 			   const char *kind, bool to_others)
 {
-	if (!lr_journal_current(table->id, key, current))
+	if (!lr_journal_current(routed_table, key, current))
 		return false;
-	lr_journal_end(table->id, key, current, lr_now());
-	give_back(table->id, key, current, kind, to_others);
+	lr_journal_end(routed_table, key, current, lr_now());
+	give_back(routed_table, key, current, kind, to_others);
 	return true;
+}
+
+bool
+lr_outcome_decided(LrEntry *e)
+{
+	LrCurrent	current;
+
+	if (lr_journal_current(e->routed_table, e->lead_key, &current))
+	{
+		/* a lead that is held again stays where it is, in its order */
+		if (e->member == 0 && current.kind == e->kind)
+		{
+			if (e->kind == LR_KIND_HELD)
+				lr_journal_held_again(e, current.id);
+			return false;
+		}
+		e->hop = current.hop + lr_had_owner(&current);
+		e->previous_id = current.id;
+		lr_told_on(e, &current);
+		if (current.member != 0)
+			(void) lr_outcome_end(e->routed_table, e->lead_key, &current,
+								  LR_EVENT_RELEASED, true);
+		else
+			lr_journal_end(e->routed_table, e->lead_key, &current, e->at);
+		if (e->kind == LR_KIND_ASSIGNED && e->hop > 0)
+			e->kind = LR_KIND_REASSIGNED;
+	}
+	lr_journal_add(e);
+	lr_journal_flush();
+	return true;
+}
+
+/*
+ * Whether the journal says already who has the lead now: leadroute has decided it
+ * in the UPDATE itself (redecide.h).
+ */
+static bool
+journal_agrees(LrTable *table, const LrFacts *new, const LrCurrent *current)
+{
+	LrBinding  *b = new->router != NULL ?
+		lr_table_bind_people(table, new->router) : NULL;
+	LrMember   *m;
+	bool		agrees;
+
+	if (b == NULL)
+		return false;
+	m = new->owner != NULL ? lr_binding_member(table, b, new->owner) : NULL;
+	agrees = current->router == b->router->id &&
+		(new->owner != NULL ? m != NULL && m->id == current->member :
+		 current->member == 0 && !lr_had_owner(current));
+	lr_binding_unpin(b);
+	return agrees;
 }
 
 /* The owner was changed by hand, in the app's own UPDATE. */
@@ -259,7 +310,7 @@ things_happened(LrTable *table, const LrFacts *old, const LrFacts *new,
 						lr_now(), new->told, told_change);
 	if (current->closed != new->closed)
 	{
-		if (has_load(current))
+		if (lr_has_load(current))
 		{
 			load = new->closed ? -lr_assignment_load(current->id, current->load) :
 				new->load;
@@ -283,7 +334,7 @@ load_changed(LrTable *table, const LrFacts *new, const LrCurrent *current)
 {
 	int			change;
 
-	if (!table->has_load || !has_load(current) || current->closed ||
+	if (!table->has_load || !lr_has_load(current) || current->closed ||
 		new->closed)
 		return;
 	change = new->load - lr_assignment_load(current->id, current->load);
@@ -327,6 +378,7 @@ lr_outcome_changed(LrTable *table, LrFacts *old, LrFacts *new)
 {
 	LrCurrent	current;
 	bool		known;
+	bool		decided;
 	bool		owner_differs = (old->owner == NULL) != (new->owner == NULL) ||
 		(old->owner != NULL && strcmp(old->owner, new->owner) != 0);
 	bool		key_differs = strcmp(old->key, new->key) != 0;
@@ -338,23 +390,30 @@ lr_outcome_changed(LrTable *table, LrFacts *old, LrFacts *new)
 		!table->any_told && !table->has_load)
 		return;
 	known = lr_journal_current(table->id, old->key, &current);
+	/* decided in this UPDATE, under the key that it has now */
+	decided = !known && key_differs &&
+		lr_journal_current(table->id, new->key, &current) &&
+		journal_agrees(table, new, &current);
+	known |= decided;
 	if (known)
 	{
 		lr_facts_closed(table, old, &current);
 		lr_facts_closed(table, new, &current);
 	}
-	if (known && key_differs && is_taken(table, old->key))
+	if (known && key_differs && !decided && is_taken(table, old->key))
 	{
 		/* its row has ended: it begins anew with the owner that it has */
 		known = false;
 		owner_differs = true;
 	}
-	else if (known && key_differs)
+	else if (known && key_differs && !decided)
 	{
 		lr_journal_rekey(table->id, old->key, &current, new->key);
 		lr_journal_flush();
 		known = lr_journal_current(table->id, new->key, &current);
 	}
+	if (owner_differs && known && journal_agrees(table, new, &current))
+		owner_differs = false;
 	if (owner_differs)
 		owner_changed(table, old, new, known, &current);
 	else if (known)

@@ -26,6 +26,9 @@ typedef struct LrFacts
 /* Whether the lead had an owner under this row, a member or not. */
 extern bool lr_had_owner(const LrCurrent *current);
 
+/* Whether an assignment counts in a load while its lead is open. */
+extern bool lr_has_load(const LrCurrent *current);
+
 extern void lr_facts(LrTable *table, TupleTableSlot *row, LrFacts *facts);
 
 /* The same and what the lead tells of itself: for a row that is or will be stored. */
@@ -57,8 +60,15 @@ extern void lr_outcome_deleted(LrTable *table, const LrFacts *old);
  * goes to somebody else, so its turn in the rotation and its places under caps
  * go back, too.  kind is the event's.  Returns false if there was none.
  */
-extern bool lr_outcome_end(LrTable *table, const char *key, LrCurrent *current,
-						   const char *kind, bool to_others);
+extern bool lr_outcome_end(int32 routed_table, const char *key,
+						   LrCurrent *current, const char *kind,
+						   bool to_others);
+
+/*
+ * A stored lead has been decided: ends what was current and writes the entry
+ * down, under entry->lead_key; false: the journal says so already.
+ */
+extern bool lr_outcome_decided(LrEntry *entry);
 
 /* Ends all current assignments of a table.  Returns how many. */
 extern int64 lr_outcome_end_all(int32 routed_table, const char *kind);

@@ -44,6 +44,7 @@ static const Words words[] = {
 	[LR_PASSED_UNFIT] = {"unfit", "whom it does not fit"},
 	[LR_PASSED_CAP] = {"cap", "at a cap"},
 	[LR_PASSED_HELD_FIRST] = {"held_first", "kept for leads that are held"},
+	[LR_PASSED_FORMER] = {"former", "parted from this lead"},
 };
 
 const char *

@@ -64,7 +64,7 @@ lr_is_off_duty(const LrTeam *team, int i, TimestampTz now)
 		!lr_calendar_at(team->hours[i], now)->open;
 }
 
-/* Whether, and why, a member is gone for good. */
+/* Whether, and why, a member is gone for good, or for this lead. */
 static inline LrPassed
 why_gone(const LrPickRequest *request, const LrMember *m)
 {
@@ -72,6 +72,8 @@ why_gone(const LrPickRequest *request, const LrMember *m)
 		return LR_PASSED_INACTIVE;
 	if (request->usable && !request->usable[m->index])
 		return LR_PASSED_BAD_OWNER;
+	if (request->without != 0 && request->without == m->id)
+		return LR_PASSED_FORMER;
 	return LR_CAN;
 }
 
@@ -170,7 +172,7 @@ lr_roll_call(const LrPickRequest *request)
 	LrRoll	   *roll;
 	int			i;
 
-	Assert(request->usable == NULL);
+	Assert(request->usable == NULL && request->without == 0);
 	/* other leads will be decided by it, too */
 	everybody.fitting = NULL;
 	if (team->roll == NULL)

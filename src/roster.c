@@ -707,6 +707,12 @@ lr_next_id(LrDatabase *db)
 	return id;
 }
 
+int64
+lr_first_id(void)
+{
+	return lr_me()->min_id;
+}
+
 void
 lr_forget_ids(LrDatabase *db)
 {

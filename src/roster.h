@@ -383,6 +383,9 @@ extern void lr_look_at_room(const LrDatabase *db, LrRoom *room);
 /* The next id; publishes the smallest of this transaction.  db->lock held. */
 extern int64 lr_next_id(LrDatabase *db);
 
+/* The smallest id that this transaction has been given; 0: none. */
+extern int64 lr_first_id(void);
+
 /* The transaction ends: its ids are settled.  db->lock held. */
 extern void lr_forget_ids(LrDatabase *db);
 

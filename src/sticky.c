@@ -328,6 +328,7 @@ take_sticky(const LrDecideRequest *request, LrSticky *s, LrMember *m,
 						   lr_cap_name(request->binding->router,
 									   pick->passed[0].cap),
 						   pg_get_timezone_name(m->local), request->now) :
+		m->id == request->without ? pstrdup(lr_passed_they(LR_PASSED_FORMER)) :
 		pick->fits == 0 ? pstrdup("inactive") : pstrdup("cannot take it now");
 	lr_add_detail(&s->detail, psprintf("%s, whose owner \"%s\" does not get it",
 									   words, m->name), s->refused);
@@ -361,7 +362,7 @@ lr_sticky_decide(const LrDecideRequest *request, LrSticky *s,
 	if (m == NULL)
 		/* claimed under another configuration than this statement sees */
 		s->followed = NULL;
-	else if (s->followed->duplicate)
+	else if (s->followed->duplicate && m->id != request->without)
 		take_duplicate(request, m, decision, words);
 	else
 		take_sticky(request, s, m, decision, words);

@@ -376,6 +376,32 @@ read_keys(LrTable *table, LrScan *scan)
 	}
 }
 
+/* reroute_on; a column that has gone since cannot change. */
+static void
+read_reroute(LrTable *table, LrScan *scan)
+{
+	bool		isnull;
+	Datum		names = lr_scan_datum(scan, "reroute_on", &isnull);
+	Datum	   *element;
+	bool	   *nulls;
+	int			n;
+	int			i;
+
+	if (isnull)
+		return;
+	deconstruct_array(DatumGetArrayTypeP(names), TEXTOID, -1, false,
+					  TYPALIGN_INT, &element, &nulls, &n);
+	table->reroute = (AttrNumber *) palloc(n * sizeof(AttrNumber));
+	for (i = 0; i < n; i++)
+	{
+		AttrNumber	attno = nulls[i] ? InvalidAttrNumber :
+			get_attnum(table->relid, TextDatumGetCString(element[i]));
+
+		if (attno > 0)
+			table->reroute[table->nreroute++] = attno;
+	}
+}
+
 static void
 read_owner(LrTable *table, LrScan *scan)
 {
@@ -521,6 +547,7 @@ build_table(LrScan *scan)
 		table->broken = psprintf("\"%s\" is not a table any more", table->name);
 	read_keys(table, scan);
 	read_owner(table, scan);
+	read_reroute(table, scan);
 	table->econtext = CreateStandaloneExprContext();
 	if (table->broken == NULL)
 		read_expressions(table, scan, rel);

@@ -107,6 +107,8 @@ struct LrTable
 	LrExpr	   *told[LR_TELLINGS]; /* the same */
 	bool		any_told;
 	bool		protect_owner;	/* see before_update.h */
+	int			nreroute;
+	AttrNumber *reroute;		/* columns of reroute_on that exist */
 	bool		has_load;		/* so is load */
 	LrExpr	   *load;			/* NULL: none, or broken */
 	char	   *load_broken;

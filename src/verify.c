@@ -646,8 +646,8 @@ lr_release_missing(PG_FUNCTION_ARGS)
 		LrCurrent	current;
 
 		CHECK_FOR_INTERRUPTS();
-		released += lr_outcome_end(table, (char *) lfirst(lc), &current,
-								   LR_EVENT_DELETED, false);
+		released += lr_outcome_end(table->id, (char *) lfirst(lc),
+								   &current, LR_EVENT_DELETED, false);
 	}
 	lr_journal_flush();
 	lr_table_unpin(table);

@@ -84,6 +84,7 @@ CREATE TABLE leadroute.routed_table (
 	value			text,
 	load			text,
 	protect_owner	boolean NOT NULL DEFAULT true,
+	reroute_on		text[],
 	written_by		text,
 	search_path		text,
 	PRIMARY KEY (name),
@@ -109,6 +110,7 @@ COMMENT ON COLUMN leadroute.routed_table.source IS 'SQL over the lead, any type,
 COMMENT ON COLUMN leadroute.routed_table.value IS 'SQL over the lead, a number: what it is worth, for reports. NULL: not known, or as leadroute.close says.';
 COMMENT ON COLUMN leadroute.routed_table.load IS 'SQL over the lead, a number from 0 on (rounded): what an open lead counts in its owner''s load, against capacity and for least_loaded. An UPDATE of the lead that changes it is followed, also above the capacity; another expression counts for each lead from its next decision or UPDATE on. NULL, an error or any other value: 1. NULL (no expression): every lead counts 1.';
 COMMENT ON COLUMN leadroute.routed_table.protect_owner IS 'true: an UPDATE that sets the owner to nobody among other columns keeps the owner: so do object mappers that have not read it. One that sets the owner column alone is meant. false: every UPDATE of the owner is.';
+COMMENT ON COLUMN leadroute.routed_table.reroute_on IS 'Columns of the lead: an UPDATE that changes one of them, and not the owner, decides the lead anew: its owner is in the row that the UPDATE stores. Closed leads keep theirs. In an UPDATE by a trigger, a lead that the same transaction has decided is not decided again. NULL: a lead keeps its owner, whatever changes.';
 COMMENT ON COLUMN leadroute.routed_table.written_by IS 'Role that wrote the expressions and with whose rights they run. Filled by leadroute.';
 COMMENT ON COLUMN leadroute.routed_table.search_path IS 'search_path under which the expressions were written and are read. Filled by leadroute.';
 

@@ -424,7 +424,7 @@ END
 $$;
 COMMENT ON FUNCTION leadroute.finish_attach(text, boolean) IS 'Part of attach: makes the triggers that are missing or different, and warns of what will not be routed as one may expect. changed: the row of routed_table is new or another; then also an error for a rule, a criterion or a sticky_key that is not valid for the table (a warning with router_expr). Returns whether a trigger was made.';
 
-CREATE FUNCTION leadroute.attach_under(path text, relation regclass, owner_column text, name text, router text, router_expr text, key_columns text[], nobody text, closed_when text, responded_when text, converted_when text, load text, protect_owner boolean, accepted_when text, captured_at text, source text, value text) RETURNS text
+CREATE FUNCTION leadroute.attach_under(path text, relation regclass, owner_column text, name text, router text, router_expr text, key_columns text[], nobody text, closed_when text, responded_when text, converted_when text, load text, protect_owner boolean, accepted_when text, captured_at text, source text, value text, reroute_on text[]) RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -484,6 +484,7 @@ BEGIN
 	new.captured_at := coalesce(attach_under.captured_at, old.captured_at);
 	new.source := coalesce(attach_under.source, old.source);
 	new.value := coalesce(attach_under.value, old.value);
+	new.reroute_on := coalesce(attach_under.reroute_on, old.reroute_on);
 	new.nobody := leadroute.check_owner_column(new.relation, new.owner_column, new.key_columns,
 		coalesce(attach_under.nobody, old.nobody));
 	IF attach_under.router_expr IS NOT NULL THEN
@@ -516,10 +517,11 @@ BEGIN
 		INSERT INTO leadroute.routed_table
 				(name, relation, router, router_expr, key_columns, owner_column, nobody, closed_when,
 				responded_when, converted_when, load, protect_owner,
-				accepted_when, captured_at, source, value)
+				accepted_when, captured_at, source, value, reroute_on)
 			VALUES (new.name, new.relation, new.router, new.router_expr, new.key_columns,
 				new.owner_column, new.nobody, new.closed_when, new.responded_when, new.converted_when, new.load,
-				coalesce(new.protect_owner, true), new.accepted_when, new.captured_at, new.source, new.value);
+				coalesce(new.protect_owner, true), new.accepted_when, new.captured_at, new.source, new.value,
+				new.reroute_on);
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		done := done || format('table "%s" attached as "%s" to %s', table_name, new.name,
 			coalesce('router "' || new.router || '"', 'the routers that router_expr names'));
@@ -531,7 +533,8 @@ BEGIN
 				nobody = new.nobody, closed_when = new.closed_when,
 				responded_when = new.responded_when, converted_when = new.converted_when, load = new.load,
 				protect_owner = new.protect_owner,
-				accepted_when = new.accepted_when, captured_at = new.captured_at, source = new.source, value = new.value
+				accepted_when = new.accepted_when, captured_at = new.captured_at, source = new.source, value = new.value,
+				reroute_on = new.reroute_on
 			WHERE name OPERATOR(pg_catalog.=) new.name;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		done := done || format('table "%s" attached as "%s" to %s; changed: %s', table_name, new.name,
@@ -560,7 +563,7 @@ BEGIN
 		|| format('; %s owned %s adopted', adopted, CASE adopted WHEN 1 THEN 'lead' ELSE 'leads' END);
 END
 $$;
-COMMENT ON FUNCTION leadroute.attach_under(text, regclass, text, text, text, text, text[], text, text, text, text, text, boolean, text, text, text, text) IS 'What attach does; path is the search_path under which its expressions are read. Call attach.';
+COMMENT ON FUNCTION leadroute.attach_under(text, regclass, text, text, text, text, text[], text, text, text, text, text, boolean, text, text, text, text, text[]) IS 'What attach does; path is the search_path under which its expressions are read. Call attach.';
 
 -- Its body was resolved when it was created: the caller's search_path, which
 -- it hands on, cannot mislead it.
@@ -568,13 +571,14 @@ CREATE FUNCTION leadroute.attach(relation regclass, owner_column text, name text
 	router text DEFAULT NULL, router_expr text DEFAULT NULL, key_columns text[] DEFAULT NULL,
 	nobody text DEFAULT NULL, closed_when text DEFAULT NULL, responded_when text DEFAULT NULL,
 	converted_when text DEFAULT NULL, load text DEFAULT NULL, protect_owner boolean DEFAULT NULL,
-	accepted_when text DEFAULT NULL, captured_at text DEFAULT NULL, source text DEFAULT NULL, value text DEFAULT NULL) RETURNS text
+	accepted_when text DEFAULT NULL, captured_at text DEFAULT NULL, source text DEFAULT NULL, value text DEFAULT NULL,
+	reroute_on text[] DEFAULT NULL) RETURNS text
 LANGUAGE sql VOLATILE
 RETURN leadroute.attach_under(pg_catalog.current_setting('search_path'), relation, owner_column,
 	name, router, router_expr, key_columns, nobody, closed_when, responded_when, converted_when, load, protect_owner,
-	accepted_when, captured_at, source, value);
-COMMENT ON FUNCTION leadroute.attach(regclass, text, text, text, text, text[], text, text, text, text, text, boolean, text, text, text, text) IS
-'Attaches a lead table: writes its row of routed_table, installs the triggers zz_leadroute_... and adopts the leads that have an owner. Every argument but relation is the column of routed_table of that name; NULL leaves what there is. name defaults to the table''s name, key_columns to the primary key; without router and router_expr it is the default router, and when there is none at all, one named like the table is made; a router that is named and does not exist is made. Called again it changes what differs; a change of anything but nobody, responded_when, converted_when, accepted_when, captured_at, source, value, load and protect_owner ends the assignments and adopts the open leads anew. Locks the table against writers until the end of the transaction. Returns a sentence that says what was done. The caller must own the table and have the profile admin. Error, with the reason and what to do instead, when the table cannot be routed.';
+	accepted_when, captured_at, source, value, reroute_on);
+COMMENT ON FUNCTION leadroute.attach(regclass, text, text, text, text, text[], text, text, text, text, text, boolean, text, text, text, text, text[]) IS
+'Attaches a lead table: writes its row of routed_table, installs the triggers zz_leadroute_... and adopts the leads that have an owner. Every argument but relation is the column of routed_table of that name; NULL leaves what there is. name defaults to the table''s name, key_columns to the primary key; without router and router_expr it is the default router, and when there is none at all, one named like the table is made; a router that is named and does not exist is made. Called again it changes what differs; a change of anything but nobody, responded_when, converted_when, accepted_when, captured_at, source, value, load, protect_owner and reroute_on ends the assignments and adopts the open leads anew. Locks the table against writers until the end of the transaction. Returns a sentence that says what was done. The caller must own the table and have the profile admin. Error, with the reason and what to do instead, when the table cannot be routed.';
 
 -- Decisions read and write the lead table with the rights of its owner and under
 -- the search_path of its row, so what says which table and columns, and under
@@ -628,6 +632,46 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadroute.check_table_row() IS 'Trigger: a change of how a table is attached is refused as attach would refuse it; locks the table against writers.';
+
+-- Beside check_table_row, which fires for what ends assignments: no lock is needed.
+CREATE FUNCTION leadroute.check_reroute_on() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	c record;
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_class cl WHERE cl.oid = NEW.relation) THEN
+		RETURN NEW;
+	END IF;
+	FOR c IN SELECT k.name, a.attgenerated,
+			(SELECT cl.relname FROM pg_class cl WHERE cl.oid = NEW.relation) AS relname
+		FROM unnest(NEW.reroute_on) WITH ORDINALITY k (name, place)
+		LEFT JOIN pg_attribute a ON a.attrelid = NEW.relation AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped
+		ORDER BY k.place
+	LOOP
+		IF c.attgenerated IS NULL THEN
+			RAISE EXCEPTION 'reroute_on: column "%" of table "%" does not exist', coalesce(c.name, 'NULL'), c.relname
+				USING ERRCODE = 'undefined_column',
+					HINT = 'Name the columns of the lead table whose change is to decide a lead anew, for example {country,product}.';
+		ELSIF c.name = NEW.owner_column THEN
+			RAISE EXCEPTION 'reroute_on: column "%" of table "%" is its owner column', c.name, c.relname
+				USING ERRCODE = 'invalid_parameter_value',
+					HINT = 'An UPDATE of the owner is a move by hand, or a release; name other columns.';
+		ELSIF c.attgenerated <> '' THEN
+			RAISE EXCEPTION 'reroute_on: column "%" of table "%" is generated', c.name, c.relname
+				USING ERRCODE = 'invalid_parameter_value',
+					DETAIL = 'The server computes generated columns after the trigger that decides.',
+					HINT = 'Name the columns that it is computed from.';
+		END IF;
+	END LOOP;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION leadroute.check_reroute_on() IS 'Trigger: error when routed_table.reroute_on names what is no column of the table, its owner, or a generated one.';
+CREATE TRIGGER check_reroute_on BEFORE INSERT OR UPDATE ON leadroute.routed_table
+	FOR EACH ROW WHEN (NEW.reroute_on IS NOT NULL)
+	EXECUTE FUNCTION leadroute.check_reroute_on();
 
 CREATE FUNCTION leadroute.table_row_changed() RETURNS trigger
 LANGUAGE plpgsql VOLATILE

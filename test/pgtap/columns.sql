@@ -174,6 +174,7 @@ INSERT INTO expected VALUES
 	('routed_table', 'value', 'text'),
 	('routed_table', 'load', 'text'),
 	('routed_table', 'protect_owner', 'boolean NOT NULL DEFAULT true'),
+	('routed_table', 'reroute_on', 'text[]'),
 	('routed_table', 'written_by', 'text'),
 	('routed_table', 'search_path', 'text'),
 	('router', 'name', 'text COLLATE C NOT NULL'),

@@ -1,0 +1,240 @@
+/*
+ * redecide.c
+ *	  A stored lead is decided anew in the UPDATE that changes it.  See
+ *	  redecide.h.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "load.h"
+#include "redecide.h"
+#include "reserve.h"
+#include "sticky.h"
+#include "told.h"
+
+struct LrRedecided
+{
+	LrDecision	decision;
+	Oid			leaf;			/* where the row was */
+	ItemPointerData tid;
+	char	   *old_key;
+	int64		released_id;	/* of the row that says so; 0: not released */
+	TimestampTz when[LR_WHENS];
+};
+
+/* ---------- deciding ---------- */
+
+/* Whether an UPDATE by a trigger is at a lead that is decided already. */
+static bool
+is_loop(const LrCurrent *current)
+{
+	int64		first = lr_first_id();
+
+	return first != 0 && current->id >= first && current->mine &&
+		DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0)) > 1;
+}
+
+static void
+decide(LrFrame *frame, LrBinding *b, const LrFacts *old, const LrFacts *new,
+	   const LrCurrent *current, const LrAgain *again, LrDecision *decision)
+{
+	LrDecideRequest request = {0};
+	LrMember   *former = old->owner != NULL ?
+		lr_binding_member(frame->table, b, old->owner) : NULL;
+	int			slot = LR_NO_SLOT;
+	int			load = 0;
+
+	request.table = frame->table;
+	request.binding = b;
+	request.row = new->row;
+	request.key = new->key;
+	request.load = new->load;
+	request.now = lr_now();
+	request.stored = true;
+	request.detail = again->detail;
+	request.held_id = current != NULL && current->kind == LR_KIND_HELD ?
+		current->id : 0;
+	if (again->released)
+		request.without = former != NULL ? former->id : 0;
+	else if (current != NULL && lr_has_load(current) && !current->closed)
+	{
+		/* the place that the lead has itself is free for it */
+		slot = lr_member_slot(lr_database(), current->member);
+		load = lr_assignment_load(current->id, current->load);
+		lr_reserve_load(slot, -load);
+	}
+	lr_decide(&request, decision);
+	lr_reserve_load(slot, load);
+}
+
+static void
+give_up(LrDecision *decision)
+{
+	lr_sticky_dropped(decision);
+	lr_reserve_return(&decision->reservation);
+}
+
+/* What had happened before is not to the credit of the new owner. */
+static void
+note_when(const LrFacts *old, const LrFacts *new, TimestampTz *when)
+{
+	int			i;
+
+	for (i = 0; i < LR_WHENS; i++)
+		when[i] = i == LR_CLOSED || old->when[i] != new->when[i] ?
+			new->when[i] : LR_NOT_YET;
+}
+
+bool
+lr_redecide(LrFrame *frame, const LrUpdatedRow *row, const LrAgain *again,
+			Datum *owner, bool *isnull)
+{
+	LrTable    *table = frame->table;
+	MemoryContext caller;
+	struct LrRedecided *r;
+	LrCurrent	current;
+	LrFacts		old;
+	LrFacts		new;
+	LrBinding  *b;
+	bool		known;
+	int64		released_id = 0;
+	bool		differs = false;
+
+	lr_redecided_settle(frame);
+	if (frame->redecided_context == NULL)
+		frame->redecided_context = AllocSetContextCreate(frame->context,
+														 "leadroute decided anew",
+														 ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(frame->redecided_context);
+	caller = MemoryContextSwitchTo(frame->redecided_context);
+	r = (struct LrRedecided *) palloc0(sizeof(struct LrRedecided));
+	lr_facts(table, row->old, &old);
+	lr_facts(table, row->new, &new);
+	lr_facts_told(table, row->new, &new);
+	b = new.router != NULL ? lr_frame_bind(frame, new.router) : NULL;
+	known = b != NULL && lr_journal_current(table->id, old.key, &current);
+	if (known)
+	{
+		lr_facts_closed(table, &old, &current);
+		lr_facts_closed(table, &new, &current);
+	}
+	if (b == NULL || !b->router->enabled || new.closed ||
+		(known && is_loop(&current)))
+	{
+		MemoryContextSwitchTo(caller);
+		return false;
+	}
+	/* ids rise: the one before the decision's */
+	if (again->released && known && lr_had_owner(&current))
+		released_id = lr_reserve_id();
+	decide(frame, b, &old, &new, known ? &current : NULL, again, &r->decision);
+	if (r->decision.member == NULL ?
+		!again->released && row->must_have_owner :
+		known && released_id == 0 &&
+		current.member == r->decision.member->id)
+		give_up(&r->decision);
+	else
+	{
+		r->leaf = row->leaf->relid;
+		r->tid = *row->tid;
+		r->old_key = old.key;
+		r->released_id = released_id;
+		note_when(&old, &new, r->when);
+		r->decision.entry.when = r->when;
+		r->decision.entry.told = new.told;
+		frame->redecided = r;
+		differs = r->decision.member != NULL || old.owner != NULL;
+	}
+	MemoryContextSwitchTo(caller);
+	if (!differs)
+		return false;
+	*isnull = r->decision.member == NULL && table->nobody_isnull;
+	*owner = r->decision.member != NULL ?
+		lr_binding_owner(table, b, r->decision.member) :
+		*isnull ? (Datum) 0 : lr_owner_datum(table, table->nobody);
+	return true;
+}
+
+/* ---------- the journal follows ---------- */
+
+/* Whether the UPDATE has replaced the version that it was to replace. */
+static bool
+is_stored(const struct LrRedecided *r)
+{
+	Relation	rel = table_open(r->leaf, NoLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	ItemPointerData tid = r->tid;
+	bool		there = table_tuple_fetch_row_version(rel, &tid, SnapshotSelf,
+													  slot);
+
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, NoLock);
+	return !there;
+}
+
+/* Its own row: the member has given the lead up, or lost it. */
+static void
+note_released(const struct LrRedecided *r, LrCurrent *current)
+{
+	const LrEntry *d = &r->decision.entry;
+	LrEntry		e = {0};
+
+	(void) lr_outcome_end(d->routed_table, d->lead_key, current,
+						  LR_EVENT_RELEASED, true);
+	e.id = r->released_id;
+	e.at = d->at;
+	e.router = d->router;
+	e.routed_table = d->routed_table;
+	e.lead_key = d->lead_key;
+	e.kind = LR_KIND_RELEASED;
+	e.team = -1;
+	e.hop = current->hop + lr_had_owner(current);
+	e.previous_id = current->id;
+	e.told = d->told;
+	lr_told_on(&e, current);
+	lr_journal_add(&e);
+}
+
+static void
+write_down(struct LrRedecided *r)
+{
+	LrEntry    *e = &r->decision.entry;
+	LrCurrent	current;
+
+	if (strcmp(r->old_key, e->lead_key) != 0 &&
+		lr_journal_current(e->routed_table, r->old_key, &current))
+	{
+		lr_journal_rekey(e->routed_table, r->old_key, &current, e->lead_key);
+		lr_journal_flush();
+	}
+	if (r->released_id != 0 &&
+		lr_journal_current(e->routed_table, e->lead_key, &current))
+		note_released(r, &current);
+	if (lr_outcome_decided(e))
+		lr_sticky_stored(&r->decision);
+	else
+		lr_sticky_dropped(&r->decision);
+}
+
+void
+lr_redecided_settle(LrFrame *frame)
+{
+	struct LrRedecided *r = frame->redecided;
+	MemoryContext caller;
+
+	if (r == NULL)
+		return;
+	frame->redecided = NULL;
+	caller = MemoryContextSwitchTo(frame->redecided_context);
+	if (is_stored(r))
+		write_down(r);
+	else
+		give_up(&r->decision);
+	MemoryContextSwitchTo(caller);
+}

@@ -1,0 +1,48 @@
+/*
+ * redecide.h
+ *	  A stored lead is decided anew in the UPDATE that changes it: the owner
+ *	  stands in the row that this UPDATE stores.
+ *
+ * BEFORE ROW decides and reserves.  What the journal says changes when the row is
+ * stored, which is looked for in the table itself (the version that the UPDATE
+ * replaces has gone) before the statement's next row, and when it ends, before its
+ * AFTER triggers run: they find the journal in agreement with the row.  A row
+ * that was not stored gives its reservation back.
+ *
+ * No loops: in an UPDATE by a trigger, a lead that this transaction has decided
+ * already is not decided again.
+ */
+#ifndef LR_REDECIDE_H
+#define LR_REDECIDE_H
+
+#include "frame.h"
+#include "outcome.h"
+
+/* What makes a lead be decided anew. */
+typedef struct LrAgain
+{
+	bool		released;		/* its owner was taken away: anybody but him */
+	char	   *detail;			/* what the journal says of it; NULL: nothing */
+} LrAgain;
+
+/* The lead's row in the UPDATE; old and new in the root's layout. */
+typedef struct LrUpdatedRow
+{
+	LrLeaf	   *leaf;
+	ItemPointer tid;			/* of the version that is replaced */
+	TupleTableSlot *old;
+	TupleTableSlot *new;
+	bool		must_have_owner;	/* its column cannot say nobody */
+} LrUpdatedRow;
+
+/*
+ * Decides; true: *owner is to be stored (in the memory of the decision, good
+ * until the next row), false: the owner stays what the row says.
+ */
+extern bool lr_redecide(LrFrame *frame, const LrUpdatedRow *row,
+						const LrAgain *again, Datum *owner, bool *isnull);
+
+/* The frame's last such row is stored or is not: the journal follows. */
+extern void lr_redecided_settle(LrFrame *frame);
+
+#endif							/* LR_REDECIDE_H */
