@@ -447,6 +447,7 @@ lr_lint(PG_FUNCTION_ARGS)
 		for (i = 0; i < lint.nrules; i++)
 			report_rule(&lint, lint.rule[i]);
 		lr_lint_hours(&lint);
+		lr_lint_sticky(&lint);
 		if (lint.ncut > 0)
 			lr_lint_finding(&lint, "notice", NULL, "not_compared",
 							psprintf("%d %s not compared with all others that may have to do with %s, for these are too many.",

@@ -116,6 +116,9 @@ extern void lr_lint_finding(LrLint *lint, const char *severity,
 /* Reports what is odd about working hours. */
 extern void lr_lint_hours(LrLint *lint);
 
+/* Reports what is odd about what leads are known by. */
+extern void lr_lint_sticky(LrLint *lint);
+
 /* Keeps the least that is proved for any of the tables. */
 extern void lr_lint_note(LrLintRule *rule, LrProof proof, char *because);
 

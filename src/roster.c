@@ -315,6 +315,8 @@ make_database(Oid dboid, int64 incarnation)
 		db->checkpoint_due = db->held_due = db->late_due = DT_NOEND;
 		db->measure_due = DT_NOEND;
 		db->measured_at = 0;
+		db->trim_due = 0;
+		db->trim_page = 0;
 		db->late_from = db->member_saves = 0;
 		db->ids_news = db->held_news = false;
 		/* nobody knows yet what is held: anybody is fresh, any line busy */

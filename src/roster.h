@@ -152,6 +152,10 @@ typedef struct LrDatabase
 	TimestampTz worker_started; /* last start by the launcher; 0: none */
 	TimestampTz not_before;		/* the next one, unless the worker ended well */
 
+	/* see sticky_old.h; written by the worker alone */
+	TimestampTz trim_due;		/* with the first checkpoint after that */
+	uint32		trim_page;		/* where it goes on; 0: it begins */
+
 	/* see measured.h */
 	TimestampTz measured_at;	/* 0: never */
 	uint64		measured_serial;

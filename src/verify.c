@@ -505,6 +505,28 @@ verify_tables(ReturnSetInfo *rsinfo)
 	}
 }
 
+/* A key that leads are known by is of a decision. */
+static void
+verify_keys(ReturnSetInfo *rsinfo)
+{
+	uint64		i;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	lr_read_query("SELECT s.id, r.name, coalesce(t.name, '?') || ' ' || s.lead_key FROM leadroute.sticky_lead s"
+				  " LEFT JOIN leadroute.router r ON r.id = s.router"
+				  " LEFT JOIN leadroute.routed_table t ON t.id = s.routed_table"
+				  " WHERE NOT EXISTS (SELECT FROM leadroute.journal j WHERE j.id = s.id)",
+				  0, 0, 0);
+	for (i = 0; i < SPI_processed; i++)
+		disagree(rsinfo, "sticky key",
+				 SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2),
+				 SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3),
+				 psprintf("decision %lld", (long long) lr_spi_int8(i, 1)),
+				 "none");
+	SPI_freetuptable(SPI_tuptable);
+	PopActiveSnapshot();
+}
+
 /* No transaction but our own holds anything; *last_id: the last id given out. */
 static bool
 is_quiet(LrDatabase *db, int64 *last_id)
@@ -577,6 +599,7 @@ lr_verify(PG_FUNCTION_ARGS)
 		verify_caps(db, s, rsinfo);
 	}
 	verify_sums(s, rsinfo);
+	verify_keys(rsinfo);
 	verify_tables(rsinfo);
 	SPI_finish();
 	lr_resign(&rights);

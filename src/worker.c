@@ -49,6 +49,7 @@
 #include "recovery.h"
 #include "reserve.h"
 #include "roster.h"
+#include "sticky_old.h"
 #include "worker.h"
 
 PGDLLEXPORT void lr_worker_main(Datum arg);
@@ -509,6 +510,23 @@ checkpoint_job(LrDatabase *db)
 	LWLockRelease(db->lock);
 }
 
+/*
+ * Forgets keys that are too old, if it is time to; what is left when somebody
+ * wants the database, with the next checkpoint.
+ */
+static void
+trim_job(LrDatabase *db)
+{
+	bool		more = db->trim_due <= GetCurrentTimestamp();
+
+	while (more && !in_the_way())
+	{
+		begin_work("leadroute: forgetting old keys");
+		more = lr_sticky_forget_old(db);
+		end_job();
+	}
+}
+
 /* Measures members; not again at once if that fails. */
 static void
 measure_job(LrDatabase *db)
@@ -598,6 +616,9 @@ work(LrDatabase *db)
 			late_job(db);
 		if (checkpoint)
 			checkpoint_job(db);
+		/* there are new keys only where leads have been decided */
+		if (checkpoint)
+			trim_job(db);
 		if (measure)
 			measure_job(db);
 		if (held)

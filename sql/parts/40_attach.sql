@@ -758,6 +758,31 @@ CREATE TRIGGER sticky_key_changed AFTER UPDATE ON leadroute.router
 	FOR EACH ROW WHEN ((NEW.sticky_key, NEW.search_path) IS DISTINCT FROM (OLD.sticky_key, OLD.search_path))
 	EXECUTE FUNCTION leadroute.sticky_key_changed();
 
+CREATE FUNCTION leadroute.renew_keys(router text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	its leadroute.router;
+BEGIN
+	SELECT r.* INTO its FROM leadroute.router r WHERE r.name = coalesce(renew_keys.router, leadroute.default_router());
+	IF its.id IS NULL THEN
+		RAISE EXCEPTION 'router "%" does not exist', renew_keys.router
+			USING ERRCODE = 'undefined_object';
+	END IF;
+	PERFORM leadroute.require_preload();
+	PERFORM leadroute.forget_keys(its.id);
+	PERFORM leadroute.adopt(t.name)
+		FROM (SELECT rt.name FROM leadroute.routed_table rt
+			WHERE its.sticky_key IS NOT NULL
+			AND (rt.router IS NULL OR rt.router = its.name)
+			AND EXISTS (SELECT FROM leadroute.trigger_status s WHERE s.routed_table = rt.name AND s.state = 'ok')
+			ORDER BY rt.name) t;
+END
+$$;
+COMMENT ON FUNCTION leadroute.renew_keys(text) IS 'Notes the keys of all leads of a router (NULL: the default one) that have an owner, as they are now, in the place of those that are noted: when leadroute.sticky_lead was lost, or e-mail addresses were filled in later. Locks its tables against writers to the end of the transaction and reads them once. Error: unknown router.';
+
 -- pool_entry is the library's own: nobody needs the right to delete from it.
 CREATE FUNCTION leadroute.drop_pool_entries() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -51,7 +51,7 @@ BEGIN
 			writes := settings || '{absence}'::text[];
 			calls := asks || explains || computes || io || '{pause,resume,away,busy,absence_of,route,assign}'::text[]
 				|| '{await_editors,import_config,import_config_under,import_rows,import_routed_table,prune_config,check_document_rows,document_error,document_place,same_key,keyed_rows,take_over}'::text[]
-				|| '{board,rule_index,attach,attach_under,finish_attach,only_renamed,check_relation,key_of,check_owner_column,owner_text,detach,lead_trigger,adopt,adopted,release_table,release_missing,forget_keys,verify,rebuild,checkpoint_now,measure}'::text[];
+				|| '{board,rule_index,attach,attach_under,finish_attach,only_renamed,check_relation,key_of,check_owner_column,owner_text,detach,lead_trigger,adopt,adopted,release_table,release_missing,forget_keys,renew_keys,verify,rebuild,checkpoint_now,measure}'::text[];
 		WHEN 'backup' THEN
 			SELECT array_agg(c.relname) INTO selects FROM pg_class c
 				WHERE c.relnamespace = 'leadroute'::regnamespace AND c.relkind = 'r';

@@ -105,6 +105,7 @@ INSERT INTO expected VALUES
 	('sticky_key_error(router text, lead_table text)', 'text', 'c volatile strict'),
 	('forget_keys(router integer)', 'void', 'plpgsql volatile strict security definer'),
 	('table_row_changed()', 'trigger', 'plpgsql volatile'),
+	('renew_keys(router text DEFAULT NULL::text)', 'void', 'plpgsql volatile'),
 	('take_over(router text DEFAULT NULL::text, rule text DEFAULT NULL::text)', 'TABLE(table_name text, name text, former_writer text, error text)', 'plpgsql volatile'),
 	('territory(map text, country text, region text, postal text)', 'text', 'c stable'),
 	('verify(OUT what text, OUT router text, OUT subject text, OUT expected text, OUT found text)', 'SETOF record', 'c volatile'),
