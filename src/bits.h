@@ -8,6 +8,7 @@
 #ifndef LR_BITS_H
 #define LR_BITS_H
 
+#include "common/hashfn.h"
 #include "port/pg_bitutils.h"
 #include "port/pg_bswap.h"
 
@@ -87,6 +88,12 @@ lr_bits_count(const uint8 *bits, int n)
 	for (word = 0; word * 64 < n; word++)
 		count += pg_popcount64(lr_bits_word(bits, word));
 	return count;
+}
+
+static inline uint64
+lr_bits_hash(const uint8 *bits, int n)
+{
+	return hash_bytes_extended(bits, (n + 7) / 8, n);
 }
 
 #endif							/* LR_BITS_H */

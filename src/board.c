@@ -6,8 +6,9 @@
 
 #include "common/hashfn.h"
 #include "port/pg_bitutils.h"
+#include "utils/memutils.h"
 
-#include "board.h"
+#include "board_places.h"
 #include "leadroute.h"
 #include "outcome.h"
 
@@ -25,10 +26,11 @@
 
 LrPlace    *lr_places = NULL;
 LrGrade    *lr_grades = NULL;
+LrPart	   *lr_parts = NULL;
 uint8	   *lr_places_in = NULL;
 uint8	   *lr_places_full = NULL;
-static int32 *nodes[LR_TREES];	/* winners, by place in the board */
-static int32 *ranked = NULL;	/* place in the board by rank */
+int32	   *lr_nodes[LR_TREES];
+int32	   *lr_ranked = NULL;
 
 /* ---------- memory ---------- */
 
@@ -47,10 +49,11 @@ lr_board_memory(void)
 	Size		n = places_max();
 	Size		size = mul_size(n, sizeof(LrPlace));
 
-	size = add_size(size, mul_size(n / LR_PLACES_PER_GRADE, sizeof(LrGrade)));
+	size = add_size(size, mul_size(n / LR_PLACES_PER_GRADE,
+								   sizeof(LrGrade) + sizeof(LrPart)));
 	size = add_size(size, mul_size(n / 8, 2));
 	size = add_size(size, mul_size(n, (LR_TREES + 1) * sizeof(int32)));
-	return add_size(size, (5 + LR_TREES) * MAXIMUM_ALIGNOF);
+	return add_size(size, (6 + LR_TREES) * MAXIMUM_ALIGNOF);
 }
 
 void
@@ -61,11 +64,12 @@ lr_board_carve(char **at)
 
 	lr_places = lr_carve(at, n, sizeof(LrPlace));
 	lr_grades = lr_carve(at, n / LR_PLACES_PER_GRADE, sizeof(LrGrade));
+	lr_parts = lr_carve(at, n / LR_PLACES_PER_GRADE, sizeof(LrPart));
 	lr_places_in = lr_carve(at, n / 8, 1);
 	lr_places_full = lr_carve(at, n / 8, 1);
-	ranked = lr_carve(at, n, sizeof(int32));
+	lr_ranked = lr_carve(at, n, sizeof(int32));
 	for (i = 0; i < LR_TREES; i++)
-		nodes[i] = lr_carve(at, n, sizeof(int32));
+		lr_nodes[i] = lr_carve(at, n, sizeof(int32));
 }
 
 /* A range of places that nobody has; -1: none.  shared->lock held. */
@@ -91,24 +95,6 @@ find_range(int room)
 
 /* ---------- places ---------- */
 
-static inline bool
-has_bit(const uint8 *bitmap, int i)
-{
-	return (bitmap[i / 8] & (1 << (i % 8))) != 0;
-}
-
-static inline LrPlace *
-place_at(const LrBoard *board, int i)
-{
-	return &lr_places[board->first + i];
-}
-
-static inline LrGrade *
-grade_at(const LrBoard *board, int g)
-{
-	return &lr_grades[board->first / LR_PLACES_PER_GRADE + g];
-}
-
 /* Whether a member cannot take one more lead. */
 static inline bool
 is_full(const LrPlace *p)
@@ -119,8 +105,8 @@ is_full(const LrPlace *p)
 		(p->capacity >= 0 && m->load + LR_LEAD_LOAD > p->capacity);
 }
 
-static void
-note_full(int place)
+void
+lr_board_note_full(int place)
 {
 	uint8		bit = 1 << (place % 8);
 
@@ -156,217 +142,35 @@ leave_chain(int place)
 		lr_member_slots[p->slot].place = p->next;
 }
 
-/* ---------- trees ---------- */
-
-static inline double
-load_ratio(const LrBoard *board, const LrPlace *p)
-{
-	/* the very expression of method.c, so that both find the same */
-	return (double) lr_member_slots[p->slot].load /
-		(board->by_capacity && p->capacity > 0 ? (double) p->capacity :
-		 p->weight);
-}
-
-/* Whether a goes before b by the order of a tree: total, those out last. */
-static bool
-goes_first(const LrBoard *board, LrTree tree, int a, int b)
-{
-	const LrPlace *p = place_at(board, a);
-	const LrPlace *q = place_at(board, b);
-	bool		in = has_bit(lr_places_in, board->first + a);
-	int64		x;
-	int64		y;
-
-	if (in != has_bit(lr_places_in, board->first + b))
-		return in;
-	if (tree == LR_BY_CREDIT)
-	{
-		x = lr_seats[q->seat].credit;
-		y = lr_seats[p->seat].credit;
-	}
-	else
-	{
-		int			order = 0;
-
-		if (tree == LR_BY_LOAD)
-		{
-			double		r = load_ratio(board, p);
-			double		s = load_ratio(board, q);
-
-			order = r < s ? -1 : r > s;
-		}
-		else if (tree == LR_BY_TARGET)
-			order = lr_by_target(lr_seat_received(&lr_seats[p->seat], board->month),
-								 p->target,
-								 lr_seat_received(&lr_seats[q->seat], board->month),
-								 q->target);
-		else if (tree == LR_BY_TIER)
-			order = lr_tier(p->tier, p->seat) - lr_tier(q->tier, q->seat);
-		if (order != 0)
-			return order < 0;
-		x = lr_member_slots[p->slot].last_turn;
-		y = lr_member_slots[q->slot].last_turn;
-	}
-	return x != y ? x < y : a < b;
-}
-
-/* A tree of n leaves, which are the ranks or places from start on. */
-typedef struct Tree
-{
-	const LrBoard *board;
-	LrTree		order;
-	int			n;
-	int32	   *node;			/* 1 to n - 1; n + i is the leaf i */
-	const int32 *leaf;			/* NULL: the leaf i is the place i */
-} Tree;
-
-static Tree
-tree_of(const LrBoard *board, LrTree order, const LrGrade *grade)
-{
-	Tree		tree = {board, order, board->n, nodes[order] + board->first,
-	NULL};
-
-	if (order == LR_BY_CREDIT)
-	{
-		tree.n = grade->n;
-		tree.node += grade->start;
-		tree.leaf = ranked + board->first + grade->start;
-	}
-	return tree;
-}
-
-static inline int
-winner(const Tree *tree, int at)
-{
-	if (at < tree->n)
-		return tree->node[at];
-	return tree->leaf != NULL ? tree->leaf[at - tree->n] : at - tree->n;
-}
-
-static inline int
-play(const Tree *tree, int at)
-{
-	int			a = winner(tree, 2 * at);
-	int			b = winner(tree, 2 * at + 1);
-
-	return goes_first(tree->board, tree->order, a, b) ? a : b;
-}
-
-static void
-play_all(const Tree *tree)
-{
-	int			at;
-
-	for (at = tree->n - 1; at > 0; at--)
-		tree->node[at] = play(tree, at);
-}
-
-/* A place has changed; nothing else has since the tree was right. */
-static void
-replay(const LrBoard *board, LrTree order, int i)
-{
-	const LrPlace *p = place_at(board, i);
-	const LrGrade *grade = &lr_grades[p->grade];
-	Tree		tree = tree_of(board, order, grade);
-	int			at = tree.n + (order == LR_BY_CREDIT ? p->rank - grade->start : i);
-
-	for (at /= 2; at > 0; at /= 2)
-	{
-		int			now = play(&tree, at);
-
-		/* who has won before and wins again, hides the change */
-		if (now == tree.node[at] && now != i)
-			break;
-		tree.node[at] = now;
-	}
-}
-
-static void
-keep(LrBoard *board, LrTree order)
-{
-	int			g;
-
-	if (board->kept[order])
-		return;
-	for (g = 0; g < (order == LR_BY_CREDIT ? board->grades : 1); g++)
-	{
-		Tree		tree = tree_of(board, order, grade_at(board, g));
-
-		play_all(&tree);
-	}
-	board->kept[order] = true;
-}
-
-int
-lr_board_first(LrBoard *board, LrTree tree, int32 month)
-{
-	Tree		t;
-
-	if (tree == LR_BY_TARGET && board->month != month)
-	{
-		board->month = month;
-		board->kept[LR_BY_TARGET] = false;
-	}
-	if (tree == LR_BY_LOAD && board->by_capacity != (board->unlimited == 0))
-	{
-		board->by_capacity = board->unlimited == 0;
-		board->kept[LR_BY_LOAD] = false;
-	}
-	keep(board, tree);
-	t = tree_of(board, tree, NULL);
-	return winner(&t, 1);
-}
-
-int
-lr_board_first_of_grade(LrBoard *board, int grade)
-{
-	Tree		t = tree_of(board, LR_BY_CREDIT, grade_at(board, grade));
-
-	keep(board, LR_BY_CREDIT);
-	return winner(&t, 1);
-}
-
-void
-lr_board_member(int slot)
-{
-	int			place;
-
-	for (place = lr_member_slots[slot].place; place != LR_NO_SLOT;
-		 place = lr_places[place].next)
-	{
-		LrBoard    *board = &lr_rotation_slots[lr_places[place].rotation].board;
-		LrTree		tree;
-
-		note_full(place);
-		for (tree = LR_BY_LOAD; tree < LR_TREES; tree++)
-			if (board->kept[tree])
-				replay(board, tree, place - board->first);
-	}
-}
-
 /* ---------- who is in ---------- */
 
 /* A place that was in is out, or the other way round: its credit stays. */
 static void
 move_place(LrBoard *board, int i)
 {
-	LrPlace    *p = place_at(board, i);
+	LrPlace    *p = lr_place_at(board, i);
 	LrGrade    *grade = &lr_grades[p->grade];
+	LrPart	   *part = lr_part_at(board, grade->part);
 	int			place = board->first + i;
-	bool		in = !has_bit(lr_places_in, place);
+	bool		in = !lr_has_bit(lr_places_in, place);
 	int			one = in ? 1 : -1;
 	LrTree		tree;
 
 	lr_seats[p->seat].credit -= one * grade->gained;
 	lr_places_in[place / 8] ^= 1 << (place % 8);
 	grade->in += one;
+	part->in += one;
 	board->in += one;
+	board->moves++;
 	if (p->capacity <= 0)
+	{
+		part->unlimited += one;
 		board->unlimited += one;
+	}
 	board->weight_known = board->set_known = false;
 	for (tree = 0; tree < LR_TREES; tree++)
 		if (board->kept[tree])
-			replay(board, tree, i);
+			lr_tree_replay(board, tree, i);
 }
 
 void
@@ -391,7 +195,7 @@ lr_board_sync(LrBoard *board, const uint8 *can)
 		if ((c & ~f) == now)
 			continue;
 		for (i = at * 8; i < Min((at + 8) * 8, board->n); i++)
-			if ((has_bit(can, i) && !has_bit(full, i)) != has_bit(in, i))
+			if ((lr_has_bit(can, i) && !lr_has_bit(full, i)) != lr_has_bit(in, i))
 				move_place(board, i);
 	}
 }
@@ -408,17 +212,17 @@ lr_board_weight(LrBoard *board, const LrTeam *team)
 	board->weight = 0;
 	if (team->exact && team->graded)
 		for (i = 0; i < board->grades; i++)
-			board->weight += grade_at(board, i)->in * grade_at(board, i)->weight;
+			board->weight += lr_grade_at(board, i)->in * lr_grade_at(board, i)->weight;
 	else
 		for (i = 0; i < board->n; i++)
-			if (has_bit(lr_places_in, board->first + i))
+			if (lr_is_in(board, i))
 				board->weight += team->weight[i];
 	board->weight_known = true;
 	return board->weight;
 }
 
 uint64
-lr_board_set(LrBoard *board)
+lr_board_hash(LrBoard *board)
 {
 	if (board->in == board->n)
 		return board->n;
@@ -445,23 +249,11 @@ lr_board_next_out(const LrBoard *board, int i)
 			i = (i / 64 + 1) * 64;
 		else if (in[i / 8] == 0xFF)
 			i = (i / 8 + 1) * 8;
-		else if (has_bit(in, i))
+		else if (lr_has_bit(in, i))
 			i++;
 		else
 			return i;
 	}
-	return -1;
-}
-
-int
-lr_board_first_in(const LrBoard *board)
-{
-	const uint8 *in = lr_places_in + board->first / 8;
-	int			at;
-
-	for (at = 0; at < (board->n + 7) / 8; at++)
-		if (in[at] != 0)
-			return at * 8 + pg_rightmost_one_pos32(in[at]);
 	return -1;
 }
 
@@ -477,10 +269,15 @@ lr_board_is_set(const LrBoard *board, const uint8 *candidates)
 /* ---------- credits ---------- */
 
 void
-lr_board_seat(int place)
+lr_board_seat(int place, bool alone)
 {
-	/* who adds to one seat mostly adds to all: the tree is made again */
-	lr_rotation_slots[lr_places[place].rotation].board.kept[LR_BY_CREDIT] = false;
+	LrBoard    *board = &lr_rotation_slots[lr_places[place].rotation].board;
+
+	/* who adds to one seat mostly adds to all: the trees are made again */
+	if (!alone)
+		board->kept[LR_BY_CREDIT] = false;
+	else if (board->kept[LR_BY_CREDIT])
+		lr_tree_replay(board, LR_BY_CREDIT, place - board->first);
 }
 
 void
@@ -508,7 +305,7 @@ lr_seat_receive(int seat, int32 month, int32 n)
 		return;
 	board = &lr_rotation_slots[lr_places[s->place].rotation].board;
 	if (board->kept[LR_BY_TARGET])
-		replay(board, LR_BY_TARGET, s->place - board->first);
+		lr_tree_replay(board, LR_BY_TARGET, s->place - board->first);
 }
 
 void
@@ -529,41 +326,79 @@ give_gains(LrBoard *board, LrGrade *grade)
 
 	for (i = 0; i < grade->n; i++)
 	{
-		int			place = board->first + ranked[board->first + grade->start + i];
+		int			place = *lr_ranked_at(board, grade->start + i);
 
-		if (has_bit(lr_places_in, place))
-			lr_seats[lr_places[place].seat].credit += grade->gained;
+		if (lr_is_in(board, place))
+			lr_seats[lr_place_at(board, place)->seat].credit += grade->gained;
 	}
 	grade->gained = 0;
 }
 
 void
-lr_board_turn(LrBoard *board, const LrTeam *team, int chosen, int sign,
-			  int64 *gained, int64 *delta)
+lr_board_give_gains(LrBoard *board)
 {
-	double		factor = (double) LR_CREDIT_ONE / lr_board_weight(board, team);
-	int64		sum = 0;
 	int			g;
-	int			i;
 
 	for (g = 0; g < board->grades; g++)
-	{
-		LrGrade    *grade = grade_at(board, g);
-		int64		share = (int64) (grade->weight * factor);
+		give_gains(board, lr_grade_at(board, g));
+}
 
-		grade->gained += sign * share;
-		gained[g] += sign * share;
-		sum += share * grade->in;
-		if (grade->gained > MOST_GAINED || grade->gained < -MOST_GAINED)
-			give_gains(board, grade);
+void
+lr_board_follow(const LrBoard *board, LrBoardHold *hold, const uint16 *grade)
+{
+	const uint8 *in = lr_board_in(board);
+	int			bytes = (board->n + 7) / 8;
+	int			at;
+
+	if (hold->moves == board->moves)
+		return;
+	/* from here on who has come in gets what his grade gets, no more */
+	for (at = 0; at < bytes && hold->moves >= 0; at++)
+	{
+		uint8		changed = hold->in[at] ^ in[at];
+
+		for (; changed != 0; changed &= changed - 1)
+		{
+			int			bit = pg_rightmost_one_pos32(changed);
+			int			i = at * 8 + bit;
+			int64		gained = hold->gained[grade[i]];
+
+			hold->delta[i] += (hold->in[at] & (1 << bit)) != 0 ? gained : -gained;
+		}
 	}
-	for (i = lr_board_next_out(board, 0); i >= 0;
-		 i = lr_board_next_out(board, i + 1))
-		delta[i] -= sign * (int64) (team->weight[i] * factor);
-	lr_seats[place_at(board, chosen)->seat].credit -= sign * sum;
-	delta[chosen] -= sign * sum;
+	memcpy(hold->in, in, bytes);
+	hold->moves = board->moves;
+}
+
+void
+lr_board_turn(LrBoard *board, double weight, int nparts, const uint16 *part,
+			  int chosen, int sign, LrBoardHold *hold)
+{
+	double		factor = (double) LR_CREDIT_ONE / weight;
+	int64		sum = 0;
+	int			k;
+	int			g;
+
+	for (k = 0; k < nparts; k++)
+	{
+		const LrPart *p = lr_part_at(board, part != NULL ? part[k] : k);
+
+		for (g = p->grade; g < p->grade + p->grades; g++)
+		{
+			LrGrade    *grade = lr_grade_at(board, g);
+			int64		share = (int64) (grade->weight * factor);
+
+			grade->gained += sign * share;
+			hold->gained[g] += sign * share;
+			sum += share * grade->in;
+			if (grade->gained > MOST_GAINED || grade->gained < -MOST_GAINED)
+				give_gains(board, grade);
+		}
+	}
+	lr_seats[lr_place_at(board, chosen)->seat].credit -= sign * sum;
+	hold->delta[chosen] -= sign * sum;
 	if (board->kept[LR_BY_CREDIT])
-		replay(board, LR_BY_CREDIT, chosen);
+		lr_tree_replay(board, LR_BY_CREDIT, chosen);
 }
 
 /* ---------- putting up, taking down ---------- */
@@ -578,7 +413,7 @@ is_for(const LrBoard *board, const LrTeam *team)
 		return false;
 	for (i = 0; i < team->n; i++)
 	{
-		const LrPlace *p = place_at(board, i);
+		const LrPlace *p = lr_place_at(board, i);
 
 		if (p->slot != team->member[i]->slot || p->seat != team->seat[i] ||
 			p->weight != team->weight[i] ||
@@ -598,7 +433,7 @@ take_down(LrBoard *board)
 		return;
 	for (i = 0; i < board->n; i++)
 	{
-		LrPlace    *p = place_at(board, i);
+		LrPlace    *p = lr_place_at(board, i);
 
 		lr_seats[p->seat].credit = lr_seat_credit(p->seat);
 		lr_seats[p->seat].place = LR_NO_SLOT;
@@ -622,28 +457,34 @@ make_room(LrBoard *board, int n)
 	return board->room > 0;
 }
 
+/* One part. */
 static void
 make_grades(LrBoard *board, const LrTeam *team)
 {
+	LrPart	   *part = lr_part_at(board, 0);
 	int			start = 0;
 	int			g;
 	int			i;
 
+	board->parts = 1;
 	board->grades = team->grades;
+	memset(part, 0, sizeof(LrPart));
+	part->n = team->n;
+	part->grades = team->grades;
 	for (g = 0; g < board->grades; g++)
 	{
-		LrGrade    *grade = grade_at(board, g);
+		LrGrade    *grade = lr_grade_at(board, g);
 
 		memset(grade, 0, sizeof(LrGrade));
 		grade->weight = team->grade_weight[g];
 	}
 	for (i = 0; i < team->n; i++)
-		grade_at(board, team->grade[i])->n++;
+		lr_grade_at(board, team->grade[i])->n++;
 	for (g = 0; g < board->grades; g++)
 	{
-		grade_at(board, g)->start = start;
-		start += grade_at(board, g)->n;
-		grade_at(board, g)->n = 0;
+		lr_grade_at(board, g)->start = start;
+		start += lr_grade_at(board, g)->n;
+		lr_grade_at(board, g)->n = 0;
 	}
 }
 
@@ -651,21 +492,20 @@ make_grades(LrBoard *board, const LrTeam *team)
 static void
 put_up(LrBoard *board, int rotation, const LrTeam *team)
 {
-	LrTree		tree;
 	int			i;
 
 	board->n = team->n;
 	board->in = board->unlimited = 0;
-	board->by_capacity = board->weight_known = board->set_known = false;
-	for (tree = 0; tree < LR_TREES; tree++)
-		board->kept[tree] = false;
+	board->moves = 0;
+	board->weight_known = board->set_known = false;
+	lr_trees_lost(board);
 	memset(lr_places_in + board->first / 8, 0, board->room / 8);
 	memset(lr_places_full + board->first / 8, 0, board->room / 8);
 	make_grades(board, team);
 	for (i = 0; i < team->n; i++)
 	{
-		LrPlace    *p = place_at(board, i);
-		LrGrade    *grade = grade_at(board, team->grade[i]);
+		LrPlace    *p = lr_place_at(board, i);
+		LrGrade    *grade = lr_grade_at(board, team->grade[i]);
 
 		p->slot = team->member[i]->slot;
 		p->seat = team->seat[i];
@@ -676,10 +516,10 @@ put_up(LrBoard *board, int rotation, const LrTeam *team)
 		p->target = team->target[i];
 		p->tier = team->member[i]->tier;
 		p->weight = team->weight[i];
-		ranked[board->first + p->rank] = i;
+		*lr_ranked_at(board, p->rank) = i;
 		enter_chain(board->first + i);
 		lr_seats[p->seat].place = board->first + i;
-		note_full(board->first + i);
+		lr_board_note_full(board->first + i);
 	}
 	board->serial = ++lr_shared->board_serial;
 	board->missed = 0;
@@ -695,6 +535,44 @@ has_all_slots(const LrTeam *team)
 		if (team->member[i]->slot == LR_NO_SLOT || team->seat[i] == LR_NO_SLOT)
 			return false;
 	return true;
+}
+
+/* Room for a copy of who is in which grade and part. */
+static void
+make_grading(LrTeam *team)
+{
+	MemoryContext old;
+	if (team->grading != NULL)
+		return;
+	old = MemoryContextSwitchTo(GetMemoryChunkContext(team));
+	team->grading = (LrGrading *) palloc0(sizeof(LrGrading));
+	team->grading->grade = (uint16 *) palloc(team->n * sizeof(uint16));
+	team->grading->part = (uint16 *) palloc(team->n * sizeof(uint16));
+	team->grading->size = (int *) palloc(lr_most_grades(team->n) * sizeof(int));
+	MemoryContextSwitchTo(old);
+}
+
+void
+lr_board_take_grading(const LrBoard *board, LrTeam *team)
+{
+	LrGrading  *grading = team->grading;
+	int			i;
+
+	team->board = board->serial;
+	if (grading->serial == board->serial)
+		return;
+	grading->serial = board->serial;
+	grading->grades = board->grades;
+	grading->parts = board->parts;
+	for (i = 0; i < board->parts; i++)
+		grading->size[i] = lr_part_at(board, i)->n;
+	for (i = 0; i < board->n; i++)
+	{
+		int			grade = lr_place_at(board, i)->grade;
+
+		grading->grade[i] = grade - board->first / LR_PLACES_PER_GRADE;
+		grading->part[i] = lr_grades[grade].part;
+	}
 }
 
 /* Puts the team's board up, unless another session just has. */
@@ -713,7 +591,9 @@ build(LrDatabase *db, LrTeam *team)
 		else
 			board->missed = INT_MIN / 2;	/* not soon again */
 	}
-	team->board = board->serial;
+	team->board = 0;
+	if (board->serial != 0)
+		lr_board_take_grading(board, team);
 	LWLockRelease(db->lock);
 	LWLockRelease(lr_shared->lock);
 }
@@ -723,19 +603,22 @@ lr_board_ready(LrDatabase *db, LrTeam *team)
 {
 	LrBoard    *board = &lr_rotation_slots[team->rotation].board;
 	uint64		serial = board->serial;
+	bool		is_ours;
 
 	/* unlocked, as a hint: lr_board_of looks again */
 	if (serial != 0 && team->board == serial)
 		return true;
+	make_grading(team);
 	if (serial != 0 && team->other_board != serial)
 	{
 		LWLockAcquire(db->lock, LW_SHARED);
-		if (is_for(board, team))
-			team->board = board->serial;
+		is_ours = is_for(board, team);
+		if (is_ours)
+			lr_board_take_grading(board, team);
 		else
 			team->other_board = board->serial;
 		LWLockRelease(db->lock);
-		if (team->board == serial)
+		if (is_ours)
 			return true;
 	}
 	if (board->missed < MISSES || !has_all_slots(team))

@@ -31,7 +31,7 @@
 
 #include "port/pg_bitutils.h"
 
-#include "board.h"
+#include "board_set.h"
 #include "choice.h"
 #include "leadroute.h"
 
@@ -252,21 +252,28 @@ first_turn_on_board(const LrChoice *work)
 	LrBoard    *board = work->board;
 	double		factor = (double) LR_CREDIT_ONE / work->weight;
 	FirstTurn	first = {release_margin(work), -1, 0, -1, 0};
+	int			k;
 	int			g;
 
-	for (g = 0; g < board->grades; g++)
+	for (k = 0; k < lr_set_parts(board, work->set); k++)
 	{
-		const LrGrade *grade = lr_board_grade(board, g);
-		int64		share = (int64) (grade->weight * factor);
-		int			i;
+		const LrPart *part = lr_board_part(board, lr_set_part(work->set, k));
 
-		if (grade->in == 0)
-			continue;
-		if (share == 0)
-			return -1;
-		i = lr_board_first_of_grade(board, g);
-		offer(work, &first, i, share +
-			  lr_seats[work->team->seat[i]].credit + grade->gained, share, false);
+		for (g = part->grade; g < part->grade + part->grades; g++)
+		{
+			const LrGrade *grade = lr_board_grade(board, g);
+			int64		share = (int64) (grade->weight * factor);
+			int			i;
+
+			if (grade->in == 0)
+				continue;
+			if (share == 0)
+				return -1;
+			i = lr_board_first_of_grade(board, grade);
+			offer(work, &first, i, share +
+				  lr_seats[work->team->seat[i]].credit + grade->gained, share,
+				  false);
+		}
 	}
 	return first.released >= 0 ? first.released : first.richest;
 }
@@ -377,7 +384,7 @@ static int
 drawn_on_board(const LrChoice *work)
 {
 	const LrTeam *team = work->team;
-	const uint8 *in = lr_board_in(work->board);
+	const uint8 *in = work->all ? lr_board_in(work->board) : work->bitmap;
 	bool		words = team->exact && team->graded && team->grades == 1;
 	double		at = work->draw * work->weight;
 	int			last = -1;
@@ -464,22 +471,23 @@ lr_choose_on_board(const LrChoice *work)
 		case LR_METHOD_ROUND_ROBIN:
 			return first_turn_on_board(work);
 		case LR_METHOD_LEAST_LOADED:
-			return lr_board_first(work->board, LR_BY_LOAD, 0);
+			return lr_board_first(work->board, work->capacities ?
+								  LR_BY_CAPACITY : LR_BY_LOAD, 0, work->set);
 		case LR_METHOD_LONGEST_IDLE:
-			return lr_board_first(work->board, LR_BY_IDLE, 0);
+			return lr_board_first(work->board, LR_BY_IDLE, 0, work->set);
 		case LR_METHOD_BY_TARGET:
 			return lr_board_first(work->board, LR_BY_TARGET,
-								  work->request->month);
+								  work->request->month, work->set);
 		case LR_METHOD_TOP_PRODUCER:
-			return lr_board_first(work->board, LR_BY_TIER, 0);
+			return lr_board_first(work->board, LR_BY_TIER, 0, work->set);
 		case LR_METHOD_BEST_MATCH:
 			/* all in one place: the tree knows */
 			if (work->request->ranking == NULL ||
 				work->request->ranking->nplaces == 1)
-				return lr_board_first(work->board, LR_BY_IDLE, 0);
+				return lr_board_first(work->board, LR_BY_IDLE, 0, work->set);
 			return first_ranked(work);
 		case LR_METHOD_WATERFALL:
-			return lr_board_first_in(work->board);
+			return lr_next_candidate(work, 0);
 		default:
 			return drawn_on_board(work);
 	}

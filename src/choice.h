@@ -5,6 +5,7 @@
 #ifndef LR_CHOICE_H
 #define LR_CHOICE_H
 
+#include "board.h"
 #include "present.h"
 
 /* What the choice works with, allocated before the lock is taken. */
@@ -18,7 +19,7 @@ typedef struct LrChoice
 	int			sharing;		/* who has a share: they, and who accrues */
 	double		weight;			/* sum over those sharing */
 	bool		same_set;		/* as at the rotation's last decision */
-	uint64		set;			/* hash of the candidates */
+	uint64		hash;			/* of the candidates */
 	bool		capacities;		/* every candidate has one */
 	uint8	   *bitmap;			/* of the candidates, unless all; see bits.h */
 	uint8	   *accruing;		/* bitmap; NULL: nobody can */
@@ -26,6 +27,7 @@ typedef struct LrChoice
 	const int64 *share;			/* of the lead, of candidates, by index; NULL: see
 								 * share_of */
 	LrBoard    *board;			/* that tells who goes first; NULL: nobody does */
+	LrBoardSet *set;			/* of whom it tells; NULL: of all */
 	const LrRoll *roll;			/* of a team that may have one */
 	bool		checks;			/* looks at each, to compare: no roll */
 	const int64 *until;			/* end of an absence, by index; NULL: none */

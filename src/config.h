@@ -98,6 +98,7 @@ typedef struct LrTeam
 	struct LrRoll *roll;		/* see present.h; NULL: not needed yet */
 	uint64		board;			/* serial of the board that is for this team; 0: none */
 	uint64		other_board;	/* of one that is not */
+	struct LrGrading *grading;	/* see board.h; NULL: not needed yet */
 	struct LrCapUse **caps;		/* see cap.h; NULL: not needed yet */
 } LrTeam;
 

@@ -123,8 +123,8 @@ lr_board(PG_FUNCTION_ARGS)
 	for (i = 0; i < lr_shared->rotations_used; i++)
 	{
 		LrRotationSlot slot;
-		Datum		values[5];
-		bool		nulls[5] = {false};
+		Datum		values[6];
+		bool		nulls[6] = {false};
 
 		LWLockAcquire(db->lock, LW_SHARED);
 		slot = lr_rotation_slots[i];
@@ -136,6 +136,7 @@ lr_board(PG_FUNCTION_ARGS)
 		values[2] = Int32GetDatum(slot.board.n);
 		values[3] = Int32GetDatum(slot.board.in);
 		values[4] = Int64GetDatum(slot.board.picks);
+		values[5] = Int32GetDatum(slot.board.parts);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;

@@ -367,6 +367,7 @@ lr_pick_from(const LrDecideRequest *request, LrRule *rule,
 	if (fitting != NULL)
 	{
 		r.fitting = fitting->fits;
+		r.set = fitting->set;
 		r.reached = fitting->reached;
 		r.raised = fitting->raised;
 		r.ranking = fitting->ranking;
@@ -498,8 +499,7 @@ offer(const LrDecideRequest *request, LrRule *rule, const LrFitting *fitting,
 	held->way = (int64) hash_combine64((uint64) held->way,
 									   (uint64) lr_line_of(rule->id, rule->team));
 	if (fitting != NULL && fitting->fits != NULL)
-		held->way ^= (int64) hash_bytes_extended(fitting->fits,
-												 LR_BITS_SIZE(rule->team->n), 0);
+		held->way ^= (int64) lr_fitting_hash(fitting, rule->team->n);
 	if (decision->caps != NULL && decision->caps->concerns != NULL)
 		held->way ^= (int64) hash_bytes_extended((const unsigned char *) decision->caps->concerns,
 												 decision->caps->router->ncaps, 1);

@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 
 #include "bits.h"
+#include "board_set.h"
 #include "compat.h"
 #include "fit_cache.h"
 
@@ -155,10 +156,12 @@ add(LrFitCache *cache, StringInfo key, uint32 hash, LrFitting *answer)
 	entry->answer.raised = copy_bits(answer->raised, answer->n);
 	if (answer->error != NULL)
 		entry->answer.error = pstrdup(answer->error);
+	if (answer->fits != NULL)
+		entry->answer.set = lr_board_set_make(entry->answer.fits, answer->n);
 	MemoryContextSwitchTo(old);
 	*at = entry;
 	half->size += sizeof(LrFitEntry) + key->len +
-		2 * LR_BITS_SIZE(answer->n);
+		3 * LR_BITS_SIZE(answer->n) + sizeof(LrBoardSet);
 	*answer = entry->answer;
 	/* where the answer may have come from */
 	if (former != NULL)
@@ -188,5 +191,6 @@ void
 lr_fit_remember(LrFitCache *cache, StringInfo key, int n, LrFitting *answer)
 {
 	answer->n = n;
+	answer->serial = ++cache->serial;
 	add(cache, key, hash_of(key), answer);
 }

@@ -38,6 +38,7 @@ typedef struct LrFitCache
 	StringInfoData key;			/* scratch */
 	LrFitHalf  *young;
 	LrFitHalf  *old;
+	uint64		serial;			/* of the last answer */
 
 	/* the statement that answers of stable functions are good for */
 	uint64		stamp;

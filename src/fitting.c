@@ -20,6 +20,7 @@
 #include "optimizer/optimizer.h"
 
 #include "bits.h"
+#include "board_set.h"
 #include "classes.h"
 #include "facts.h"
 #include "fit_cache.h"
@@ -368,7 +369,10 @@ find_reached(LrEvaluation *ev, LrBinding *b, LrTeam *team, bool afresh,
 
 		key = column_key(ev, cache, team, reach);
 		if (lr_fit_recall(cache, key, &remembered))
+		{
 			check_same(fitting, &remembered, team, "conditions of memberships");
+			*fitting = remembered;
+		}
 		else
 			lr_fit_remember(cache, key, team->n, fitting);
 	}
@@ -376,13 +380,41 @@ find_reached(LrEvaluation *ev, LrBinding *b, LrTeam *team, bool afresh,
 
 /* ---------- both ---------- */
 
-/* Who fits by both. */
+/* Who fits by both; what is remembered of both, is remembered. */
 static void
-join(LrFitting *reached, LrFitting *fitting, const LrTeam *team)
+join_bits(LrFitCache *cache, const LrFitting *reached, LrFitting *fitting,
+		  const LrTeam *team)
 {
-	uint8	   *both;
+	static const char both = 0;
+	LrFitting	joined = {0};
+	StringInfo	key = NULL;
+	uint8	   *bits;
 	Size		i;
 
+	if (reached->serial != 0 && fitting->serial != 0)
+	{
+		key = lr_fit_key(cache, &both, fitting->serial, reached->serial, false);
+		if (lr_fit_recall(cache, key, &joined))
+		{
+			fitting->fits = joined.fits;
+			fitting->set = joined.set;
+			return;
+		}
+	}
+	bits = (uint8 *) palloc(LR_BITS_SIZE(team->n));
+	for (i = 0; i < LR_BITS_SIZE(team->n); i++)
+		bits[i] = fitting->fits[i] & reached->fits[i];
+	joined.fits = bits;
+	if (key != NULL)
+		lr_fit_remember(cache, key, team->n, &joined);
+	fitting->fits = joined.fits;
+	fitting->set = joined.set;
+}
+
+static void
+join(LrFitCache *cache, LrFitting *reached, LrFitting *fitting,
+	 const LrTeam *team)
+{
 	fitting->reached = reached->fits;
 	if (fitting->error == NULL)
 		fitting->error = reached->error;
@@ -391,12 +423,10 @@ join(LrFitting *reached, LrFitting *fitting, const LrTeam *team)
 	if (fitting->fits == NULL)
 	{
 		fitting->fits = reached->fits;
-		return;
+		fitting->set = reached->set;
 	}
-	both = (uint8 *) palloc(LR_BITS_SIZE(team->n));
-	for (i = 0; i < LR_BITS_SIZE(team->n); i++)
-		both[i] = fitting->fits[i] & reached->fits[i];
-	fitting->fits = both;
+	else
+		join_bits(cache, reached, fitting, team);
 }
 
 void
@@ -411,5 +441,12 @@ lr_fitting_find(LrEvaluation *ev, LrBinding *b, LrBoundRule *bound,
 	if (team->nreach == 0)
 		return;
 	find_reached(ev, b, team, afresh, &reached, detail);
-	join(&reached, fitting, team);
+	join(lr_fit_cache(b), &reached, fitting, team);
+}
+
+uint64
+lr_fitting_hash(const LrFitting *fitting, int n)
+{
+	return fitting->set != NULL ? fitting->set->fits_hash :
+		lr_bits_hash(fitting->fits, n);
 }

@@ -16,6 +16,8 @@ typedef struct LrFitting
 	const uint8 *raised;		/* for whom member_condition raised; NULL: nobody */
 	const char *error;			/* of the first member with one; NULL: none */
 	int			n;				/* of the team */
+	uint64		serial;			/* of what is remembered; 0: it is not */
+	struct LrBoardSet *set;		/* of fits, if it is remembered; else NULL */
 	const struct LrRanking *ranking;	/* filled by who needs it, see ranking.h */
 } LrFitting;
 
@@ -30,5 +32,8 @@ typedef struct LrFitting
 extern void lr_fitting_find(LrEvaluation *ev, LrBinding *b, LrBoundRule *bound,
 							LrTeam *team, bool afresh, LrFitting *fitting,
 							char **detail);
+
+/* Whom of the team it fits, not all, in a number. */
+extern uint64 lr_fitting_hash(const LrFitting *fitting, int n);
 
 #endif							/* LR_FITTING_H */

@@ -17,7 +17,7 @@
 #include "common/pg_prng.h"
 #include "datatype/timestamp.h"
 
-#include "board.h"
+#include "board_set.h"
 #include "cap.h"
 #include "choice.h"
 #include "held.h"
@@ -26,9 +26,11 @@
 
 /*
  * Members whom a lead does not fit are no candidates and may be many: so many
- * of them, in the order of the team, are asked whether they were due.
+ * of them, in the order of the team, are asked whether they were due, fewer
+ * where each member of the team is not looked at either.
  */
-#define UNFIT_LOOKED	64
+#define UNFIT_LOOKED		64
+#define UNFIT_LOOKED_BIG	8
 
 /* ---------- eligibility ---------- */
 
@@ -274,7 +276,7 @@ note_candidates(LrChoice *work)
 	if (work->all)
 	{
 		work->share = team->share;
-		work->set = team->n;
+		work->hash = team->n;
 	}
 	else
 	{
@@ -298,15 +300,15 @@ note_candidates(LrChoice *work)
 			for (i = lr_next_candidate(work, 0); i < team->n;
 				 i = lr_next_candidate(work, i + 1))
 				team->lead_share[i] = (int64) (team->weight[i] * factor);
-		work->set = hash_bytes_extended(work->bitmap, (team->n + 7) / 8,
+		work->hash = hash_bytes_extended(work->bitmap, (team->n + 7) / 8,
 										team->n);
 		if (work->sharing > work->n)
-			work->set = hash_combine64(work->set,
+			work->hash = hash_combine64(work->hash,
 									   hash_bytes_extended(work->accruing,
 														   (team->n + 7) / 8,
 														   team->n));
 	}
-	work->same_set = last == 0 || last == work->set;
+	work->same_set = last == 0 || last == work->hash;
 }
 
 /* ---------- who was passed over ---------- */
@@ -471,7 +473,7 @@ fill_reservation(const LrChoice *work, LrPick *pick)
 		lr_caps_reserve(request->caps, pick->chosen, r);
 	lr_reserve_apply(r, 1);
 	if (r->turn && team->rotation != LR_NO_SLOT)
-		lr_rotation_slots[team->rotation].last_set = work->set;
+		lr_rotation_slots[team->rotation].last_set = work->hash;
 }
 
 /*
@@ -487,7 +489,7 @@ may_use_board(const LrPickRequest *request)
 		(team->graded || request->method != LR_METHOD_ROUND_ROBIN) &&
 		(request->caps == NULL || !request->caps->by_member) &&
 		request->usable == NULL && request->without == 0 &&
-		request->fitting == NULL &&
+		(request->fitting == NULL || request->set != NULL) &&
 		!request->in_line && !request->dry_run && !request->ignore_limits &&
 		!lr_reserve_releases() && !may_accrue(request);
 }
@@ -519,7 +521,7 @@ decide_locked(LrChoice *work, LrPick *pick)
 {
 	if (work->request->caps != NULL && !work->request->ignore_limits)
 		lr_cap_reached_by(work->request->caps, LR_CAP_ALL, &pick->reached);
-	if (may_use_board(work->request))
+	if (may_use_board(work->request) && lr_board_of(work->team) == NULL)
 		lr_board_missed(work->team);
 	choose_by_looking(work, pick);
 	if (work->request->dry_run)
@@ -530,35 +532,80 @@ decide_locked(LrChoice *work, LrPick *pick)
 
 /* ---------- on the board ---------- */
 
-/* Who is a candidate, as the board has it; what note_candidates says. */
-static void
+/*
+ * Who is a candidate, as the board has it; what note_candidates says.  false:
+ * nobody is, or the board does not know.
+ */
+static bool
 note_those_in(LrChoice *work)
 {
 	LrBoard    *board = work->board;
+	LrBoardSet *set = work->set;
 	LrTeam	   *team = work->team;
 	uint64		last = lr_rotation_slots[team->rotation].last_set;
 
-	work->n = work->sharing = board->in;
+	if (set != NULL)
+	{
+		if (!lr_board_set_look(board, team, set))
+			return false;
+		work->n = set->in;
+		work->weight = set->weight;
+		work->hash = set->hash;
+		memcpy(work->bitmap, set->bits, LR_BITS_SIZE(team->n));
+	}
+	else
+	{
+		work->n = board->in;
+		work->weight = lr_board_weight(board, team);
+		work->hash = lr_board_hash(board);
+		if (work->n > 0 && work->n < team->n)
+			memcpy(work->bitmap, lr_board_in(board), LR_BITS_SIZE(team->n));
+	}
+	work->sharing = work->n;
 	work->all = work->n == team->n;
-	work->weight = lr_board_weight(board, team);
-	work->capacities = board->unlimited == 0;
+	work->capacities = lr_board_set_unlimited(board, set) == 0;
 	work->share = work->all ? team->share : NULL;
-	work->set = lr_board_set(board);
-	work->same_set = last == 0 || last == work->set;
-	if (!work->all)
-		memcpy(work->bitmap, lr_board_in(board), LR_BITS_SIZE(team->n));
+	work->same_set = last == 0 || last == work->hash;
+	return work->n > 0;
+}
+
+/* How many whom the lead fits are not gone for good. */
+static int
+fitting_of_board(const LrChoice *work)
+{
+	LrBoardSet *set = work->set;
+
+	if (set == NULL)
+		return work->roll->fits;
+	if (set->people != work->request->people)
+	{
+		set->present = fitting_of_roll(work);
+		set->people = work->request->people;
+	}
+	return set->present;
+}
+
+/* The first from i on whom the lead fits and who is out; n: none. */
+static int
+next_out_on_board(const LrChoice *work, int i)
+{
+	if (work->set != NULL)
+		return lr_next_out(work, i);
+	i = lr_board_next_out(work->board, i);
+	return i < 0 ? work->team->n : i;
 }
 
 /* What note_passed_over does. */
 static void
 note_those_out(const LrChoice *work, LrPick *pick)
 {
+	const LrPickRequest *request = work->request;
 	LrTeam	   *team = work->team;
 	int			i;
 
 	team->why[pick->chosen] = LR_CAN;
-	for (i = lr_board_next_out(work->board, 0); i >= 0;
-		 i = lr_board_next_out(work->board, i + 1))
+	for (i = next_out_on_board(work, 0); i < team->n;
+		 i = next_out_on_board(work, i + 1))
 	{
 		/* who is present and out, is busy or full */
 		team->why[i] = work->roll->why[i] != LR_CAN ? work->roll->why[i] :
@@ -566,6 +613,8 @@ note_those_out(const LrChoice *work, LrPick *pick)
 			LR_PASSED_FULL;
 		note_passed(work, i, pick);
 	}
+	if (request->fitting != NULL)
+		note_unfit(work, pick);
 }
 
 /*
@@ -586,17 +635,22 @@ decide_on_board(LrChoice *work, LrPick *pick)
 		return false;
 	work->board = board;
 	lr_board_sync(board, work->roll->can);
-	if (board->in == 0)
+	if (!note_those_in(work))
 		return false;
-	note_those_in(work);
 	pick->chosen = lr_choose_on_board(work);
 	if (pick->chosen < 0)
 		return false;
 	board->missed = 0;
 	board->picks++;
 	pick->candidates = work->n;
-	pick->fits = work->roll->fits;
+	pick->fits = fitting_of_board(work);
 	pick->has_measure = lr_measure(work, pick->chosen, &pick->measure);
+	pick->reservation.board = board->serial;
+	pick->reservation.moves = board->moves;
+	pick->reservation.weight = work->weight;
+	if (work->set != NULL)
+		memcpy(pick->reservation.parts, work->set->part,
+			   work->set->nparts * sizeof(uint16));
 	if (!work->all)
 	{
 		pick->reservation.candidates = work->bitmap;
@@ -679,7 +733,7 @@ static const char *
 end_check(const LrChoice *work, const LrPick *pick, const LrChoice *check,
 		  const LrPick *looked)
 {
-	return check->set != work->set ? "set of candidates" :
+	return check->hash != work->hash ? "set of candidates" :
 		difference(pick, looked, work->team->n);
 }
 
@@ -692,6 +746,15 @@ report_difference(const LrPickRequest *request, const char *by,
 		elog(ERROR, "pick of team %d by method %c %s differs from one by looking: %s (%d and %d of %d)",
 			 request->team->id, request->method, by, differs, pick->chosen,
 			 looked->chosen, request->team->n);
+}
+
+/* Room for the reservation; what it is of, the team's board, stays the same. */
+static void
+prepare(const LrPickRequest *request)
+{
+	lr_reserve_prepare(request->team, request->month);
+	if (request->caps != NULL)
+		lr_reserve_prepare_caps(request->caps->n);
 }
 
 static bool
@@ -707,6 +770,16 @@ pick_on_board(LrChoice *work, LrPick *pick)
 	work->until = work->roll->away_until;
 	if (!lr_board_ready(request->db, request->team))
 		return false;
+	if (request->set != NULL)
+	{
+		if (!lr_board_set_ready(request->db, request->team, request->set))
+			return false;
+		work->set = request->set;
+		pick->reservation.nparts = request->set->nparts;
+		pick->reservation.parts = (uint16 *) palloc(request->set->nparts *
+													sizeof(uint16));
+	}
+	prepare(request);
 	if (lr_check_picks)
 		begin_check(work, &check, &looked);
 	lr_lock_counters(request->db, request->caps);
@@ -787,19 +860,16 @@ lr_pick(const LrPickRequest *request, LrPick *pick)
 		pg_prng_seed(&prng, request->seed);
 		work.draw = pg_prng_double(&prng);
 	}
-	if (!request->dry_run)
-	{
-		lr_reserve_prepare(team, request->month);
-		if (request->caps != NULL)
-			lr_reserve_prepare_caps(request->caps->n);
-	}
 	if (may_use_board(request))
 	{
 		if (pick_on_board(&work, pick))
 			return;
 		work.roll = NULL;
 		work.board = NULL;
+		work.set = NULL;
 	}
+	if (!request->dry_run)
+		prepare(request);
 	pick_by_looking(&work, pick);
 	if (pick->chosen < 0)
 		pick->available_from = Min(pick->available_from, first_to_come(&work));

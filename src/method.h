@@ -40,6 +40,7 @@ typedef struct LrPickRequest
 	const bool *usable;			/* by member index: owner column can hold it */
 	int32		without;		/* member.id of who is not to have it; 0: nobody */
 	const uint8 *fitting;		/* bits.h: whom the lead fits; NULL: everybody */
+	struct LrBoardSet *set;		/* of these, see board_set.h; NULL: look at each */
 	const uint8 *reached;		/* whom team_member.condition lets it reach; NULL: all */
 	const uint8 *raised;		/* for whom member_condition raised; NULL: nobody */
 	const LrRanking *ranking;	/* of best_match; NULL: nobody has a rank */

@@ -98,7 +98,7 @@ settle_counter(const LrPreparedCounter *p, bool committed)
 			break;
 		case LR_COUNTER_CREDIT:
 			if (!committed && p->slot != LR_NO_SLOT)
-				lr_seat_add(p->slot, -p->amount);
+				lr_seat_add(p->slot, -p->amount, false);
 			return;
 		case LR_COUNTER_RECEIVED:
 			if (!committed)

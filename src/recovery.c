@@ -267,7 +267,7 @@ apply_state(LrDatabase *db, LrState *s)
 		if (slot == LR_NO_SLOT)
 			continue;
 		LWLockAcquire(db->lock, LW_EXCLUSIVE);
-		lr_seat_add(slot, seat->credit);
+		lr_seat_add(slot, seat->credit, false);
 		if (seat->month != 0)
 		{
 			lr_seat_receive(slot, seat->month, seat->received);

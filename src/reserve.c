@@ -31,8 +31,9 @@ typedef struct Composition
 	int		   *seat;
 	int64	   *share;
 	int64		share_sum;
-	int			grades;
-	uint8	   *grade;			/* of each seat, as LrTeam.grade */
+	uint64		board;			/* the last one that its seats had; 0: none */
+	int			grades;			/* of that */
+	uint16	   *grade;			/* of each seat, as LrGrading.grade */
 } Composition;
 
 /* What one level took from the credits of one composition. */
@@ -41,8 +42,8 @@ typedef struct TeamHold
 	struct TeamHold *next;
 	Composition *composition;
 	int64		whole;			/* leads for which all were candidates */
-	int64	   *gained;			/* by grade */
-	int64	   *delta;			/* beyond both, by index; see amount_of */
+	int64	   *delta;			/* beyond that, by index; see amount_of */
+	LrBoardHold board;			/* on the composition's board; shares delta */
 	int32		month;			/* if not 0: received in this month, no credits */
 	int32	   *received;		/* by index */
 } TeamHold;
@@ -77,6 +78,12 @@ static bool own_rows_loaded = false;	/* see lr_counters_loaded */
 static bool any_released = false;	/* by any level */
 static Level *top_level = NULL;
 static Composition *compositions = NULL;
+
+/*
+ * Who gives to one of so many at most, keeps the trees right instead of losing
+ * them.
+ */
+#define FEW		16
 
 /* An xid whose entries this backend has made and not yet handed over. */
 static TransactionId preparing = InvalidTransactionId;
@@ -192,17 +199,18 @@ composition_of(LrTeam *team)
 	/* its arrays behind it, the widest first */
 	c = MemoryContextAlloc(TopTransactionContext,
 						   MAXALIGN(sizeof(Composition)) +
-						   team->n * (sizeof(int64) + sizeof(int) + 1));
+						   team->n * (sizeof(int64) + sizeof(int) +
+									  sizeof(uint16)));
 	c->serial = team->serial;
 	c->n = team->n;
 	c->share = (int64 *) ((char *) c + MAXALIGN(sizeof(Composition)));
 	c->seat = (int *) (c->share + team->n);
-	c->grade = (uint8 *) (c->seat + team->n);
+	c->grade = (uint16 *) (c->seat + team->n);
 	memcpy(c->seat, team->seat, team->n * sizeof(int));
 	memcpy(c->share, team->share, team->n * sizeof(int64));
 	c->share_sum = team->share_sum;
-	c->grades = team->grades;
-	memcpy(c->grade, team->grade, team->n);
+	c->board = 0;
+	c->grades = 0;
 	c->next = compositions;
 	compositions = c;
 	return c;
@@ -245,12 +253,11 @@ hold(LrDatabase *db)
 	lr_me()->holds = lr_db_index(db) + 1;
 }
 
-static void
+static TeamHold *
 make_team_hold(Level *level, LrTeam *team, int32 month)
 {
 	Composition *c = composition_of(team);
-	Size		size = month != 0 ? c->n * sizeof(int32) :
-		(c->grades + c->n) * sizeof(int64);
+	Size		size = c->n * (month != 0 ? sizeof(int32) : sizeof(int64));
 	TeamHold   *hold = MemoryContextAllocZero(TopTransactionContext,
 											  MAXALIGN(sizeof(TeamHold)) + size);
 	char	   *arrays = (char *) hold + MAXALIGN(sizeof(TeamHold));
@@ -260,24 +267,78 @@ make_team_hold(Level *level, LrTeam *team, int32 month)
 	if (month != 0)
 		hold->received = (int32 *) arrays;
 	else
-	{
-		hold->gained = (int64 *) arrays;
-		hold->delta = hold->gained + c->grades;
-	}
+		hold->delta = (int64 *) arrays;
 	hold->next = level->teams;
 	level->teams = hold;
+	return hold;
+}
+
+/* What a hold has got on a board goes to its members. */
+static void
+leave_board(TeamHold *hold)
+{
+	int			i;
+
+	if (hold->board.in == NULL)
+		return;
+	for (i = 0; i < hold->composition->n; i++)
+		if (lr_bit(hold->board.in, i))
+			hold->delta[i] += hold->board.gained[hold->composition->grade[i]];
+	pfree(hold->board.in);
+	pfree(hold->board.gained);
+	memset(&hold->board, 0, sizeof(hold->board));
+}
+
+/* The holds on a composition are on the team's present board from now on. */
+static void
+change_board(Composition *c, const LrTeam *team)
+{
+	Level	   *level;
+	TeamHold   *hold;
+
+	for (level = top_level; level != NULL; level = level->up)
+		for (hold = level->teams; hold != NULL; hold = hold->next)
+			if (hold->composition == c && hold->month == 0)
+				leave_board(hold);
+	c->board = team->board;
+	c->grades = team->grading->grades;
+	memcpy(c->grade, team->grading->grade, c->n * sizeof(uint16));
+}
+
+/* Makes what lr_board_turn needs. */
+static void
+go_on_board(TeamHold *hold, const LrTeam *team)
+{
+	Composition *c = hold->composition;
+
+	if (c->board != team->board)
+		change_board(c, team);
+	if (hold->board.in != NULL)
+		return;
+	hold->board.gained = MemoryContextAllocZero(TopTransactionContext,
+												c->grades * sizeof(int64));
+	hold->board.delta = hold->delta;
+	hold->board.moves = -1;
+	hold->board.in = MemoryContextAllocZero(TopTransactionContext,
+											LR_BITS_SIZE(c->n));
 }
 
 void
 lr_reserve_prepare(LrTeam *team, int32 month)
 {
 	Level	   *level;
+	TeamHold   *of_team;
 
 	hold(lr_database());
 	level = current_level();
 	grow_level(level, 1);
-	if (team != NULL && find_team_hold(level, team->serial, month) == NULL)
-		make_team_hold(level, team, month);
+	if (team == NULL)
+		return;
+	of_team = find_team_hold(level, team->serial, month);
+	if (of_team == NULL)
+		of_team = make_team_hold(level, team, month);
+	if (month == 0 && team->board != 0)
+		go_on_board(of_team, team);
 }
 
 void
@@ -288,14 +349,14 @@ lr_reserve_prepare_caps(int n)
 
 /* ---------- applying ---------- */
 
-/* board: one may stand for the seat's rotation. */
+/* board: one may stand for the seat's rotation; alone: of few seats only. */
 static inline void
-add_credit(bool board, int seat, int64 amount)
+add_credit(bool board, bool alone, int seat, int64 amount)
 {
 	if (seat == LR_NO_SLOT)
 		return;
 	if (board)
-		lr_seat_add(seat, amount);
+		lr_seat_add(seat, amount, alone);
 	else
 		lr_seats[seat].credit += amount;
 }
@@ -305,7 +366,8 @@ static inline int64
 amount_of(const TeamHold *hold, int i)
 {
 	return hold->delta[i] + hold->whole * hold->composition->share[i] +
-		hold->gained[hold->composition->grade[i]];
+		(hold->board.in != NULL && lr_bit(hold->board.in, i) ?
+		 hold->board.gained[hold->composition->grade[i]] : 0);
 }
 
 /* Gives those who have a share of a lead that not all have; returns the sum. */
@@ -314,6 +376,8 @@ give_shares(const LrReservation *r, TeamHold *hold, bool stands, int sign)
 {
 	LrTeam	   *team = r->team;
 	bool		same = lr_weighs_the_same(team) && r->accruing == NULL;
+	bool		few = stands &&
+		lr_bits_count(r->candidates, team->n) <= team->n / FEW;
 	double		weight = 0;
 	double		factor;
 	int64		share;
@@ -339,7 +403,7 @@ give_shares(const LrReservation *r, TeamHold *hold, bool stands, int sign)
 			for (; w != 0; w &= w - 1)
 			{
 				i = word * 64 + pg_rightmost_one_pos64(w);
-				add_credit(false, team->seat[i], share);
+				add_credit(false, false, team->seat[i], share);
 				hold->delta[i] += share;
 				sum += share;
 			}
@@ -350,11 +414,38 @@ give_shares(const LrReservation *r, TeamHold *hold, bool stands, int sign)
 		 i = lr_next_sharing(r, i + 1, team->n))
 	{
 		share = (int64) (team->weight[i] * factor);
-		add_credit(stands, team->seat[i], sign * share);
+		add_credit(stands, few, team->seat[i], sign * share);
 		hold->delta[i] += sign * share;
 		sum += share;
 	}
 	return sum;
+}
+
+/*
+ * Moves the credits of a turn on the board.  false: it cannot, since the
+ * candidates are not those who are in, all or as the reservation has it.
+ */
+static bool
+apply_turn_on_board(const LrReservation *r, TeamHold *hold, int sign)
+{
+	LrTeam	   *team = r->team;
+	LrBoard    *board = team->graded ? lr_board_of(team) : NULL;
+	bool		known;
+
+	if (board == NULL || hold->composition->board != board->serial ||
+		hold->board.in == NULL || r->accruing != NULL)
+		return false;
+	known = r->board == board->serial && r->moves == board->moves;
+	if (!known && !lr_board_is_set(board, r->candidates))
+		return false;
+	lr_board_follow(board, &hold->board, hold->composition->grade);
+	if (known && r->parts != NULL)
+		lr_board_turn(board, r->weight, r->nparts, r->parts, r->chosen, sign,
+					  &hold->board);
+	else
+		lr_board_turn(board, lr_board_weight(board, team), board->parts, NULL,
+					  r->chosen, sign, &hold->board);
+	return true;
 }
 
 static void
@@ -363,20 +454,15 @@ apply_turn(const LrReservation *r, int sign)
 	LrTeam	   *team = r->team;
 	TeamHold   *hold = find_team_hold(top_level, team->serial, 0);
 	bool		stands = lr_board_stands(team);
-	LrBoard    *board = stands && team->graded ? lr_board_of(team) : NULL;
 	int64		sum = 0;
 	int			i;
 
-	if (board != NULL && r->accruing == NULL &&
-		lr_board_is_set(board, r->candidates))
-	{
-		lr_board_turn(board, team, r->chosen, sign, hold->gained, hold->delta);
+	if (stands && apply_turn_on_board(r, hold, sign))
 		return;
-	}
 	if (r->candidates == NULL)
 	{
 		for (i = 0; i < team->n; i++)
-			add_credit(stands, team->seat[i], sign * team->share[i]);
+			add_credit(stands, false, team->seat[i], sign * team->share[i]);
 		sum = team->share_sum;
 		hold->whole += sign;
 	}
@@ -385,7 +471,7 @@ apply_turn(const LrReservation *r, int sign)
 		sum = give_shares(r, hold, stands, sign);
 	}
 	/* the chosen one pays what all received, so the sum stays 0 */
-	add_credit(stands, team->seat[r->chosen], -sign * sum);
+	add_credit(stands, true, team->seat[r->chosen], -sign * sum);
 	hold->delta[r->chosen] -= sign * sum;
 }
 
@@ -617,7 +703,7 @@ return_level(Level *level)
 	for (hold = level->teams; hold != NULL; hold = hold->next)
 		for (i = 0; i < hold->composition->n; i++)
 			if (hold->month == 0)
-				add_credit(true, hold->composition->seat[i], -amount_of(hold, i));
+				add_credit(true, false, hold->composition->seat[i], -amount_of(hold, i));
 			else if (hold->received[i] != 0)
 				lr_seat_receive(hold->composition->seat[i], hold->month,
 								-hold->received[i]);
@@ -640,6 +726,17 @@ return_level(Level *level)
 		freed(LR_NO_SLOT);
 }
 
+static void
+free_hold(TeamHold *hold)
+{
+	if (hold->board.in != NULL)
+	{
+		pfree(hold->board.in);
+		pfree(hold->board.gained);
+	}
+	pfree(hold);
+}
+
 /* Adds the holds of a level to the one above, which has room.  No lock. */
 static void
 merge_level(Level *from, Level *to)
@@ -658,16 +755,15 @@ merge_level(Level *from, Level *to)
 		{
 			for (i = 0; i < hold->composition->n; i++)
 				same->received[i] += hold->received[i];
-			pfree(hold);
+			free_hold(hold);
 		}
 		else if (same != NULL)
 		{
 			same->whole += hold->whole;
-			for (i = 0; i < hold->composition->grades; i++)
-				same->gained[i] += hold->gained[i];
 			for (i = 0; i < hold->composition->n; i++)
-				same->delta[i] += hold->delta[i];
-			pfree(hold);
+				same->delta[i] += amount_of(hold, i) -
+					hold->whole * hold->composition->share[i];
+			free_hold(hold);
 		}
 		else
 		{
@@ -697,7 +793,7 @@ free_level(Level *level)
 		TeamHold   *hold = level->teams;
 
 		level->teams = hold->next;
-		pfree(hold);
+		free_hold(hold);
 	}
 	lr_cap_holds_free(&level->caps);
 	pfree(level->loads);

@@ -40,6 +40,11 @@ typedef struct LrReservation
 	int32		month;			/* in which it counts by_target; 0: not */
 	uint8	   *candidates;		/* bits.h; NULL: all of the team */
 	uint8	   *accruing;		/* who has a share beside them; NULL: nobody */
+	uint64		board;			/* candidates are those in of some parts of the */
+	int64		moves;			/* board of this serial, then; 0: look at them */
+	double		weight;			/* of the candidates, if board */
+	int			nparts;
+	uint16	   *parts;			/* NULL: all */
 	int			ncaps;
 	LrCapTaken *caps;			/* under which the lead counts */
 } LrReservation;

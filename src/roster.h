@@ -211,27 +211,29 @@ lr_seat_received(const LrSeat *seat, int32 month)
 typedef enum LrTree
 {
 	LR_BY_CREDIT,
-	LR_BY_LOAD,
+	LR_BY_LOAD,					/* by weight */
+	LR_BY_CAPACITY,				/* load by capacity */
 	LR_BY_IDLE,
 	LR_BY_TARGET,
 	LR_BY_TIER
 } LrTree;
 
-#define LR_TREES	5
+#define LR_TREES	6
 
 /* A rotation's board, see board.h. */
 typedef struct LrBoard
 {
-	uint64		serial;			/* of this putting up; 0: it does not stand */
+	uint64		serial;			/* of its places and parts; 0: it does not stand */
 	int			first;			/* range of places, if room > 0 */
 	int			room;
 	int			missed;			/* picks without it since the last one with it */
 	int			n;				/* places taken, one for each member */
 	int			grades;
+	int			parts;
 	int			in;
 	int			unlimited;		/* of those in: without a capacity above 0 */
+	int64		moves;			/* places that came in or went out */
 	int64		picks;			/* since it was put up */
-	bool		by_capacity;	/* how the tree by load divides */
 	int32		month;			/* that the tree by target is of */
 	bool		kept[LR_TREES]; /* the tree is right */
 	bool		weight_known;

@@ -96,7 +96,7 @@ lr_team_serial(void)
 static void
 make_grades(LrTeam *team)
 {
-	int			most = Max(8, Min(MAX_GRADES, team->n / LR_PLACES_PER_GRADE));
+	int			most = Max(8, Min(MAX_GRADES, team->n / LR_PLACES_PER_WEIGHT));
 	int			i;
 	int			g;
 

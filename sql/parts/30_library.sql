@@ -129,9 +129,9 @@ CREATE FUNCTION leadroute.room(OUT setting text, OUT used integer, OUT most inte
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_room';
 COMMENT ON FUNCTION leadroute.room() IS 'Room in shared memory for counters: of members, of their seats in teams, of rotations, of caps. setting: says how many there can be on the whole server (most). used: by all databases. refused_since: when something of this database found no room for the first time since the server started; NULL: never. leadroute.problem says whom it concerns.';
 
-CREATE FUNCTION leadroute.board(OUT router integer, OUT team integer, OUT members integer, OUT candidates integer, OUT picks bigint) RETURNS SETOF record
+CREATE FUNCTION leadroute.board(OUT router integer, OUT team integer, OUT members integer, OUT candidates integer, OUT picks bigint, OUT parts integer) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_board';
-COMMENT ON FUNCTION leadroute.board() IS 'Big teams (leadroute.board_members) whose order is kept in shared memory, so that a lead costs no look at each member. router, team: ids; team 0: every member of the router. candidates: members that could take the last lead. picks: leads decided by it since it was put up; that happens again when members, weights or capacities change.';
+COMMENT ON FUNCTION leadroute.board() IS 'Big teams (leadroute.board_members) whose order is kept in shared memory, so that a lead costs no look at each member. router, team: ids; team 0: every member of the router. candidates: members that could take the last lead. picks: leads decided by it since it was put up; that happens again when members, weights or capacities change. parts: groups of members that rule.member_condition and team_member.condition have told apart since then; a lead fits all of a group or none.';
 
 CREATE FUNCTION leadroute.rule_index(OUT database text, OUT router integer, OUT routed_table integer, OUT version bigint, OUT rules integer, OUT bytes bigint, OUT readers integer, OUT is_current boolean) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_rule_index';

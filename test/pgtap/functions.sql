@@ -93,7 +93,7 @@ INSERT INTO expected VALUES
 	('row_stored()', 'boolean', 'c volatile PUBLIC'),
 	('rule_at(router text, rule text, version integer)', 'jsonb', 'sql stable security definer'),
 	('same_key(relation regclass, key_columns text[])', 'text', 'sql stable'),
-	('board(OUT router integer, OUT team integer, OUT members integer, OUT candidates integer, OUT picks bigint)', 'SETOF record', 'c volatile'),
+	('board(OUT router integer, OUT team integer, OUT members integer, OUT candidates integer, OUT picks bigint, OUT parts integer)', 'SETOF record', 'c volatile'),
 	('rule_index(OUT database text, OUT router integer, OUT routed_table integer, OUT version bigint, OUT rules integer, OUT bytes bigint, OUT readers integer, OUT is_current boolean)', 'SETOF record', 'c volatile'),
 	('next_turns(team text DEFAULT NULL::text, router text DEFAULT NULL::text, OUT member text, OUT weight double precision, OUT credit double precision, OUT next_in bigint, OUT not_available_because text, OUT until timestamp with time zone)', 'SETOF record', 'c volatile'),
 	('seat_counter(OUT router integer, OUT team integer, OUT member integer, OUT credit double precision, OUT target_month integer, OUT received integer, OUT received_before integer)', 'SETOF record', 'c volatile'),
