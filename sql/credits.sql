@@ -166,6 +166,16 @@ SELECT string_agg(t.name || ': ' || credits(t.name), E'\n' ORDER BY t.name) AS b
 SELECT leadroute.rebuild() > 0 AS rebuilt;
 SELECT string_agg(t.name || ': ' || credits(t.name), E'\n' ORDER BY t.name) = :'before' AS same FROM leadroute.team t;
 TABLE wrong;
+-- without a limit: 8 million leads by the number of members
+INSERT INTO leadroute.member (name) SELECT 'crowd ' || g FROM generate_series(1, 4000) g;
+INSERT INTO leadroute.team (name, catch_up) VALUES ('crowd', true);
+INSERT INTO leadroute.team_member (team, member, weight) SELECT 'crowd', name, CASE name WHEN 'crowd 1' THEN 1000000 ELSE 0.000001 END
+	FROM leadroute.member WHERE name LIKE 'crowd%';
+INSERT INTO leadroute.rule (name, condition, team) VALUES ('crowd', $$kind = 'crowd'$$, 'crowd');
+SELECT leadroute.pause('crowd 1') IS NOT NULL AS paused;
+INSERT INTO lead (kind) SELECT 'crowd' FROM generate_series(1, 2200);
+SELECT round(s.credit::numeric, 3) AS owed FROM leadroute.seat_counter() s JOIN leadroute.member m ON m.id = s.member WHERE m.name = 'crowd 1' AND s.credit > 0;
+TABLE wrong;
 -- what does not work is refused
 INSERT INTO leadroute.team (name, catch_up, credit_limit) VALUES ('x', true, 0);
 INSERT INTO leadroute.team (name, catch_up, credit_limit) VALUES ('x', true, 'NaN');

@@ -15,7 +15,7 @@ CREATE VIEW counted AS SELECT m.name, s.target_month % 12 + 1 AS month, s.receiv
 SET leadroute.test_clock = '2030-01-31 12:00+00';
 INSERT INTO lead SELECT g FROM generate_series(1, 8) g;
 SELECT * FROM counted;
--- by hand, to who is not in the team, to nobody; what is closed or deleted was
+-- by hand, to who is not in the team, released (bruno gets it); what is closed or deleted was
 -- received all the same
 UPDATE lead SET owner = 'chiara' WHERE id = 1;
 SELECT leadroute.assign('lead', '3', 'bruno');
@@ -23,7 +23,7 @@ UPDATE lead SET owner = NULL WHERE id = 5;
 UPDATE lead SET open = false WHERE id = 7;
 DELETE FROM lead WHERE id = 7;
 SELECT * FROM counted;
--- and the next ones go to who is behind: anna has 1 of 10, bruno 4
+-- and the next ones go to who is behind: anna has 1 of 10, bruno 5
 INSERT INTO lead SELECT g FROM generate_series(11, 15) g RETURNING id, owner;
 SELECT * FROM counted;
 SELECT regexp_replace(w, '^.*?: ', '') AS why FROM leadroute.why('lead', '1') w;

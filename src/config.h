@@ -64,7 +64,7 @@ typedef struct LrTeam
 	int32		router;
 	char	   *name;			/* NULL: every member */
 	bool		catch_up;		/* who is away accrues credit, see method.c */
-	int64		credit_limit;	/* so much of it; PG_INT64_MAX: no limit */
+	int64		credit_limit;	/* so much of it, at most */
 	uint64		serial;			/* identity of this composition, this backend */
 	int			n;
 	LrMember  **member;			/* in the published order: position, name */

@@ -182,6 +182,12 @@ make_reach(LrTeam *team, const Membership *from, int n)
 	pfree(bucket);
 }
 
+/*
+ * What a team may owe its members in all, in leads: a credit, also of the one
+ * who has had all of that, fits into 64 bits with some to spare.
+ */
+#define MOST_OWED	INT64CONST(8000000)
+
 /* Fills in a team from its n memberships, which are in order. */
 static void
 fill_team(LrRouter *router, LrTeam *team, Membership *from, int n)
@@ -190,6 +196,8 @@ fill_team(LrRouter *router, LrTeam *team, Membership *from, int n)
 
 	team->serial = ++last_serial;
 	team->n = n;
+	team->credit_limit = Min(team->credit_limit,
+							 MOST_OWED * LR_CREDIT_ONE / Max(n, 1));
 	team->member = (LrMember **) palloc0((n + 1) * sizeof(LrMember *));
 	team->weight = (double *) palloc0((n + 1) * sizeof(double));
 	team->target = (int32 *) palloc0((n + 1) * sizeof(int32));

@@ -165,7 +165,7 @@ COMMENT ON COLUMN leadroute.team.name IS 'Name, unique in the router. May change
 COMMENT ON COLUMN leadroute.team.id IS 'Compact id, used by the journal; never reused.';
 COMMENT ON COLUMN leadroute.team.schedule IS 'When it works, in the local time of each member; a member''s own hours count as well. NULL: always.';
 COMMENT ON COLUMN leadroute.team.catch_up IS 'true: who is away or on a call when a lead is distributed by round_robin is owed its share of it, up to credit_limit, and catches up afterwards. false: its credit stays what it was.';
-COMMENT ON COLUMN leadroute.team.credit_limit IS 'Credit, in leads (turns), beyond which a member that is away or on a call accrues no more; greater than 0, at most 1000000. NULL: no limit. Without catch_up it has no effect.';
+COMMENT ON COLUMN leadroute.team.credit_limit IS 'Credit, in leads (turns), beyond which a member that is away or on a call accrues no more; greater than 0, at most 1000000. NULL, or more than this: 8 million divided by the members of the team. Without catch_up it has no effect.';
 
 CREATE TABLE leadroute.team_member (
 	router		text COLLATE "C" NOT NULL DEFAULT leadroute.default_router(),
