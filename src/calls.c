@@ -36,6 +36,7 @@
 #include "scan.h"
 #include "sticky.h"
 #include "sticky_key.h"
+#include "stored.h"
 
 PG_FUNCTION_INFO_V1(lr_route);
 PG_FUNCTION_INFO_V1(lr_assign);
@@ -70,32 +71,19 @@ settle(LrTable *table, LrBinding *b, LrMember *member, LrEntry *e)
 	return lr_outcome_decided(e);
 }
 
-static void
-learn_closed(LrTable *table, LrFacts *facts)
-{
-	LrCurrent	current;
-
-	if (!lr_table_says(table, LR_CLOSED) &&
-		lr_journal_current(table->id, facts->key, &current))
-		lr_facts_closed(table, facts, &current);
-}
-
 /* Decides a stored lead without owner; returns the owner's name or NULL. */
 static char *
 route_lead(LrTable *table, const char *key)
 {
 	TupleTableSlot *row = lr_lead_fetch(table, key, true);
-	LrDecideRequest request = {0};
 	LrDecision	decision;
-	LrCurrent	current;
 	LrFacts		facts;
 	LrBinding  *b;
 	char	   *name = NULL;
 
 	if (row == NULL)
 		no_such_lead(table, key);
-	lr_facts_told(table, row, &facts);
-	learn_closed(table, &facts);
+	lr_stored_facts(table, row, true, &facts);
 	b = facts.router != NULL ? lr_table_bind(table, facts.router) : NULL;
 	if (b == NULL)
 		return NULL;
@@ -107,23 +95,7 @@ route_lead(LrTable *table, const char *key)
 	}
 	else if (b->router->enabled)
 	{
-		request.table = table;
-		request.binding = b;
-		request.row = row;
-		request.key = facts.key;
-		request.load = facts.closed ? 0 : facts.load;
-		request.now = lr_now();
-		request.stored = true;
-		if (lr_journal_current(table->id, facts.key, &current) &&
-			current.kind == LR_KIND_HELD)
-		{
-			request.held_id = current.id;
-			request.without = lr_journal_given_up_by(table->id, facts.key,
-													 &current);
-		}
-		lr_decide(&request, &decision);
-		decision.entry.closed = facts.closed;
-		decision.entry.told = facts.told;
+		lr_stored_decide(table, b, &facts, true, &decision);
 		if (settle(table, b, decision.member, &decision.entry))
 			lr_sticky_stored(&decision);
 		else
@@ -299,8 +271,7 @@ assign_lead(LrTable *table, const char *key, const char *member,
 
 	if (row == NULL)
 		no_such_lead(table, key);
-	lr_facts_told(table, row, &facts);
-	learn_closed(table, &facts);
+	lr_stored_facts(table, row, true, &facts);
 	b = facts.router != NULL ? lr_table_bind(table, facts.router) : NULL;
 	if (b == NULL)
 		ereport(ERROR,

@@ -110,6 +110,7 @@ typedef struct LrCurrent
 #define LR_EVENT_REKEYED	"rekeyed"
 #define LR_EVENT_RULE_ERROR	"rule_error"
 #define LR_EVENT_CRITERION_ERROR	"criterion_error"
+#define LR_EVENT_ROUTE_FAILED	"route_failed"
 
 /* Appends a row; a held one appends to pool_entry too. */
 extern void lr_journal_add(const LrEntry *entry);

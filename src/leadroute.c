@@ -26,6 +26,7 @@
 #include "transaction.h"
 #include "frame.h"
 #include "leadroute.h"
+#include "progress.h"
 #include "roster.h"
 #include "rule_share.h"
 #include "refuse.h"
@@ -250,6 +251,7 @@ _PG_init(void)
 		preloaded = true;
 		lr_roster_request();
 		lr_share_request();
+		lr_progress_init();
 		lr_worker_register();
 		/* the zone of most routers: sessions inherit it, none reads its file */
 		(void) pg_tzset("UTC");

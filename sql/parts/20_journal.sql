@@ -115,7 +115,7 @@ CREATE TABLE leadroute.event (
 COMMENT ON TABLE leadroute.event IS 'One row is something that happened to a lead after its decision, or to a rule. Appended by the library.';
 COMMENT ON COLUMN leadroute.event.id IS 'Number, from the same counter as the journal''s.';
 COMMENT ON COLUMN leadroute.event.at IS 'When.';
-COMMENT ON COLUMN leadroute.event.kind IS 'closed, reopened, load_changed, released (the owner lost it), deleted, rekeyed, rule_error, criterion_error.';
+COMMENT ON COLUMN leadroute.event.kind IS 'closed, reopened, load_changed, released (the owner lost it), deleted, rekeyed, rule_error, criterion_error, route_failed (route_all could not update the lead).';
 COMMENT ON COLUMN leadroute.event.router IS 'router.id';
 COMMENT ON COLUMN leadroute.event.routed_table IS 'routed_table.id. NULL: none concerned.';
 COMMENT ON COLUMN leadroute.event.assignment IS 'journal.id concerned. NULL: none.';
@@ -124,7 +124,7 @@ COMMENT ON COLUMN leadroute.event.load IS 'What it added to the member''s load; 
 COMMENT ON COLUMN leadroute.event.lead_key IS 'Key of the lead as text. NULL: none concerned.';
 COMMENT ON COLUMN leadroute.event.role_name IS 'Role that did it.';
 COMMENT ON COLUMN leadroute.event.actor IS 'Who acted behind the role. NULL: not said.';
-COMMENT ON COLUMN leadroute.event.payload IS 'Whatever else belongs to the kind: rekeyed: {"key": new key}; rule_error: {"rule": id, "error": message}; criterion_error: {"criterion": name, "error": message}.';
+COMMENT ON COLUMN leadroute.event.payload IS 'Whatever else belongs to the kind: rekeyed: {"key": new key}; rule_error: {"rule": id, "error": message}; criterion_error: {"criterion": name, "error": message}; route_failed: {"error": message}.';
 COMMENT ON COLUMN leadroute.event.team IS 'team.id of the rotation in which the assignment''s turn was given back to the member: all shares of the lead are as though it had not been distributed; or in whose target it counts no more. 0: every member. NULL: neither.';
 COMMENT ON COLUMN leadroute.event.team_version IS 'The assignment''s team_version, where a turn was given back.';
 COMMENT ON COLUMN leadroute.event.candidates IS 'The assignment''s candidates, where a turn was given back. NULL: all of team_version.';

@@ -9,14 +9,14 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	reads text[] := '{assignment,lead_history,member_status,rotation,member_facts,performance,problem,fairness,trigger_status,later_trigger}';
+	reads text[] := '{assignment,lead_history,member_status,rotation,member_facts,performance,problem,fairness,trigger_status,later_trigger,progress}';
 	records text[] := '{journal,event,pool_entry,team_version,former_name}';
 	settings text[] := '{router,routed_table,schedule,holiday,member,team,team_member,rule,cap,criterion,territory,suppression}';
 	-- export_config tells who is away
 	io text[] := '{config_table,export_config}';
 	asks text[] := '{why,key_text}';
 	explains text[] := '{explain,explain_lead}';
-	computes text[] := '{fairness,member_counter,seat_counter,next_turns,cap_status,room,condition_error,criterion_error,expression_error,sticky_key_error,check_condition,rule_at,lint,territory,is_open,next_opening,working_time,available_from,local_days}';
+	computes text[] := '{fairness,member_counter,seat_counter,next_turns,cap_status,room,condition_error,criterion_error,expression_error,sticky_key_error,check_condition,rule_at,lint,territory,is_open,next_opening,working_time,available_from,local_days,progress_entry}';
 	selects text[] := '{}';
 	writes text[] := '{}';
 	calls text[] := '{}';
@@ -45,11 +45,11 @@ BEGIN
 		WHEN 'manager' THEN
 			selects := reads || records || settings;
 			writes := '{absence,schedule,holiday,member,team,team_member,suppression}';
-			calls := asks || explains || computes || io || '{pause,resume,away,busy,absence_of,route,assign}'::text[];
+			calls := asks || explains || computes || io || '{pause,resume,away,busy,absence_of,route,route_all,assign}'::text[];
 		WHEN 'admin' THEN
 			selects := reads || records || '{config_state,config_history,checkpoint,sticky_lead,measured}'::text[];
 			writes := settings || '{absence}'::text[];
-			calls := asks || explains || computes || io || '{pause,resume,away,busy,absence_of,route,assign}'::text[]
+			calls := asks || explains || computes || io || '{pause,resume,away,busy,absence_of,route,route_all,assign}'::text[]
 				|| '{await_editors,import_config,import_config_under,import_rows,import_routed_table,prune_config,check_document_rows,document_error,document_place,same_key,keyed_rows,take_over}'::text[]
 				|| '{board,rule_index,attach,attach_under,finish_attach,only_renamed,check_relation,key_of,check_owner_column,owner_text,detach,lead_trigger,adopt,adopted,release_table,release_missing,forget_keys,renew_keys,verify,rebuild,checkpoint_now,measure}'::text[];
 		WHEN 'backup' THEN
@@ -74,7 +74,7 @@ BEGIN
 	FOR f IN SELECT p.oid::regprocedure FROM pg_proc p
 		WHERE p.pronamespace = 'leadroute'::regnamespace AND p.proname = ANY (calls)
 	LOOP
-		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', f, grant_to.role);
+		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', f, grant_to.role);
 	END LOOP;
 	RETURN format('role "%s" has profile "%s"', grant_to.role, grant_to.profile);
 END
@@ -94,14 +94,14 @@ BEGIN
 			'condition', 'filter_node', 'filter_test', 'filter_list', 'filter_pattern', 'filter_constant', 'filter_error',
 			'share_of', 'normalize_email', 'normalize_phone', 'kind_name', 'method_name', 'passed_name', 'passed_entries', 'passed_detail')
 	LOOP
-		EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f.name);
+		EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC', f.name);
 	END LOOP;
 END
 $$;
 
 -- Monitoring.
 GRANT USAGE ON SCHEMA leadroute TO pg_monitor;
-GRANT SELECT ON leadroute.member_status, leadroute.rotation, leadroute.problem TO pg_monitor;
+GRANT SELECT ON leadroute.member_status, leadroute.rotation, leadroute.problem, leadroute.progress TO pg_monitor;
 GRANT EXECUTE ON FUNCTION leadroute.member_counter(), leadroute.seat_counter(), leadroute.next_turns(text, text), leadroute.cap_status(text), leadroute.room(), leadroute.is_open(text, timestamptz, text, text, text),
 	leadroute.available_from(text, text, timestamptz, text), leadroute.condition_error(text, text, text),
-	leadroute.criterion_error(text, text, text), leadroute.expression_error(text, text), leadroute.lint(text) TO pg_monitor;
+	leadroute.criterion_error(text, text, text), leadroute.expression_error(text, text), leadroute.lint(text), leadroute.progress_entry() TO pg_monitor;

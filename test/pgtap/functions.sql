@@ -88,6 +88,8 @@ INSERT INTO expected VALUES
 	('require_preload()', 'void', 'c volatile PUBLIC'),
 	('resume(member text, team text DEFAULT NULL::text)', 'void', 'plpgsql volatile'),
 	('room(OUT setting text, OUT used integer, OUT most integer, OUT refused_since timestamp with time zone)', 'SETOF record', 'c volatile'),
+	('progress_entry(OUT what text, OUT subject text, OUT state text, OUT done bigint, OUT total bigint, OUT detail text, OUT since timestamp with time zone, OUT state_since timestamp with time zone, OUT pid integer, OUT role oid)', 'SETOF record', 'c volatile parallel restricted'),
+	('route_all(IN lead_table text, IN filter text DEFAULT NULL::text, IN again boolean DEFAULT false, IN batch_size integer DEFAULT 1000)', NULL, 'c volatile'),
 	('route(lead_table text, key anyelement)', 'text', 'c volatile'),
 	('route(lead_table text, key text)', 'text', 'c volatile'),
 	('row_stored()', 'boolean', 'c volatile PUBLIC'),

@@ -1,0 +1,32 @@
+/*
+ * stored.h
+ *	  Deciding a lead that is stored already, and what the journal says of it.
+ *
+ * For route, assign, the worker and route_all: whoever calls has locked the
+ * lead's row, acts as the table's owner (lr_lead_become), and sets the owner.
+ */
+#ifndef LR_STORED_H
+#define LR_STORED_H
+
+#include "binding.h"
+#include "decide.h"
+#include "outcome.h"
+
+/* In all that follows, known: the journal may have a current row of the lead. */
+
+/* What a row says of a lead, and what the lead's calls have said of it. */
+extern void lr_stored_facts(LrTable *table, TupleTableSlot *row, bool known,
+							LrFacts *facts);
+
+/* Decides a lead without owner, and reserves. */
+extern void lr_stored_decide(LrTable *table, LrBinding *b,
+							 const LrFacts *facts, bool known,
+							 LrDecision *decision);
+
+/*
+ * Writes the decision.  False: the journal says so already, and nothing has
+ * changed.
+ */
+extern bool lr_stored_settle(LrEntry *e, bool known);
+
+#endif							/* LR_STORED_H */
