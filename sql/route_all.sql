@@ -27,16 +27,21 @@ SELECT * FROM disagreement();
 SELECT string_agg(lead_key, ' ' ORDER BY id) FROM leadroute.journal WHERE kind IN ('a', 'h');
 SELECT count(DISTINCT j.xmin::text) AS transactions FROM leadroute.journal j WHERE j.kind IN ('a', 'h');
 
--- again: what was decided before and has no owner.  In one transaction, since
--- the worker decides held leads, too.
-UPDATE lead SET owner = NULL WHERE id IN (1, 3, 4);
+-- again: what was decided before and has no owner.  Of leads that are held in
+-- one transaction, since the worker decides them, too.
+INSERT INTO leadroute.member (name, capacity) VALUES ('chiara', 0);
+INSERT INTO leadroute.team (name) VALUES ('east');
+INSERT INTO leadroute.team_member (team, member) VALUES ('east', 'chiara');
+INSERT INTO leadroute.rule (name, priority, condition, team, overflow) VALUES ('east', 1, $$region = 'east'$$, 'east', 'none');
+INSERT INTO lead VALUES (32, 'east', 1), (33, 'east', 2), (34, 'east', 3);
+UPDATE leadroute.member SET capacity = 9 WHERE name = 'chiara';
 CALL leadroute.route_all('lead');
 BEGIN;
-INSERT INTO lead VALUES (32, 'west', 50), (33, 'west', 50);
+INSERT INTO lead VALUES (35, 'west', 50), (36, 'west', 50);
 INSERT INTO leadroute.rule (name) VALUES ('rest');
-CALL leadroute.route_all('lead', filter => $$id <> 3 AND (region <> 'west' OR amount = 50)$$, again => true);
-SELECT lead_key, kind, rule, hop, is_current FROM leadroute.assignment WHERE lead_key IN ('1', '3', '4', '32', '33') ORDER BY lead_key::integer, id;
-SELECT lead_key FROM leadroute.pool_entry WHERE lead_key IN ('32', '33');
+CALL leadroute.route_all('lead', filter => $$id <> 33 AND (region = 'east' OR amount = 50)$$, again => true);
+SELECT lead_key, kind, member, rule, hop, is_current FROM leadroute.assignment WHERE lead_key::integer >= 32 ORDER BY lead_key::integer, id;
+SELECT lead_key FROM leadroute.pool_entry WHERE lead_key IN ('35', '36');
 COMMIT;
 SELECT * FROM disagreement();
 
