@@ -66,8 +66,84 @@ CALL route_rest();
 SELECT count(*) FROM lead WHERE owner IS NOT NULL;
 SELECT * FROM leadroute.progress;
 SELECT * FROM disagreement();
+-- Leads that cannot be updated cost themselves alone, whatever it is that fails:
+-- a constraint, one that is deferred, a trigger that raises, that suppresses the
+-- update, that writes another owner.
+SELECT leadroute.detach('lead');
+UPDATE lead SET owner = NULL;
+SELECT leadroute.attach('lead', 'owner') IS NOT NULL AS attached;
+CREATE TABLE bad (id integer, UNIQUE (id) DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO bad VALUES (4);
+ALTER TABLE lead ADD CHECK (id <> 2 OR owner IS NULL);
+CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	CASE NEW.id WHEN 5 THEN RAISE EXCEPTION 'not this one';
+		WHEN 6 THEN RETURN NULL;
+		WHEN 7 THEN NEW.owner := 'somebody';
+		WHEN 4 THEN INSERT INTO bad VALUES (4);
+		ELSE NULL; END CASE;
+	RETURN NEW;
+END$$;
+CREATE TRIGGER spoil BEFORE UPDATE ON lead FOR EACH ROW EXECUTE FUNCTION spoil();
+CALL leadroute.route_all('lead', 'id <= 20', batch_size => 16);
+SELECT lead_key, payload ->> 'error' AS error FROM leadroute.event WHERE kind = 'route_failed' ORDER BY lead_key::integer;
+SELECT id, owner FROM lead WHERE id <= 20 AND owner IS NULL ORDER BY id;
+SELECT lead_key FROM leadroute.journal WHERE lead_key IN ('2', '4', '5', '6', '7') AND NOT superseded;
+SELECT * FROM disagreement();
+-- all of them fail: it stops
+TRUNCATE lead;
+SET client_min_messages = warning;
+SELECT leadroute.detach('lead') IS NOT NULL AS detached;
+INSERT INTO lead SELECT g FROM generate_series(1000, 4000) g;
+SELECT leadroute.attach('lead', 'owner') IS NOT NULL AS attached;
+SET client_min_messages = notice;
+ALTER TABLE lead ADD CONSTRAINT nobody CHECK (owner IS NULL);
+CALL leadroute.route_all('lead', batch_size => 600);
+SELECT count(*) FROM leadroute.event WHERE kind = 'route_failed' AND lead_key::integer >= 1000;
+ALTER TABLE lead DROP CONSTRAINT nobody;
+DROP TRIGGER spoil ON lead;
+
+-- A filter that raises for some leads leaves these out; one that is no condition
+-- is refused.
+UPDATE lead SET amount = id - 1001 WHERE id < 1004;
+CALL leadroute.route_all('lead', '10 / amount > 4');
+SELECT id FROM lead WHERE owner IS NOT NULL ORDER BY id;
+CALL leadroute.route_all('lead', 'amuont > 4');
+CALL leadroute.route_all('lead', 'amount');
+CALL leadroute.route_all('lead', 'random() > 0.5');
+CALL leadroute.route_all('lead', 'id IN (SELECT 1)');
+CALL leadroute.route_all('nothing');
+CALL leadroute.route_all(NULL);
+CALL leadroute.route_all('lead', batch_size => 0);
+SELECT * FROM leadroute.progress;
+
+-- Rights: EXECUTE by profile; a filter sees what its caller may SELECT, and runs
+-- as the caller.
+CREATE ROLE route_all_manager;
+CREATE ROLE route_all_app;
+SELECT leadroute.grant_to('route_all_manager', 'manager'), leadroute.grant_to('route_all_app', 'app');
+CREATE FUNCTION who() RETURNS text STABLE LANGUAGE plpgsql AS $$BEGIN RETURN current_user; END$$;
+SET ROLE route_all_app;
+CALL leadroute.route_all('lead');
+SELECT * FROM leadroute.progress;
+SET ROLE route_all_manager;
+CALL leadroute.route_all('lead', 'id < 1010');
+CALL leadroute.route_all('lead', 'lead IS NOT NULL');
+CALL leadroute.route_all('lead', 'current_user = ''route_all_manager'' AND false');
+RESET ROLE;
+GRANT SELECT (id) ON lead TO route_all_manager;
+SET ROLE route_all_manager;
+CALL leadroute.route_all('lead', 'amount = 0');
+CALL leadroute.route_all('lead', 'id < 1010 AND who() = ''route_all_manager''');
+SELECT * FROM leadroute.progress;
+RESET ROLE;
+SELECT DISTINCT role_name FROM leadroute.assignment WHERE kind = 'assigned' AND lead_key::integer BETWEEN 1005 AND 1009;
+SELECT * FROM disagreement();
+
+DROP OWNED BY route_all_manager, route_all_app;
+DROP ROLE route_all_manager, route_all_app;
 DROP VIEW state;
-DROP TABLE lead;
-DROP FUNCTION route_some, disagreement;
+DROP TABLE lead, bad;
+DROP FUNCTION route_some, disagreement, spoil, who;
 DROP PROCEDURE route_rest;
 DROP EXTENSION leadroute;

@@ -9,8 +9,6 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "optimizer/optimizer.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -53,28 +51,6 @@ typedef struct Batch
 
 /* ---------- which leads are meant ---------- */
 
-/* Who filters by columns must be able to read them: the counts would tell. */
-static void
-require_columns(LrTable *table, LrExpr *filter, Oid caller)
-{
-	List	   *vars = pull_var_clause((Node *) filter->tree,
-									   PVC_RECURSE_PLACEHOLDERS);
-	ListCell   *lc;
-
-	if (pg_class_aclcheck(table->relid, caller, ACL_SELECT) == ACLCHECK_OK)
-		return;
-	foreach(lc, vars)
-	{
-		AttrNumber	attno = ((Var *) lfirst(lc))->varattno;
-
-		if (attno == 0 ||
-			pg_attribute_aclcheck(table->relid, attno, caller,
-								  ACL_SELECT) != ACLCHECK_OK)
-			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE,
-						   get_rel_name(table->relid));
-	}
-}
-
 LrExpr *
 lr_filter_compile(LrTable *table, const LrWanted *wanted)
 {
@@ -87,7 +63,6 @@ lr_filter_compile(LrTable *table, const LrWanted *wanted)
 	filter = lr_expr_compile(rel, wanted->filter, LR_EXPR_BOOL, wanted->caller,
 							 wanted->search_path, "filter");
 	table_close(rel, NoLock);
-	require_columns(table, filter, wanted->caller);
 	return filter;
 }
 
