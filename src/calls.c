@@ -32,6 +32,7 @@
 #include "leadroute.h"
 #include "outcome.h"
 #include "owner_rights.h"
+#include "qualify.h"
 #include "reserve.h"
 #include "scan.h"
 #include "sticky.h"
@@ -56,19 +57,6 @@ no_such_lead(LrTable *table, const char *key)
 	ereport(ERROR,
 			(errcode(ERRCODE_NO_DATA_FOUND),
 			 errmsg("lead table \"%s\" has no lead %s", table->name, key)));
-}
-
-/*
- * Writes the owner of a decided lead and what the journal says of it; false:
- * the journal says so already.
- */
-static bool
-settle(LrTable *table, LrBinding *b, LrMember *member, LrEntry *e)
-{
-	if (member != NULL)
-		lr_lead_set_owner(table, e->lead_key,
-						  lr_binding_owner(table, b, member));
-	return lr_outcome_decided(e);
 }
 
 /* Decides a stored lead without owner; returns the owner's name or NULL. */
@@ -96,7 +84,8 @@ route_lead(LrTable *table, const char *key)
 	else if (b->router->enabled)
 	{
 		lr_stored_decide(table, b, &facts, true, &decision);
-		if (settle(table, b, decision.member, &decision.entry))
+		lr_stored_write(table, b, &facts, true, &decision);
+		if (lr_outcome_decided(&decision.entry))
 			lr_sticky_stored(&decision);
 		else
 			lr_sticky_dropped(&decision);
@@ -267,6 +256,7 @@ assign_lead(LrTable *table, const char *key, const char *member,
 	LrLeadCaps *caps;
 	LrBinding  *b;
 	LrMember   *m;
+	Datum		owner;
 	char	   *detail = NULL;
 
 	if (row == NULL)
@@ -298,7 +288,9 @@ assign_lead(LrTable *table, const char *key, const char *member,
 		e.told = facts.told;
 		e.reason = "assigned_by_hand";
 		e.detail = reason != NULL ? reason : detail;
-		(void) settle(table, b, m, &e);
+		owner = lr_binding_owner(table, b, m);
+		lr_lead_update(table, facts.key, &owner, NULL);
+		(void) lr_outcome_decided(&e);
 		if (b->router->matching != NULL)
 			lr_sticky_note(table, b, row, facts.key, e.id, e.at, m->id);
 	}

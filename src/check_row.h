@@ -82,7 +82,7 @@ extern void lr_check_zone(LrRow *row, const char *router);
 
 /*
  * The tables' own: check_rule.c, check_people.c, check_cap.c, check_criterion.c,
- * check_table.c.
+ * check_table.c, check_mapped.c.
  */
 extern void lr_check_rule(LrRow *row);
 extern void lr_check_member(LrRow *row);
@@ -93,5 +93,6 @@ extern void lr_check_cap(LrRow *row);
 extern void lr_check_criterion(LrRow *row);
 extern void lr_check_thresholds(LrRow *row, const char *name);
 extern void lr_check_routed_table(LrRow *row);
+extern void lr_check_mapped(LrRow *row, Relation rel);
 
 #endif							/* LR_CHECK_ROW_H */

@@ -88,6 +88,7 @@ lr_check_routed_table(LrRow *row)
 	if (rel == NULL)
 		return;					/* restored before its table */
 	check_relation(row, rel);
+	lr_check_mapped(row, rel);
 	relation_close(rel, AccessShareLock);
 	if (router_expr != NULL)
 		lr_check_expression_of_table(relid, router_expr, LR_EXPR_TEXT, row,

@@ -181,7 +181,8 @@ evaluate_part(LrPart *part, LrEvaluation *ev, LrExpr *expr,
 /* The parts of a rule's condition, or of its member_condition for a member. */
 static List *
 parts_of(LrTable *table, LrBinding *b, const LrRule *rule,
-		 LrMember *member, TupleTableSlot *row, const bool *visible)
+		 LrMember *member, TupleTableSlot *row, const double *score,
+		 const bool *visible)
 {
 	const char *text = member ? rule->member_condition : rule->condition;
 	LrExprKind	kind = member ? LR_EXPR_MEMBER : LR_EXPR_BOOL;
@@ -200,6 +201,7 @@ parts_of(LrTable *table, LrBinding *b, const LrRule *rule,
 	rel = table_open(table->relid, AccessShareLock);
 	lr_evaluation_begin(&ev, table, row);
 	ev.router = b->router;
+	ev.score = score;
 	foreach(lc, split_condition(text))
 	{
 		LrPart	   *part = (LrPart *) palloc0(sizeof(LrPart));
@@ -233,22 +235,23 @@ parts_of(LrTable *table, LrBinding *b, const LrRule *rule,
 
 List *
 lr_condition_parts(LrTable *table, LrBinding *b, const LrRule *rule,
-				   TupleTableSlot *row, const bool *visible)
+				   TupleTableSlot *row, const double *score,
+				   const bool *visible)
 {
-	return parts_of(table, b, rule, NULL, row, visible);
+	return parts_of(table, b, rule, NULL, row, score, visible);
 }
 
 char *
 lr_member_part(LrTable *table, LrBinding *b, const LrRule *rule,
 			   LrMember *member, TupleTableSlot *row,
-			   const bool *visible)
+			   const double *score, const bool *visible)
 {
 	StringInfoData buf;
 	ListCell   *lc;
 	ListCell   *lv;
 
 	initStringInfo(&buf);
-	foreach(lc, parts_of(table, b, rule, member, row, visible))
+	foreach(lc, parts_of(table, b, rule, member, row, score, visible))
 	{
 		const LrPart *part = (const LrPart *) lfirst(lc);
 

@@ -33,12 +33,12 @@ typedef struct LrPart
 } LrPart;
 
 /*
- * The parts (of LrPart) of a rule's condition over a row.  visible: by column
- * number - 1, what the caller may read; NULL: all.
+ * The parts (of LrPart) of a rule's condition over a row.  score: the lead's;
+ * NULL: none.  visible: by column number - 1, what the caller may read; NULL: all.
  */
 extern List *lr_condition_parts(LrTable *table, LrBinding *b,
 								const LrRule *rule, TupleTableSlot *row,
-								const bool *visible);
+								const double *score, const bool *visible);
 
 /*
  * The first part of a rule's member_condition that is not true for a member, in
@@ -46,7 +46,7 @@ extern List *lr_condition_parts(LrTable *table, LrBinding *b,
  */
 extern char *lr_member_part(LrTable *table, LrBinding *b, const LrRule *rule,
 							LrMember *member, TupleTableSlot *row,
-							const bool *visible);
+							const double *score, const bool *visible);
 
 /* Whether the caller may read all that a compiled expression reads. */
 extern bool lr_expr_is_visible(const LrExpr *expr, TupleDesc desc,

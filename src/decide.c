@@ -695,6 +695,7 @@ decide_by_rules(const LrDecideRequest *request, LrDecision *decision)
 
 	lr_evaluation_begin(&ev, request->table, request->row);
 	ev.router = b->router;
+	ev.score = lr_verdict_score(request->verdict);
 	lap(request, LR_LAP_NONE);
 	lr_rule_search_begin(&search, b->index, request->row);
 	while (lr_rule_search_next(&search, &ref))

@@ -47,6 +47,8 @@ typedef struct LrDecideRequest
 	char	   *detail;			/* what the journal's detail begins with; NULL: nothing */
 	int32		without;		/* member.id of who is not to have it; 0: nobody */
 	int64		held_id;		/* of the decision to hold the lead; 0: it is new */
+	char		former_kind;	/* of its current row; '\0': it is new */
+	bool		status_set;		/* the UPDATE sets the status column itself */
 	const struct LrVerdict *verdict;	/* for lr_decide to fill in; see qualify.h */
 } LrDecideRequest;
 

@@ -21,6 +21,18 @@
  */
 static int	evaluating_nest = 0;
 
+/*
+ * For leadroute.score(), which is called by guarded expressions only: set for
+ * each of them, and put back also when it raises.
+ */
+static const double *evaluated_score = NULL;
+
+const double *
+lr_evaluated_score(void)
+{
+	return evaluated_score;
+}
+
 bool
 lr_evaluating(void)
 {
@@ -39,6 +51,7 @@ lr_evaluation_begin(LrEvaluation *ev, LrTable *table, TupleTableSlot *row)
 {
 	ev->table = table;
 	ev->router = NULL;
+	ev->score = NULL;
 	ev->generated = NULL;
 	ev->econtext = table->econtext;
 	ev->econtext->ecxt_scantuple = row;
@@ -66,6 +79,7 @@ static Datum
 evaluate_guarded(LrEvaluation *ev, LrExpr *expr, bool *isnull)
 {
 	const LrRouter *outer_router = lr_territory_router(ev->router);
+	const double *outer_score = evaluated_score;
 	volatile Datum value = (Datum) 0;
 	volatile bool null = true;
 	int			outer = evaluating_nest;
@@ -77,6 +91,7 @@ evaluate_guarded(LrEvaluation *ev, LrExpr *expr, bool *isnull)
 		ev->open = true;
 	}
 	evaluating_nest = GetCurrentTransactionNestLevel();
+	evaluated_score = ev->score;
 	PG_TRY();
 	{
 		bool		result_null;
@@ -97,6 +112,7 @@ evaluate_guarded(LrEvaluation *ev, LrExpr *expr, bool *isnull)
 		CurrentResourceOwner = ev->owner;
 		ev->open = false;
 		evaluating_nest = outer;
+		evaluated_score = outer_score;
 		(void) lr_territory_router(outer_router);
 		if (lr_error_is_fatal(error->sqlerrcode))
 			ReThrowError(error);
@@ -105,6 +121,7 @@ evaluate_guarded(LrEvaluation *ev, LrExpr *expr, bool *isnull)
 	}
 	PG_END_TRY();
 	evaluating_nest = outer;
+	evaluated_score = outer_score;
 	(void) lr_territory_router(outer_router);
 	*isnull = null;
 	return value;
@@ -139,9 +156,8 @@ lr_add_detail(char **detail, const char *what, const char *error)
 	*detail = *detail == NULL ? add : psprintf("%s; %s", *detail, add);
 }
 
-/* The row copied, so that generated columns can be put into it. */
-static TupleTableSlot *
-copy_row(LrTable *table, TupleTableSlot *row)
+TupleTableSlot *
+lr_copy_row(LrTable *table, TupleTableSlot *row)
 {
 	TupleTableSlot *copy = MakeSingleTupleTableSlot(table->desc,
 													&TTSOpsVirtual);
@@ -172,7 +188,7 @@ lr_evaluate_generated(LrEvaluation *ev, const LrExpr *expr, char **detail)
 		if (bms_is_member(attno, ev->generated))
 			continue;
 		if (ev->generated == NULL)
-			ev->econtext->ecxt_scantuple = copy_row(table, ev->econtext->ecxt_scantuple);
+			ev->econtext->ecxt_scantuple = lr_copy_row(table, ev->econtext->ecxt_scantuple);
 		ev->generated = bms_add_member(ev->generated, attno);
 		if (error == NULL)
 		{

@@ -20,6 +20,7 @@ typedef struct LrEvaluation
 {
 	LrTable    *table;
 	const struct LrRouter *router;	/* that decides; NULL: it is not known yet */
+	const double *score;		/* of the lead; NULL: it has none */
 	ExprContext *econtext;
 	Bitmapset  *generated;		/* columns computed in the row */
 	MemoryContext context;
@@ -49,8 +50,14 @@ extern Datum lr_evaluate_member(LrEvaluation *ev, LrExpr *expr,
 extern void lr_evaluate_generated(LrEvaluation *ev, const LrExpr *expr,
 								  char **detail);
 
+/* A row copied, so that values can be put into it; the values are not. */
+extern TupleTableSlot *lr_copy_row(LrTable *table, TupleTableSlot *row);
+
 /* Adds "what: error" to a detail, unless it says so already. */
 extern void lr_add_detail(char **detail, const char *what, const char *error);
+
+/* The score of the lead over which an expression is evaluated now; NULL: none. */
+extern const double *lr_evaluated_score(void);
 
 /*
  * Whether an expression that may run a user's function is being evaluated:

@@ -174,6 +174,9 @@ decide(LrExplain *x)
 												  &current);
 	request->laps = &x->laps;
 	lr_decide(request, &x->decision);
+	/* rules have seen the score and status that the criteria give */
+	if (x->decision.verdict != NULL && x->decision.verdict->row != NULL)
+		x->row = x->decision.verdict->row;
 }
 
 /* ---------- writing ---------- */

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "condition_parts.h"
 #include "explain.h"
 #include "qualify.h"
 
@@ -47,9 +48,7 @@ effect_words(const LrFinding *f)
 	}
 }
 
-/*
- * Values are in an error's message, so it is told to who may read all columns.
- */
+/* An error's message may tell values: of columns that the caller may read only. */
 static void
 put_finding(LrOutput *out, const LrExplain *x, const LrFinding *f)
 {
@@ -58,8 +57,9 @@ put_finding(LrOutput *out, const LrExplain *x, const LrFinding *f)
 
 	if (f->says == LR_SAYS_OTHER_TABLE)
 		return;
-	if (x->visible != NULL && told.error != NULL)
-		told.error = "an error, not told: you may not read every column";
+	if (told.error != NULL && f->said_by != NULL &&
+		!lr_expr_is_visible(f->said_by, x->table->desc, x->visible))
+		told.error = "an error, about columns that you may not read";
 	lr_line(out, "%s \"%s\": %s", kind, f->criterion->name, effect_words(&told));
 	lr_open(out, NULL, false);
 	lr_put_text(out, "criterion", f->criterion->name);

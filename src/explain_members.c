@@ -8,6 +8,7 @@
 
 #include "condition_parts.h"
 #include "explain.h"
+#include "qualify.h"
 #include "method_words.h"
 
 /* Until when, for programs; NULL: not known. */
@@ -30,7 +31,7 @@ unfit_part(const LrExplain *x, const LrTrial *trial, int i)
 	if (p->a == LR_UNFIT_TEAM)
 		return team->reach[team->reach_of[i]].condition;
 	return lr_member_part(x->table, x->binding, trial->rule, p->member, x->row,
-						  x->visible);
+						  lr_verdict_score(x->decision.verdict), x->visible);
 }
 
 /* Why the i-th of the team cannot take the lead, in words. */

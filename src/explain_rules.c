@@ -18,6 +18,7 @@
 
 #include "condition_parts.h"
 #include "explain.h"
+#include "qualify.h"
 #include "rule_words.h"
 #include "rule_scope.h"
 #include "scan.h"
@@ -425,7 +426,7 @@ put_parts(LrOutput *out, const LrExplain *x, const Told *told)
 		   told->trial->tried != LR_TRIED_ERROR))))
 		return true;
 	parts = lr_condition_parts(x->table, x->binding, told->rule, x->row,
-							   x->visible);
+							   lr_verdict_score(x->decision.verdict), x->visible);
 	lr_open(out, "parts", true);
 	foreach(lc, parts)
 	{

@@ -99,6 +99,10 @@ typedef struct LrCurrent
 	int			ncaps;
 	int64	   *caps;			/* see LR_CAP_TAG */
 	LrTold		told;
+	bool		has_score;		/* these four of leads that are kept back only */
+	double		score;
+	char	   *reason;
+	char	   *detail;
 } LrCurrent;
 
 /* Why an assignment changes; the words are event.kind. */

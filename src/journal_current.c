@@ -328,6 +328,34 @@ read_told(HeapTuple tuple, TupleDesc desc, LrTold *told)
 		told->outcome = TextDatumGetCString(value);
 }
 
+static char *
+text_of(HeapTuple tuple, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, column + 1, desc, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+/* What the criteria said of a lead that they keep back. */
+static void
+read_verdict(HeapTuple tuple, TupleDesc desc, LrCurrent *current)
+{
+	Datum		score;
+	bool		isnull;
+
+	current->has_score = false;
+	current->reason = current->detail = NULL;
+	if (!lr_kept_back(current->kind))
+		return;
+	score = heap_getattr(tuple, J_SCORE + 1, desc, &isnull);
+	current->has_score = !isnull;
+	if (!isnull)
+		current->score = DatumGetFloat8(score);
+	current->reason = text_of(tuple, desc, J_REASON);
+	current->detail = text_of(tuple, desc, J_DETAIL);
+}
+
 /* The same without rows that wait to be written. */
 static bool
 read_current(int32 routed_table, const char *lead_key, LrCurrent *current)
@@ -370,6 +398,7 @@ read_current(int32 routed_table, const char *lead_key, LrCurrent *current)
 			current->previous_id = 0;
 		read_caps(tuple, desc, current);
 		read_told(tuple, desc, &current->told);
+		read_verdict(tuple, desc, current);
 		heap_freetuple(tuple);
 	}
 	table_close(rel, NoLock);

@@ -67,23 +67,45 @@ lr_lead_fetch(LrTable *table, const char *key, bool lock)
 	return slot;
 }
 
-void
-lr_lead_set_owner(LrTable *table, const char *key, Datum owner)
+/* One more column of an UPDATE. */
+static void
+set_column(LrTable *table, StringInfo set, AttrNumber attno, Oid *types,
+		   Datum *values, int *n, Datum value)
 {
-	Oid		   *types = (Oid *) palloc((table->nkeys + 1) * sizeof(Oid));
-	Datum	   *values = (Datum *) palloc((table->nkeys + 1) * sizeof(Datum));
-	char	   *where = lr_key_where(table, key, types, values);
-	Form_pg_attribute att = TupleDescAttr(table->desc, table->owner - 1);
-	char	   *query = psprintf("UPDATE %s AS lr_lead SET %s = $%d WHERE %s",
-								 lr_lead_relation(table),
-								 quote_identifier(NameStr(att->attname)),
-								 table->nkeys + 1, where);
+	Form_pg_attribute att = TupleDescAttr(table->desc, attno - 1);
 
-	types[table->nkeys] = table->owner_type;
-	values[table->nkeys] = owner;
+	types[*n] = att->atttypid;
+	values[*n] = value;
+	(*n)++;
+	appendStringInfo(set, "%s%s = $%d", set->len > 0 ? ", " : "",
+					 quote_identifier(NameStr(att->attname)), *n);
+}
+
+void
+lr_lead_update(LrTable *table, const char *key, const Datum *owner,
+			   const LrMapped *mapped)
+{
+	Oid		   *types = (Oid *) palloc((table->nkeys + 3) * sizeof(Oid));
+	Datum	   *values = (Datum *) palloc((table->nkeys + 3) * sizeof(Datum));
+	char	   *where = lr_key_where(table, key, types, values);
+	int			n = table->nkeys;
+	StringInfoData set;
+
+	initStringInfo(&set);
+	if (owner != NULL)
+		set_column(table, &set, table->owner, types, values, &n, *owner);
+	if (mapped != NULL && mapped->has_status)
+		set_column(table, &set, table->mapping->status.attno, types, values, &n,
+				   mapped->status);
+	if (mapped != NULL && mapped->has_score)
+		set_column(table, &set, table->mapping->score.attno, types, values, &n,
+				   mapped->score);
+	if (set.len == 0)
+		return;
 	lr_own_update_begin();
-	if (SPI_execute_with_args(query, table->nkeys + 1, types, values, NULL,
-							  false, 0) != SPI_OK_UPDATE)
+	if (SPI_execute_with_args(psprintf("UPDATE %s AS lr_lead SET %s WHERE %s",
+									   lr_lead_relation(table), set.data, where),
+							  n, types, values, NULL, false, 0) != SPI_OK_UPDATE)
 		elog(ERROR, "could not update lead table \"%s\"", table->name);
 	lr_own_update_end();
 	if (SPI_processed != 1)

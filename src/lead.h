@@ -12,6 +12,7 @@
 
 #include "executor/spi.h"
 
+#include "mapped.h"
 #include "owner_rights.h"
 #include "table.h"
 
@@ -23,8 +24,12 @@
 extern TupleTableSlot *lr_lead_fetch(LrTable *table, const char *key,
 									 bool lock);
 
-/* Sets the owner; error if no row was updated. */
-extern void lr_lead_set_owner(LrTable *table, const char *key, Datum owner);
+/*
+ * Sets the owner (NULL: it stays) and mapped columns (NULL: none); error if no
+ * row was updated.
+ */
+extern void lr_lead_update(LrTable *table, const char *key, const Datum *owner,
+						   const LrMapped *mapped);
 
 /*
  * Acts as the table's owner until lr_resign.  To read leads: as a restricted

@@ -31,6 +31,7 @@
 #include "lead.h"
 #include "outcome.h"
 #include "owner_rights.h"
+#include "qualify.h"
 #include "reserve.h"
 
 void
@@ -175,7 +176,7 @@ lr_outcome_decided(LrEntry *e)
 	if (lr_journal_current(e->routed_table, e->lead_key, &current))
 	{
 		/* a lead that is held again stays where it is, in its order */
-		if (e->member == 0 && current.kind == e->kind)
+		if (e->member == 0 && lr_says_so(&current, e))
 		{
 			if (e->kind == LR_KIND_HELD)
 				lr_journal_held_again(e, current.id);

@@ -6,10 +6,13 @@
 
 #include <math.h>
 
+#include "fmgr.h"
 #include "utils/json.h"
 
 #include "journal.h"
 #include "qualify.h"
+
+PG_FUNCTION_INFO_V1(lr_score);
 
 /* Criteria that a decision's detail names; of the others it says how many. */
 #define MAX_NAMED	8
@@ -41,6 +44,22 @@ lr_verdict_word(const LrVerdict *v)
 		default:
 			return "qualified";
 	}
+}
+
+const double *
+lr_verdict_score(const LrVerdict *v)
+{
+	return v != NULL && v->has_score ? &v->score : NULL;
+}
+
+Datum
+lr_score(PG_FUNCTION_ARGS)
+{
+	const double *score = lr_evaluated_score();
+
+	if (score == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(*score);
 }
 
 /* ---------- what the criteria say ---------- */
@@ -148,6 +167,22 @@ report_errors(const LrDecideRequest *request, const LrVerdict *v)
 	}
 }
 
+/* The rest of the decision sees the lead as it will be. */
+static void
+map_columns(LrDecideRequest *request, LrVerdict *v)
+{
+	LrStatusWord word = lr_status_of(v->kind);
+	bool		ours = request->table->mapping->status.attno != 0 &&
+		!request->status_set &&
+		lr_status_is_ours(request->table, request->row, request->former_kind);
+
+	lr_mapped_values(request->table, ours ? &word : NULL,
+					 v->has_score ? &v->score : NULL, &v->mapped,
+					 &request->detail);
+	request->row = lr_mapped_slot(request->table, request->row, &v->mapped);
+	v->row = request->row;
+}
+
 void
 lr_qualify(LrDecideRequest *request)
 {
@@ -163,6 +198,8 @@ lr_qualify(LrDecideRequest *request)
 	lr_evaluation_end(&ev);
 	add_up(v, q);
 	conclude(v, q);
+	if (request->table->mapping != NULL)
+		map_columns(request, v);
 	if (!request->dry_run)
 		report_errors(request, v);
 	request->verdict = v;
@@ -182,4 +219,21 @@ lr_verdict_note(const LrVerdict *v, LrDecision *decision)
 	e->reason = v->reason;
 	e->detail = e->detail == NULL ? v->words :
 		psprintf("%s; %s", v->words, e->detail);
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+bool
+lr_says_so(const LrCurrent *current, const LrEntry *e)
+{
+	if (current->kind != e->kind || !lr_kept_back(e->kind))
+		return current->kind == e->kind;
+	return current->has_score == e->has_score &&
+		(!e->has_score || current->score == e->score) &&
+		same_text(current->reason, e->reason) &&
+		same_text(current->detail, e->detail);
 }

@@ -18,6 +18,7 @@
 
 #include "criterion.h"
 #include "decide.h"
+#include "mapped.h"
 
 typedef struct LrVerdict
 {
@@ -26,6 +27,8 @@ typedef struct LrVerdict
 	char	   *words;			/* which criteria, or what is missing */
 	bool		has_score;
 	double		score;
+	LrMapped	mapped;			/* what the lead's own columns receive */
+	TupleTableSlot *row;		/* the lead with them; NULL: as it was */
 	int			n;
 	const LrFinding *finding;
 } LrVerdict;
@@ -39,10 +42,16 @@ extern void lr_qualify(LrDecideRequest *request);
 /* The word that the lead's status has. */
 extern const char *lr_verdict_word(const LrVerdict *verdict);
 
+/* The score of a lead; NULL: it has none, or was not judged. */
+extern const double *lr_verdict_score(const LrVerdict *verdict);
+
 /* A score as people read it. */
 extern char *lr_score_words(double score);
 
 /* Writes it into a decision that has just begun. */
 extern void lr_verdict_note(const LrVerdict *verdict, LrDecision *decision);
+
+/* Whether the journal says already what was decided of a lead without owner. */
+extern bool lr_says_so(const LrCurrent *current, const LrEntry *entry);
 
 #endif							/* LR_QUALIFY_H */

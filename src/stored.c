@@ -5,7 +5,10 @@
 #include "postgres.h"
 
 #include "journal.h"
+#include "lead.h"
 #include "leadroute.h"
+#include "mapped.h"
+#include "qualify.h"
 #include "stored.h"
 
 void
@@ -34,8 +37,10 @@ lr_stored_decide(LrTable *table, LrBinding *b, const LrFacts *facts,
 	request.load = facts->closed ? 0 : facts->load;
 	request.now = lr_now();
 	request.stored = known;
-	if (known && lr_journal_current(table->id, facts->key, &current) &&
-		current.kind == LR_KIND_HELD)
+	known = known && lr_journal_current(table->id, facts->key, &current);
+	if (known)
+		request.former_kind = current.kind;
+	if (known && current.kind == LR_KIND_HELD)
 	{
 		request.held_id = current.id;
 		request.without = lr_journal_given_up_by(table->id, facts->key,
@@ -44,6 +49,27 @@ lr_stored_decide(LrTable *table, LrBinding *b, const LrFacts *facts,
 	lr_decide(&request, decision);
 	decision->entry.closed = facts->closed;
 	decision->entry.told = facts->told;
+}
+
+void
+lr_stored_write(LrTable *table, LrBinding *b, const LrFacts *facts,
+				bool with_owner, LrDecision *d)
+{
+	bool		judged = d->verdict != NULL && table->mapping != NULL;
+	Datum		owner = (Datum) 0;
+	LrMapped	mapped;
+
+	with_owner = with_owner && d->member != NULL;
+	if (with_owner)
+		owner = lr_binding_owner(table, b, d->member);
+	if (judged)
+	{
+		mapped = d->verdict->mapped;
+		lr_mapped_stored(table, facts->row, with_owner ? &owner : NULL, &mapped,
+						 d);
+	}
+	lr_lead_update(table, facts->key, with_owner ? &owner : NULL,
+				   judged ? &mapped : NULL);
 }
 
 bool

@@ -24,6 +24,14 @@ extern void lr_stored_decide(LrTable *table, LrBinding *b,
 							 LrDecision *decision);
 
 /*
+ * Writes what the lead's own columns receive, and with_owner its owner; nothing,
+ * if that is nothing.  Before the decision is written: its detail may change.
+ */
+extern void lr_stored_write(LrTable *table, LrBinding *b,
+							const LrFacts *facts, bool with_owner,
+							LrDecision *decision);
+
+/*
  * Writes the decision.  False: the journal says so already, and nothing has
  * changed.
  */

@@ -36,6 +36,7 @@
 #include "compile.h"
 #include "config.h"
 #include "generated.h"
+#include "mapped.h"
 #include "owner_rights.h"
 #include "pin.h"
 #include "readable.h"
@@ -499,8 +500,9 @@ lr_table_definition(Relation rel)
 						 att->attgenerated, att->attisdropped);
 	}
 	for (i = 0; desc->constr != NULL && i < desc->constr->num_defval; i++)
-		if (TupleDescAttr(desc, desc->constr->defval[i].adnum - 1)->attgenerated)
-			appendStringInfoString(&buf, desc->constr->defval[i].adbin);
+		appendStringInfoString(&buf, desc->constr->defval[i].adbin);
+	for (i = 0; desc->constr != NULL && i < desc->constr->num_check; i++)
+		appendStringInfoString(&buf, desc->constr->check[i].ccbin);
 	hash = hash_bytes_extended((const unsigned char *) buf.data, buf.len, 0);
 	pfree(buf.data);
 	return hash;
@@ -548,6 +550,7 @@ build_table(LrScan *scan)
 	read_keys(table, scan);
 	read_owner(table, scan);
 	read_reroute(table, scan);
+	table->mapping = lr_mapping_read(table, scan, rel);
 	table->econtext = CreateStandaloneExprContext();
 	if (table->broken == NULL)
 		read_expressions(table, scan, rel);
@@ -835,6 +838,19 @@ lr_table_require_root(LrTable *table, Relation rel)
 		refuse_other_relation(table, rel);
 }
 
+/* Where a leaf has the columns that receive status and score. */
+static void
+map_leaf(LrTable *table, LrLeaf *leaf, Relation rel)
+{
+	const LrMapping *m = table->mapping;
+
+	if (m->status.attno != 0)
+		leaf->status = get_attnum(leaf->relid, m->status.name);
+	if (m->score.attno != 0)
+		leaf->score = get_attnum(leaf->relid, m->score.name);
+	leaf->checks = lr_mapping_checks(table, leaf, rel);
+}
+
 LrLeaf *
 lr_table_leaf(LrTable *table, Relation rel)
 {
@@ -870,6 +886,8 @@ lr_table_leaf(LrTable *table, Relation rel)
 			);
 		leaf->owner = get_attnum(leaf->relid, owner);
 	}
+	if (table->mapping != NULL)
+		map_leaf(table, leaf, rel);
 	table->leaves = lappend(table->leaves, leaf);
 	MemoryContextSwitchTo(old);
 	return leaf;

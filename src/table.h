@@ -64,6 +64,9 @@ typedef struct LrLeaf
 	Oid			relid;
 	struct AttrMap *map;		/* to the root's layout; NULL: same layout */
 	AttrNumber	owner;			/* attribute number here */
+	AttrNumber	status;			/* so these; 0: not mapped */
+	AttrNumber	score;
+	List	   *checks;			/* see mapped.h */
 } LrLeaf;
 
 struct LrTable
@@ -111,6 +114,7 @@ struct LrTable
 	AttrNumber *reroute;		/* columns of reroute_on that exist */
 	bool		has_load;		/* so is load */
 	LrExpr	   *load;			/* NULL: none, or broken */
+	struct LrMapping *mapping;	/* see mapped.h; NULL: no such columns */
 	char	   *load_broken;
 	char	   *broken;			/* why its leads cannot be routed; NULL: they can */
 	bool		warned;			/* that it is broken */

@@ -27,8 +27,10 @@
 #include "frame.h"
 #include "journal.h"
 #include "leadroute.h"
+#include "mapped.h"
 #include "move.h"
 #include "outcome.h"
+#include "qualify.h"
 #include "reserve.h"
 #include "row_value.h"
 #include "sticky.h"
@@ -222,10 +224,27 @@ follow_stored_row(LrFrame *frame)
 	MemoryContextSwitchTo(old);
 }
 
-/* The row with its owner set. */
+/* The row with what was decided. */
 static HeapTuple
-with_owner(TriggerData *td, LrFrame *frame, LrLeaf *leaf, LrBinding *b)
+with_decision(TriggerData *td, LrFrame *frame)
 {
+	LrDecision *d = &frame->pending.decision;
+	LrLeaf	   *leaf = frame->pending.leaf;
+	LrBinding  *b = frame->binding;
+	LrTable    *table = frame->table;
+
+	if (d->verdict != NULL && table->mapping != NULL)
+	{
+		Datum		owner = d->member == NULL ? (Datum) 0 :
+			lr_binding_owner(table, b, d->member);
+
+		return lr_mapped_row(table, leaf, td->tg_relation, td->tg_trigtuple,
+							 &d->verdict->mapped,
+							 d->member != NULL ? &owner : NULL, d,
+							 frame->row_context);
+	}
+	if (d->member == NULL)
+		return td->tg_trigtuple;
 	return lr_row_with_value(RelationGetDescr(td->tg_relation),
 							 td->tg_trigtuple, leaf->owner,
 							 lr_binding_owner(frame->table, b,
@@ -309,9 +328,9 @@ before_insert(TriggerData *td, const char *name)
 	look_at_row(frame, td->tg_relation, td->tg_trigslot);
 	MemoryContextSwitchTo(old);
 	/* a member is there whose owner value the row does not have yet */
-	if (p->active && p->move == NULL && p->decision.member != NULL &&
+	if (p->active && p->move == NULL &&
 		p->decision.entry.kind != LR_KIND_GIVEN)
-		return with_owner(td, frame, p->leaf, frame->binding);
+		return with_decision(td, frame);
 	return td->tg_trigtuple;
 }
 

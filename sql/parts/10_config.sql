@@ -87,6 +87,8 @@ CREATE TABLE leadroute.routed_table (
 	reroute_on		text[],
 	written_by		text,
 	search_path		text,
+	status_column	text,
+	score_column	text,
 	PRIMARY KEY (name),
 	UNIQUE (id),
 	UNIQUE (relation),
@@ -111,6 +113,8 @@ COMMENT ON COLUMN leadroute.routed_table.value IS 'SQL over the lead, a number: 
 COMMENT ON COLUMN leadroute.routed_table.load IS 'SQL over the lead, a number from 0 on (rounded): what an open lead counts in its owner''s load, against capacity and for least_loaded. An UPDATE of the lead that changes it is followed, also above the capacity; another expression counts for each lead from its next decision or UPDATE on. NULL, an error or any other value: 1. NULL (no expression): every lead counts 1.';
 COMMENT ON COLUMN leadroute.routed_table.protect_owner IS 'true: an UPDATE that sets the owner to nobody among other columns keeps the owner: so do object mappers that have not read it. One that sets the owner column alone is meant. false: every UPDATE of the owner is.';
 COMMENT ON COLUMN leadroute.routed_table.reroute_on IS 'Columns of the lead: an UPDATE that changes one of them, and not the owner, decides the lead anew: its owner is in the row that the UPDATE stores. Closed leads keep theirs. In an UPDATE by a trigger, a lead that the same transaction has decided is not decided again. NULL: a lead keeps its owner, whatever changes.';
+COMMENT ON COLUMN leadroute.routed_table.status_column IS 'Column that receives what the criteria make of a lead: qualified, nurture, disqualified or quarantined; text, an enum, or a domain over one of them. Only where it is NULL, has its default, or the word that leadroute has written itself: a status that the application has set stays. NULL: none.';
+COMMENT ON COLUMN leadroute.routed_table.score_column IS 'Column that receives the score of a lead whenever it is judged, whatever it had before: any number type; integers get it rounded. Rules see the new value. NULL: none; leadroute.score() tells it in rules.';
 COMMENT ON COLUMN leadroute.routed_table.written_by IS 'Role that wrote the expressions and with whose rights they run. Filled by leadroute.';
 COMMENT ON COLUMN leadroute.routed_table.search_path IS 'search_path under which the expressions were written and are read. Filled by leadroute.';
 

@@ -61,6 +61,10 @@ CREATE FUNCTION leadroute.territory(map text, country text, region text, postal 
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'lr_territory';
 COMMENT ON FUNCTION leadroute.territory(text, text, text, text) IS 'Name of the team that has the most specific area of leadroute.territory with this place: of the router that decides, outside of a decision of the default one. region and postal may be NULL: not known. NULL: no area contains it, or map or country is NULL. For team_expr and conditions.';
 
+CREATE FUNCTION leadroute.score() RETURNS double precision
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'lr_score';
+COMMENT ON FUNCTION leadroute.score() IS 'Score of the lead that is being decided, by the criteria of its router: for expressions of rules, where no score_column is mapped. NULL: nothing scores it, or no lead is being decided.';
+
 CREATE FUNCTION leadroute.lint(router text DEFAULT NULL, OUT severity text, OUT rule text, OUT what text, OUT detail text, OUT what_to_do text) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_lint';
 COMMENT ON FUNCTION leadroute.lint(text) IS 'What is odd about the enabled rules of a router (NULL: the default one), a row each; what can be proved only: no row is no promise that a rule is reached. error: condition_invalid, target_invalid (of team_expr, member_expr, member_condition or member_rank), timezone_unknown (rule NULL: this server does not know it). warning: contradiction (can never be true), unreachable (never gets a lead, for earlier rules take them all), covered (earlier, wider rules leave it only what nobody there can take), expired, percent_zero, team_empty, no_catch_all (rule NULL), hours_never_meet (rule NULL: members whose hours and those of a team do not meet). notice: fallback (as covered, by rules that are not wider), order_by_name (a narrower rule of the same priority comes first by its name only), not_compared (rule NULL: some comparisons were left out, for over a million pairs of rules share a value, a range or a column, or more than 100 rules would be needed together to cover one). Error: unknown router.';

@@ -424,7 +424,8 @@ END
 $$;
 COMMENT ON FUNCTION leadroute.finish_attach(text, boolean) IS 'Part of attach: makes the triggers that are missing or different, and warns of what will not be routed as one may expect. changed: the row of routed_table is new or another; then also an error for a rule, a criterion or a sticky_key that is not valid for the table (a warning with router_expr). Returns whether a trigger was made.';
 
-CREATE FUNCTION leadroute.attach_under(path text, relation regclass, owner_column text, name text, router text, router_expr text, key_columns text[], nobody text, closed_when text, responded_when text, converted_when text, load text, protect_owner boolean, accepted_when text, captured_at text, source text, value text, reroute_on text[]) RETURNS text
+CREATE FUNCTION leadroute.attach_under(path text, relation regclass, owner_column text, name text, router text, router_expr text, key_columns text[], nobody text, closed_when text, responded_when text, converted_when text, load text, protect_owner boolean, accepted_when text, captured_at text, source text, value text, reroute_on text[],
+	status_column text, score_column text) RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -480,6 +481,10 @@ BEGIN
 	new.converted_when := coalesce(attach_under.converted_when, old.converted_when);
 	new.load := coalesce(attach_under.load, old.load);
 	new.protect_owner := coalesce(attach_under.protect_owner, old.protect_owner);
+	new.status_column := coalesce(attach_under.status_column, old.status_column);
+	new.score_column := coalesce(attach_under.score_column, old.score_column);
+	new.status_column := coalesce(attach_under.status_column, old.status_column);
+	new.score_column := coalesce(attach_under.score_column, old.score_column);
 	new.accepted_when := coalesce(attach_under.accepted_when, old.accepted_when);
 	new.captured_at := coalesce(attach_under.captured_at, old.captured_at);
 	new.source := coalesce(attach_under.source, old.source);
@@ -517,11 +522,11 @@ BEGIN
 		INSERT INTO leadroute.routed_table
 				(name, relation, router, router_expr, key_columns, owner_column, nobody, closed_when,
 				responded_when, converted_when, load, protect_owner,
-				accepted_when, captured_at, source, value, reroute_on)
+				accepted_when, captured_at, source, value, reroute_on, status_column, score_column)
 			VALUES (new.name, new.relation, new.router, new.router_expr, new.key_columns,
 				new.owner_column, new.nobody, new.closed_when, new.responded_when, new.converted_when, new.load,
 				coalesce(new.protect_owner, true), new.accepted_when, new.captured_at, new.source, new.value,
-				new.reroute_on);
+				new.reroute_on, new.status_column, new.score_column);
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		done := done || format('table "%s" attached as "%s" to %s', table_name, new.name,
 			coalesce('router "' || new.router || '"', 'the routers that router_expr names'));
@@ -534,7 +539,7 @@ BEGIN
 				responded_when = new.responded_when, converted_when = new.converted_when, load = new.load,
 				protect_owner = new.protect_owner,
 				accepted_when = new.accepted_when, captured_at = new.captured_at, source = new.source, value = new.value,
-				reroute_on = new.reroute_on
+				reroute_on = new.reroute_on, status_column = new.status_column, score_column = new.score_column
 			WHERE name OPERATOR(pg_catalog.=) new.name;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		done := done || format('table "%s" attached as "%s" to %s; changed: %s', table_name, new.name,
@@ -563,7 +568,7 @@ BEGIN
 		|| format('; %s owned %s adopted', adopted, CASE adopted WHEN 1 THEN 'lead' ELSE 'leads' END);
 END
 $$;
-COMMENT ON FUNCTION leadroute.attach_under(text, regclass, text, text, text, text, text[], text, text, text, text, text, boolean, text, text, text, text, text[]) IS 'What attach does; path is the search_path under which its expressions are read. Call attach.';
+COMMENT ON FUNCTION leadroute.attach_under(text, regclass, text, text, text, text, text[], text, text, text, text, text, boolean, text, text, text, text, text[], text, text) IS 'What attach does; path is the search_path under which its expressions are read. Call attach.';
 
 -- Its body was resolved when it was created: the caller's search_path, which
 -- it hands on, cannot mislead it.
@@ -572,13 +577,13 @@ CREATE FUNCTION leadroute.attach(relation regclass, owner_column text, name text
 	nobody text DEFAULT NULL, closed_when text DEFAULT NULL, responded_when text DEFAULT NULL,
 	converted_when text DEFAULT NULL, load text DEFAULT NULL, protect_owner boolean DEFAULT NULL,
 	accepted_when text DEFAULT NULL, captured_at text DEFAULT NULL, source text DEFAULT NULL, value text DEFAULT NULL,
-	reroute_on text[] DEFAULT NULL) RETURNS text
+	reroute_on text[] DEFAULT NULL, status_column text DEFAULT NULL, score_column text DEFAULT NULL) RETURNS text
 LANGUAGE sql VOLATILE
 RETURN leadroute.attach_under(pg_catalog.current_setting('search_path'), relation, owner_column,
 	name, router, router_expr, key_columns, nobody, closed_when, responded_when, converted_when, load, protect_owner,
-	accepted_when, captured_at, source, value, reroute_on);
-COMMENT ON FUNCTION leadroute.attach(regclass, text, text, text, text, text[], text, text, text, text, text, boolean, text, text, text, text, text[]) IS
-'Attaches a lead table: writes its row of routed_table, installs the triggers zz_leadroute_... and adopts the leads that have an owner. Every argument but relation is the column of routed_table of that name; NULL leaves what there is. name defaults to the table''s name, key_columns to the primary key; without router and router_expr it is the default router, and when there is none at all, one named like the table is made; a router that is named and does not exist is made. Called again it changes what differs; a change of anything but nobody, responded_when, converted_when, accepted_when, captured_at, source, value, load, protect_owner and reroute_on ends the assignments and adopts the open leads anew. Locks the table against writers until the end of the transaction. Returns a sentence that says what was done. The caller must own the table and have the profile admin. Error, with the reason and what to do instead, when the table cannot be routed.';
+	accepted_when, captured_at, source, value, reroute_on, status_column, score_column);
+COMMENT ON FUNCTION leadroute.attach(regclass, text, text, text, text, text[], text, text, text, text, text, boolean, text, text, text, text, text[], text, text) IS
+'Attaches a lead table: writes its row of routed_table, installs the triggers zz_leadroute_... and adopts the leads that have an owner. Every argument but relation is the column of routed_table of that name; NULL leaves what there is. name defaults to the table''s name, key_columns to the primary key; without router and router_expr it is the default router, and when there is none at all, one named like the table is made; a router that is named and does not exist is made. Called again it changes what differs; a change of anything but nobody, responded_when, converted_when, accepted_when, captured_at, source, value, load, protect_owner, reroute_on, status_column and score_column ends the assignments and adopts the open leads anew. Locks the table against writers until the end of the transaction. Returns a sentence that says what was done. The caller must own the table and have the profile admin. Error, with the reason and what to do instead, when the table cannot be routed.';
 
 -- Decisions read and write the lead table with the rights of its owner and under
 -- the search_path of its row, so what says which table and columns, and under
@@ -593,8 +598,8 @@ DECLARE
 	c record;
 BEGIN
 	IF TG_OP = 'UPDATE'
-		AND (NEW.relation, NEW.key_columns, NEW.owner_column, NEW.router_expr, NEW.closed_when, NEW.responded_when, NEW.converted_when, NEW.accepted_when, NEW.captured_at, NEW.source, NEW.value, NEW.load, NEW.written_by, NEW.search_path)
-		IS NOT DISTINCT FROM (OLD.relation, OLD.key_columns, OLD.owner_column, OLD.router_expr, OLD.closed_when, OLD.responded_when, OLD.converted_when, OLD.accepted_when, OLD.captured_at, OLD.source, OLD.value, OLD.load, OLD.written_by, OLD.search_path)
+		AND (NEW.relation, NEW.key_columns, NEW.owner_column, NEW.router_expr, NEW.closed_when, NEW.responded_when, NEW.converted_when, NEW.accepted_when, NEW.captured_at, NEW.source, NEW.value, NEW.load, NEW.status_column, NEW.score_column, NEW.written_by, NEW.search_path)
+		IS NOT DISTINCT FROM (OLD.relation, OLD.key_columns, OLD.owner_column, OLD.router_expr, OLD.closed_when, OLD.responded_when, OLD.converted_when, OLD.accepted_when, OLD.captured_at, OLD.source, OLD.value, OLD.load, OLD.status_column, OLD.score_column, OLD.written_by, OLD.search_path)
 	THEN
 		RETURN NEW;
 	END IF;
@@ -607,7 +612,7 @@ BEGIN
 	RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION leadroute.check_table_owner() IS 'Trigger: error when somebody who does not own a table attaches it, or changes its key, its owner column, its expressions, their writer or search_path.';
+COMMENT ON FUNCTION leadroute.check_table_owner() IS 'Trigger: error when somebody who does not own a table attaches it, or changes its key, its owner column, those for status and score, its expressions, their writer or search_path.';
 CREATE TRIGGER check_table_owner BEFORE INSERT OR UPDATE ON leadroute.routed_table
 	FOR EACH ROW EXECUTE FUNCTION leadroute.check_table_owner();
 

@@ -177,6 +177,8 @@ INSERT INTO expected VALUES
 	('routed_table', 'reroute_on', 'text[]'),
 	('routed_table', 'written_by', 'text'),
 	('routed_table', 'search_path', 'text'),
+	('routed_table', 'status_column', 'text'),
+	('routed_table', 'score_column', 'text'),
 	('router', 'name', 'text COLLATE C NOT NULL'),
 	('router', 'id', 'integer NOT NULL IDENTITY'),
 	('router', 'enabled', 'boolean NOT NULL DEFAULT true'),
