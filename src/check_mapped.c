@@ -9,9 +9,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/relation.h"
-#include "catalog/partition.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
@@ -69,31 +66,6 @@ is_key(LrRow *row, const char *name)
 	return false;
 }
 
-/* Whether the column decides into which partition a row goes, at any level. */
-static bool
-is_partition_key(Relation rel, const char *name)
-{
-	List	   *all;
-	ListCell   *lc;
-	bool		used = false;
-
-	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
-		return false;
-	all = find_all_inheritors(RelationGetRelid(rel), AccessShareLock, NULL);
-	foreach(lc, all)
-	{
-		Relation	part = relation_open(lfirst_oid(lc), NoLock);
-		AttrNumber	attno = get_attnum(RelationGetRelid(part), name);
-
-		used |= part->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
-			has_partition_attrs(part,
-								bms_make_singleton(attno - FirstLowInvalidHeapAttributeNumber),
-								NULL);
-		relation_close(part, NoLock);
-	}
-	return used;
-}
-
 static bool
 is_number(Oid type)
 {
@@ -134,11 +106,8 @@ check_column(LrRow *row, const Mapped *m)
 	if (strcmp(m->name, lr_row_text(row, row->new, "owner_column")) == 0)
 		refuse(m, "is the owner column", NULL, "Name another column.");
 	if (is_key(row, m->name))
+		/* and so is what a partition is chosen by, before triggers can set it */
 		refuse(m, "is part of the key", NULL, "Name another column.");
-	if (is_partition_key(m->rel, m->name))
-		refuse(m, "is part of a partition key",
-			   "The partition is chosen before triggers can set it.",
-			   "Name another column.");
 }
 
 /* ---------- what the column can hold ---------- */

@@ -76,7 +76,7 @@ see_statement(LrFitCache *cache)
 
 StringInfo
 lr_fit_key(LrFitCache *cache, const void *of, uint64 serial, uint64 measured,
-		   bool stable)
+		   bool stable, const double *score)
 {
 	StringInfo	key = &cache->key;
 	uint64		stamp = 0;
@@ -91,6 +91,9 @@ lr_fit_key(LrFitCache *cache, const void *of, uint64 serial, uint64 measured,
 	appendBinaryStringInfo(key, (char *) &serial, sizeof(serial));
 	appendBinaryStringInfo(key, (char *) &measured, sizeof(measured));
 	appendBinaryStringInfo(key, (char *) &stamp, sizeof(stamp));
+	/* a stable function may read it: leadroute.score() */
+	if (stable && score != NULL)
+		appendBinaryStringInfo(key, (char *) score, sizeof(double));
 	return key;
 }
 

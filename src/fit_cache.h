@@ -58,10 +58,12 @@ extern LrFitCache *lr_fit_cache(LrBinding *b);
 
 /*
  * Begins a key.  measured: see lr_measured_serial; 0: it does not matter.
- * stable: the answer is good for the present statement only.
+ * stable: the answer is good for the present statement only, and for leads with
+ * this score (NULL: none).
  */
 extern StringInfo lr_fit_key(LrFitCache *cache, const void *of, uint64 serial,
-							 uint64 measured, bool stable);
+							 uint64 measured, bool stable,
+							 const double *score);
 
 /* The answer under the key; false: none. */
 extern bool lr_fit_recall(LrFitCache *cache, StringInfo key, LrFitting *answer);

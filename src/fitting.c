@@ -150,7 +150,7 @@ lead_key(LrEvaluation *ev, LrFitCache *cache, LrBoundRule *bound, LrTeam *team,
 		 uint64 measured)
 {
 	StringInfo	key = lr_fit_key(cache, bound, team->serial, measured,
-								 !bound->terms->immutable);
+								 !bound->terms->immutable, ev->score);
 
 	lr_terms_compute(&bound->terms->lead, ev->econtext, key);
 	return key;
@@ -318,7 +318,8 @@ evaluate_reach(LrEvaluation *ev, LrTeam *team, Reach *reach,
 static StringInfo
 column_key(LrEvaluation *ev, LrFitCache *cache, LrTeam *team, Reach *reach)
 {
-	StringInfo	key = lr_fit_key(cache, NULL, team->serial, 0, reach->stable);
+	StringInfo	key = lr_fit_key(cache, NULL, team->serial, 0, reach->stable,
+								 ev->score);
 	TupleTableSlot *row = ev->econtext->ecxt_scantuple;
 	TupleDesc	desc = ev->table->desc;
 	int			i = -1;

@@ -474,3 +474,34 @@ lr_mapped_stored(LrTable *table, TupleTableSlot *row, const Datum *owner,
 		values, decision, CurrentMemoryContext);
 	table_close(rel, NoLock);
 }
+
+/* One column of it. */
+static HeapTuple
+taken_back(const LrColumn *column, AttrNumber attno, Relation rel,
+		   HeapTuple old, HeapTuple new, Datum value)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	int			number = attno;
+	bool		old_null;
+	bool		new_null;
+	Datum		before = heap_getattr(old, attno, desc, &old_null);
+	Datum		after = heap_getattr(new, attno, desc, &new_null);
+
+	if (new_null || !same(column, after, value) ||
+		(!old_null && same(column, before, value)))
+		return new;
+	return heap_modify_tuple_by_cols(new, desc, 1, &number, &before, &old_null);
+}
+
+HeapTuple
+lr_mapped_taken_back(LrTable *table, const LrLeaf *leaf, Relation rel,
+					 HeapTuple old, HeapTuple new, const LrMapped *values)
+{
+	const LrMapping *m = table->mapping;
+
+	if (values->has_status)
+		new = taken_back(&m->status, leaf->status, rel, old, new, values->status);
+	if (values->has_score)
+		new = taken_back(&m->score, leaf->score, rel, old, new, values->score);
+	return new;
+}

@@ -97,6 +97,14 @@ extern HeapTuple lr_mapped_row(LrTable *table, LrLeaf *leaf, Relation rel,
 							   MemoryContext context);
 
 /*
+ * A new row of a leaf with what the old one has where it has these values and
+ * the old one has not.
+ */
+extern HeapTuple lr_mapped_taken_back(LrTable *table, const LrLeaf *leaf,
+									  Relation rel, HeapTuple old,
+									  HeapTuple new, const LrMapped *values);
+
+/*
  * What of them is to be written into a stored lead (in the root's layout, which
  * the caller has locked): what differs, as far as CHECK constraints let it.
  */

@@ -247,7 +247,8 @@ lead_key(LrEvaluation *ev, LrFitCache *cache, LrBoundRule *bound, LrTeam *team,
 {
 	/* as another thing than the rule's member_condition */
 	StringInfo	key = lr_fit_key(cache, &bound->member_rank, team->serial,
-								 measured, !bound->rank_terms->immutable);
+								 measured, !bound->rank_terms->immutable,
+								 ev->score);
 
 	lr_terms_compute(&bound->rank_terms->lead, ev->econtext, key);
 	return key;

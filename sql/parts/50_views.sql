@@ -611,6 +611,16 @@ CROSS JOIN LATERAL unnest(rt.key_columns || rt.owner_column) k (name)
 WHERE NOT EXISTS (SELECT FROM pg_attribute a
 	WHERE a.attrelid = rt.relation AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped)
 UNION ALL
+SELECT 'warning', 'column_gone', format('table "%s"', rt.name),
+	format('Column "%s" does not exist any more.', k.name),
+	format('Name another one, or none: UPDATE leadroute.routed_table SET %s = NULL WHERE name = %L;', k.what, rt.name),
+	NULL
+FROM leadroute.routed_table rt
+JOIN pg_class c ON c.oid = rt.relation
+CROSS JOIN LATERAL (VALUES ('status_column', rt.status_column), ('score_column', rt.score_column)) k (what, name)
+WHERE k.name IS NOT NULL AND NOT EXISTS (SELECT FROM pg_attribute a
+	WHERE a.attrelid = rt.relation AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped)
+UNION ALL
 SELECT 'error', 'triggers_wrong', format('table "%s"', s.routed_table),
 	'Its triggers are not as they must be: ' || string_agg(s.trigger_name || ' ' || s.state, ', ' ORDER BY s.trigger_name) || '.',
 	format('Attach it again: SELECT leadroute.attach(%L, %L);', s.relation, min(rt.owner_column)),
