@@ -198,6 +198,7 @@ copy_decision(LrDecision *to, const LrDecision *from)
 	e->passed_over = (int64 *) copy_of(e->passed_over,
 									   e->npassed * LR_PASSED_NUMBERS * sizeof(int64));
 	e->when = NULL;
+	e->told = NULL;
 	r->caps = (LrCapTaken *) copy_of(r->caps, r->ncaps * sizeof(LrCapTaken));
 	e->caps = r->caps;
 	if (r->team != NULL)
@@ -333,7 +334,8 @@ decide_again(TriggerData *td, LrFrame *frame, LrLeaf *leaf,
 	LrBinding  *b;
 
 	if (!lr_journal_current(table->id, old->key, &current) ||
-		!lr_kept_back(current.kind))
+		!lr_kept_back(current.kind) ||
+		(current.closed && !lr_table_says(table, LR_CLOSED)))
 		return row;
 	b = lr_frame_bind(frame, new->router);
 	if (b == NULL || b->router->qualification == NULL)
@@ -463,6 +465,8 @@ lr_recheck_confirm(LrRecheck *r, LrTable *table, const LrFacts *new)
 	e->previous_id = current.id;
 	e->closed = new->closed;
 	e->when = new->when;
+	e->told = new->told;
+	lr_told_on(e, &current);
 	lr_journal_add(e);
 	lr_journal_flush();
 	lr_sticky_stored(&r->decision);

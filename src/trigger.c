@@ -448,7 +448,7 @@ lr_row_stored(PG_FUNCTION_ARGS)
 
 /* Applies what differs between two rows of a lead. */
 static void
-lead_changed(LrTable *table, const LrFacts *old, LrFacts *new)
+lead_changed(LrTable *table, LrFacts *old, LrFacts *new)
 {
 	struct LrRecheck *recheck = lr_recheck_stored(table, old, new);
 
