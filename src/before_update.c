@@ -9,8 +9,10 @@
  *	  protect	nobody, written among other columns, is what the app still
  *				believes (routed_table.protect_owner): the owner stays
  *	  decide	the lead is decided anew (redecide.h): its owner was taken away, or
- *				a column has changed that routed_table.reroute_on names, and the
- *				statement does not say itself whose it is
+ *				a column has changed that routed_table.reroute_on names, or it was
+ *				not qualified and anything has changed; and the statement does not
+ *				say itself whose it is
+ * Status and score (mapped.h) are copied from EXCLUDED as little as the owner is.
  *
  * What a statement writes is known by the columns that it sets, not by the
  * values: an object mapper writes all columns of an object that it has.  Columns
@@ -20,14 +22,17 @@
 
 #include "access/htup_details.h"
 #include "access/sysattr.h"
+#include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/rel.h"
 
 #include "before_update.h"
 #include "frame.h"
 #include "leadroute.h"
+#include "mapped.h"
 #include "move.h"
 #include "outcome.h"
+#include "qualify.h"
 #include "redecide.h"
 #include "trigger.h"
 
@@ -37,6 +42,7 @@ typedef struct Update
 	TriggerData *td;
 	LrTable    *table;
 	LrLeaf	   *leaf;
+	HeapTuple	row;			/* what is to be stored */
 	TupleTableSlot *old;		/* in the root's layout */
 	TupleTableSlot *new;
 	char	   *old_owner;		/* canonical; NULL: nobody */
@@ -110,7 +116,7 @@ with_owner(const Update *u, Datum value, bool isnull)
 {
 	int			attno = u->leaf->owner;
 
-	return heap_modify_tuple_by_cols(u->td->tg_newtuple,
+	return heap_modify_tuple_by_cols(u->row,
 									 RelationGetDescr(u->td->tg_relation), 1,
 									 &attno, &value, &isnull);
 }
@@ -140,6 +146,32 @@ changed_column(const Update *u)
 	return NULL;
 }
 
+/* Whether the UPDATE changes anything. */
+static bool
+changes_anything(const Update *u)
+{
+	TupleDesc	desc = u->table->desc;
+	int			i;
+
+	for (i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped &&
+			TupleDescAttr(desc, i)->attgenerated == '\0' &&
+			lr_column_differs(desc, i + 1, u->old, u->new))
+			return true;
+	return false;
+}
+
+/* Whether it sets the status to something: that is the application's from now on. */
+static bool
+sets_status(const Update *u)
+{
+	AttrNumber	attno = u->table->mapping != NULL ?
+		u->table->mapping->status.attno : 0;
+
+	return attno != 0 && !slot_attisnull(u->new, attno) &&
+		lr_column_differs(u->table->desc, attno, u->old, u->new);
+}
+
 /* Whether the lead is to be decided anew, and why. */
 static bool
 is_to_be_decided(const Update *u, LrAgain *again)
@@ -147,6 +179,7 @@ is_to_be_decided(const Update *u, LrAgain *again)
 	const char *column;
 
 	memset(again, 0, sizeof(*again));
+	again->status_set = sets_status(u);
 	again->released = u->old_owner != NULL && u->new_owner == NULL;
 	if (again->released)
 		return true;
@@ -155,17 +188,17 @@ is_to_be_decided(const Update *u, LrAgain *again)
 		NULL;
 	if (column != NULL)
 		again->detail = psprintf("column \"%s\" has changed", column);
-	return column != NULL;
+	again->judged = column == NULL && u->old_owner == NULL &&
+		u->new_owner == NULL && changes_anything(u);
+	return column != NULL || again->judged;
 }
 
-/* What the decision says of the owner; the row as it is otherwise. */
+/* The row with what is decided. */
 static HeapTuple
-decided(const Update *u, LrFrame *frame, const LrAgain *again,
-		HeapTuple result)
+decided(Update *u, LrFrame *frame, const LrAgain *again)
 {
 	LrUpdatedRow row;
-	Datum		owner;
-	bool		isnull;
+	LrRedecision result;
 
 	row.leaf = u->leaf;
 	row.tid = &u->td->tg_trigtuple->t_self;
@@ -174,28 +207,93 @@ decided(const Update *u, LrFrame *frame, const LrAgain *again,
 	row.must_have_owner = u->table->nobody_isnull &&
 		TupleDescAttr(RelationGetDescr(u->td->tg_relation),
 					  u->leaf->owner - 1)->attnotnull;
-	return lr_redecide(frame, &row, again, &owner, &isnull) ?
-		with_owner(u, owner, isnull) : result;
+	if (!lr_redecide(frame, &row, again, &result))
+		return u->row;
+	if (result.sets_owner)
+		u->row = with_owner(u, result.owner, result.isnull);
+	if (result.decision->verdict == NULL || u->table->mapping == NULL)
+		return u->row;
+	return lr_mapped_row(u->table, u->leaf, u->td->tg_relation, u->row,
+						 &result.decision->verdict->mapped, NULL,
+						 result.decision, result.context);
+}
+
+/* The row to be stored, in the root's layout. */
+static TupleTableSlot *
+row_to_store(const Update *u)
+{
+	TupleTableSlot *slot = u->td->tg_newslot;
+
+	if (u->row != u->td->tg_newtuple)
+	{
+		slot = MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(u->td->tg_relation)),
+										&TTSOpsHeapTuple);
+		ExecStoreHeapTuple(u->row, slot, false);
+	}
+	return lr_table_root_row(u->table, u->leaf, slot);
+}
+
+/*
+ * Status and score that are copied from EXCLUDED, which has them as leadroute set
+ * them: the stored lead keeps its own.
+ */
+static void
+take_back_excluded(Update *u, LrFrame *frame)
+{
+	const LrDecision *d = &frame->pending.decision;
+
+	if (frame->pending.active && frame->pending.move == NULL &&
+		d->verdict != NULL && u->table->mapping != NULL &&
+		lr_frame_is_conflict(u->td->tg_relation, u->td->tg_newslot))
+		u->row = lr_mapped_taken_back(u->table, u->leaf, u->td->tg_relation,
+									  u->td->tg_trigtuple, u->row,
+									  &d->verdict->mapped);
 }
 
 /* The steps, for a row in which they may have something to do. */
 static HeapTuple
 look_at_row(Update *u, LrFrame *frame)
 {
-	HeapTuple	result = u->td->tg_newtuple;
 	LrAgain		again;
 
+	u->row = u->td->tg_newtuple;
+	take_back_excluded(u, frame);
 	u->old = lr_table_root_row(u->table, u->leaf, u->td->tg_trigslot);
-	u->new = lr_table_root_row(u->table, u->leaf, u->td->tg_newslot);
+	u->new = row_to_store(u);
 	u->old_owner = lr_table_owner(u->table, u->old);
 	u->new_owner = lr_table_owner(u->table, u->new);
 	if (is_copied_from_excluded(u, frame) || is_written_unread(u))
 	{
 		u->new_owner = u->old_owner;
-		result = with_old_owner(u);
+		u->row = with_old_owner(u);
 	}
-	return is_to_be_decided(u, &again) ? decided(u, frame, &again, result) :
-		result;
+	return is_to_be_decided(u, &again) ? decided(u, frame, &again) : u->row;
+}
+
+/*
+ * Whether it may be a lead that was not qualified, and is judged; cheap for one
+ * that has an owner.
+ */
+static bool
+may_be_judged(const Update *u)
+{
+	LrTable    *table = u->table;
+	LrRouter   *router;
+	bool		judges;
+
+	if (table->nobody_isnull ?
+		!slot_attisnull(u->td->tg_trigslot, u->leaf->owner) :
+		lr_table_owner(table, lr_table_root_row(table, u->leaf,
+												u->td->tg_trigslot)) != NULL)
+		return false;
+	if (table->router == NULL)
+		return true;			/* the row says by whom */
+	router = lr_router_pin(table->router);
+	if (router == NULL)
+		return false;
+	judges = router->qualification != NULL;
+	lr_router_unpin(router);
+	return judges;
 }
 
 /* Whether there may be something to do; cheap. */
@@ -207,7 +305,7 @@ concerns(const Update *u, const LrFrame *frame)
 	return u->table->nreroute > 0 ||
 		(frame != NULL && frame->pending.active) ||
 		lr_column_differs(desc, u->leaf->owner, u->td->tg_trigslot,
-						  u->td->tg_newslot);
+						  u->td->tg_newslot) || may_be_judged(u);
 }
 
 HeapTuple

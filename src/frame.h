@@ -73,9 +73,6 @@ extern LrFrame *lr_frame_get(const char *name);
 /* The same, ready for a row that is inserted: the one before is settled. */
 extern LrFrame *lr_frame_for_row(const char *name);
 
-/* Identity of the current statement; NULL: unknown, or its AFTER triggers are left to an outer one. */
-extern const void *lr_frame_statement(void);
-
 /* The binding to a router for this statement; NULL: no such router. */
 extern LrBinding *lr_frame_bind(LrFrame *frame, const char *router);
 

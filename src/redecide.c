@@ -30,7 +30,10 @@ struct LrRedecided
 
 /* ---------- deciding ---------- */
 
-/* Whether an UPDATE by a trigger is at a lead that is decided already. */
+/*
+ * Whether an UPDATE by a trigger is at a lead that is decided already.  One that
+ * was not qualified cannot go round: once it is it is not judged again.
+ */
 static bool
 is_loop(const LrCurrent *current)
 {
@@ -58,6 +61,8 @@ decide(LrFrame *frame, LrBinding *b, const LrFacts *old, const LrFacts *new,
 	request.now = lr_now();
 	request.stored = true;
 	request.detail = again->detail;
+	request.former_kind = current != NULL ? current->kind : '\0';
+	request.status_set = again->status_set;
 	request.held_id = current != NULL && current->kind == LR_KIND_HELD ?
 		current->id : 0;
 	if (again->released)
@@ -93,7 +98,7 @@ note_when(const LrFacts *old, const LrFacts *new, TimestampTz *when)
 
 bool
 lr_redecide(LrFrame *frame, const LrUpdatedRow *row, const LrAgain *again,
-			Datum *owner, bool *isnull)
+			LrRedecision *result)
 {
 	LrTable    *table = frame->table;
 	MemoryContext caller;
@@ -104,7 +109,6 @@ lr_redecide(LrFrame *frame, const LrUpdatedRow *row, const LrAgain *again,
 	LrBinding  *b;
 	bool		known;
 	int64		released_id = 0;
-	bool		differs = false;
 
 	lr_redecided_settle(frame);
 	if (frame->redecided_context == NULL)
@@ -125,7 +129,9 @@ lr_redecide(LrFrame *frame, const LrUpdatedRow *row, const LrAgain *again,
 		lr_facts_closed(table, &new, &current);
 	}
 	if (b == NULL || !b->router->enabled || new.closed ||
-		(known && is_loop(&current)))
+		(again->judged && (b->router->qualification == NULL || !known ||
+						   !lr_kept_back(current.kind))) ||
+		(known && !lr_kept_back(current.kind) && is_loop(&current)))
 	{
 		MemoryContextSwitchTo(caller);
 		return false;
@@ -133,6 +139,7 @@ lr_redecide(LrFrame *frame, const LrUpdatedRow *row, const LrAgain *again,
 	/* ids rise: the one before the decision's */
 	if (again->released && known && lr_had_owner(&current))
 		released_id = lr_reserve_id();
+	result->sets_owner = false;
 	decide(frame, b, &old, &new, known ? &current : NULL, again, &r->decision);
 	if (r->decision.member == NULL ?
 		!again->released && row->must_have_owner :
@@ -149,15 +156,17 @@ lr_redecide(LrFrame *frame, const LrUpdatedRow *row, const LrAgain *again,
 		r->decision.entry.when = r->when;
 		r->decision.entry.told = new.told;
 		frame->redecided = r;
-		differs = r->decision.member != NULL || old.owner != NULL;
+		result->sets_owner = r->decision.member != NULL || old.owner != NULL;
 	}
 	MemoryContextSwitchTo(caller);
-	if (!differs)
-		return false;
-	*isnull = r->decision.member == NULL && table->nobody_isnull;
-	*owner = r->decision.member != NULL ?
+	result->decision = &r->decision;
+	result->context = frame->redecided_context;
+	if (!result->sets_owner)
+		return true;
+	result->isnull = r->decision.member == NULL && table->nobody_isnull;
+	result->owner = r->decision.member != NULL ?
 		lr_binding_owner(table, b, r->decision.member) :
-		*isnull ? (Datum) 0 : lr_owner_datum(table, table->nobody);
+		result->isnull ? (Datum) 0 : lr_owner_datum(table, table->nobody);
 	return true;
 }
 

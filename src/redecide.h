@@ -22,6 +22,8 @@
 typedef struct LrAgain
 {
 	bool		released;		/* its owner was taken away: anybody but him */
+	bool		judged;			/* only if it is a lead that was not qualified */
+	bool		status_set;		/* the UPDATE sets the status column itself */
 	char	   *detail;			/* what the journal says of it; NULL: nothing */
 } LrAgain;
 
@@ -35,12 +37,19 @@ typedef struct LrUpdatedRow
 	bool		must_have_owner;	/* its column cannot say nobody */
 } LrUpdatedRow;
 
-/*
- * Decides; true: *owner is to be stored (in the memory of the decision, good
- * until the next row), false: the owner stays what the row says.
- */
+/* What was decided, for the row; good until the next one. */
+typedef struct LrRedecision
+{
+	LrDecision *decision;
+	bool		sets_owner;		/* else it stays what the row says */
+	Datum		owner;
+	bool		isnull;
+	MemoryContext context;		/* of the decision */
+} LrRedecision;
+
+/* Decides; false: nothing is decided, the row stays as it is. */
 extern bool lr_redecide(LrFrame *frame, const LrUpdatedRow *row,
-						const LrAgain *again, Datum *owner, bool *isnull);
+						const LrAgain *again, LrRedecision *result);
 
 /* The frame's last such row is stored or is not: the journal follows. */
 extern void lr_redecided_settle(LrFrame *frame);

@@ -465,28 +465,6 @@ lr_sticky_stored(const LrDecision *decision)
 	lr_claim_drop(e->id);
 }
 
-LrSticky *
-lr_sticky_copy(const LrSticky *s)
-{
-	LrSticky   *copy;
-
-	if (s == NULL)
-		return NULL;
-	copy = (LrSticky *) palloc0(sizeof(LrSticky));
-	copy->suppressed_by = -1;
-	copy->keys = (LrLeadKeys *) palloc(sizeof(LrLeadKeys));
-	*copy->keys = *s->keys;
-	memset(copy->keys->value, 0, sizeof(copy->keys->value));
-	if (s->followed != NULL)
-	{
-		copy->followed = (LrFollowed *) palloc(sizeof(LrFollowed));
-		*copy->followed = *s->followed;
-		if (s->followed->lead_key != NULL)
-			copy->followed->lead_key = pstrdup(s->followed->lead_key);
-	}
-	return copy;
-}
-
 void
 lr_sticky_dropped(const LrDecision *decision)
 {

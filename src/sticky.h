@@ -78,9 +78,6 @@ extern void lr_sticky_given(LrTable *table, LrBinding *b, TupleTableSlot *row,
 extern void lr_sticky_stored(const LrDecision *decision);
 extern void lr_sticky_dropped(const LrDecision *decision);
 
-/* What lr_sticky_stored needs of it, in this context; NULL of NULL. */
-extern LrSticky *lr_sticky_copy(const LrSticky *sticky);
-
 /*
  * A stored lead that is in the journal by decision id: its keys are noted
  * unless they are.

@@ -26,7 +26,6 @@
 #include "late.h"
 #include "move.h"
 #include "pin.h"
-#include "recheck.h"
 #include "reserve.h"
 #include "roster.h"
 #include "rule_share.h"
@@ -40,7 +39,6 @@ committed(void)
 	lr_acting_abort(0);
 	lr_changes_end();
 	lr_moves_abort(0);
-	lr_rechecks_abort(0);
 	lr_claims_abort(0);
 	lr_reserve_end(true);
 }
@@ -76,7 +74,6 @@ on_transaction(XactEvent event, void *arg)
 			lr_acting_abort(0);
 			lr_changes_end();
 			lr_moves_abort(0);
-			lr_rechecks_abort(0);
 			lr_evaluating_abort(0);
 			lr_share_abort(0);
 			lr_pins_abort(0);
@@ -106,7 +103,6 @@ on_subtransaction(SubXactEvent event, SubTransactionId mine,
 			lr_journal_commit_sub(nest);
 			lr_changes_commit_sub(nest);
 			lr_pins_commit_sub(nest);
-			lr_rechecks_commit_sub(nest);
 			lr_reserve_commit_sub(nest);
 			break;
 		case SUBXACT_EVENT_ABORT_SUB:
@@ -115,7 +111,6 @@ on_subtransaction(SubXactEvent event, SubTransactionId mine,
 			lr_acting_abort(nest);
 			lr_changes_abort_sub(nest);
 			lr_moves_abort(nest);
-			lr_rechecks_abort(nest);
 			lr_evaluating_abort(nest);
 			lr_share_abort(nest);
 			lr_pins_abort(nest);

@@ -31,7 +31,6 @@
 #include "move.h"
 #include "outcome.h"
 #include "qualify.h"
-#include "recheck.h"
 #include "reserve.h"
 #include "row_value.h"
 #include "sticky.h"
@@ -448,16 +447,6 @@ lr_row_stored(PG_FUNCTION_ARGS)
 
 /* Applies what differs between two rows of a lead. */
 static void
-lead_changed(LrTable *table, LrFacts *old, LrFacts *new)
-{
-	struct LrRecheck *recheck = lr_recheck_stored(table, old, new);
-
-	lr_outcome_changed(table, old, new);
-	if (recheck != NULL)
-		lr_recheck_confirm(recheck, table, new);
-}
-
-static void
 after_update(TriggerData *td, const char *name)
 {
 	LrTable    *table = lr_table_pin_sound(name);
@@ -469,7 +458,7 @@ after_update(TriggerData *td, const char *name)
 	if (table == NULL)
 		return;
 	leaf = lr_table_leaf(table, td->tg_relation);
-	if (leaf->map == NULL && !lr_rechecks_wait() &&
+	if (leaf->map == NULL &&
 		!lr_facts_may_differ(table, td->tg_trigslot, td->tg_newslot))
 	{
 		lr_table_unpin(table);
@@ -480,7 +469,7 @@ after_update(TriggerData *td, const char *name)
 	lr_facts_told(table, row, &new);
 	if (lr_is_own_update())
 		new.owner = old.owner;
-	lead_changed(table, &old, &new);
+	lr_outcome_changed(table, &old, &new);
 	if (strcmp(old.key, new.key) != 0)
 		lr_note_keys(table, row, &new);
 	lr_table_unpin(table);
@@ -505,7 +494,7 @@ after_delete(TriggerData *td, const char *name)
 	{
 		if (lr_is_own_update())
 			move->new.owner = move->old.owner;
-		lead_changed(table, &move->old, &move->new);
+		lr_outcome_changed(table, &move->old, &move->new);
 	}
 	lr_table_unpin(table);
 }
