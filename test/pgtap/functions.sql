@@ -98,6 +98,7 @@ INSERT INTO expected VALUES
 	('board(OUT router integer, OUT team integer, OUT members integer, OUT candidates integer, OUT picks bigint, OUT parts integer)', 'SETOF record', 'c volatile'),
 	('rule_index(OUT database text, OUT router integer, OUT routed_table integer, OUT version bigint, OUT rules integer, OUT bytes bigint, OUT readers integer, OUT is_current boolean)', 'SETOF record', 'c volatile'),
 	('next_turns(team text DEFAULT NULL::text, router text DEFAULT NULL::text, OUT member text, OUT weight double precision, OUT credit double precision, OUT next_in bigint, OUT not_available_because text, OUT until timestamp with time zone)', 'SETOF record', 'c volatile'),
+	('score()', 'double precision', 'c stable PUBLIC'),
 	('seat_counter(OUT router integer, OUT team integer, OUT member integer, OUT credit double precision, OUT target_month integer, OUT received integer, OUT received_before integer)', 'SETOF record', 'c volatile'),
 	('cap_status(router text DEFAULT NULL::text, OUT cap text, OUT member text, OUT since timestamp with time zone, OUT until timestamp with time zone, OUT used bigint, OUT max_leads bigint, OUT remaining bigint)', 'SETOF record', 'c volatile'),
 	('share_of(candidates bytea, member_index integer, weight double precision[], accruing bytea DEFAULT NULL::bytea)', 'double precision', 'c immutable parallel safe PUBLIC'),
