@@ -58,7 +58,7 @@ UPDATE lead SET budget = 60 + id WHERE id BETWEEN 20 AND 23;
 SELECT id, status, score, owner FROM lead WHERE id BETWEEN 20 AND 23 ORDER BY id;
 SELECT lead_key, state FROM leadroute.pool_entry ORDER BY assignment;
 UPDATE leadroute.member SET capacity = NULL;
-SELECT leadroute.route('lead', 23) IS NOT NULL AS routed;
+SELECT leadroute.route('lead', 22) IS NOT NULL AS routed;
 DELETE FROM lead WHERE id BETWEEN 20 AND 23;
 SELECT * FROM leadroute.verify();
 

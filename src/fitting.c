@@ -394,7 +394,8 @@ join_bits(LrFitCache *cache, const LrFitting *reached, LrFitting *fitting,
 
 	if (reached->serial != 0 && fitting->serial != 0)
 	{
-		key = lr_fit_key(cache, &both, fitting->serial, reached->serial, false);
+		key = lr_fit_key(cache, &both, fitting->serial, reached->serial, false,
+						 NULL);
 		if (lr_fit_recall(cache, key, &joined))
 		{
 			fitting->fits = joined.fits;
