@@ -32,7 +32,6 @@
 #include "leadroute.h"
 #include "outcome.h"
 #include "owner_rights.h"
-#include "qualify.h"
 #include "reserve.h"
 #include "scan.h"
 #include "sticky.h"
