@@ -60,7 +60,8 @@ decide(LrFrame *frame, LrBinding *b, const LrFacts *old, const LrFacts *new,
 	request.load = new->load;
 	request.now = lr_now();
 	request.stored = true;
-	request.detail = again->detail;
+	/* the decision outlives the row that it is of */
+	request.detail = again->detail == NULL ? NULL : pstrdup(again->detail);
 	request.former_kind = current != NULL ? current->kind : '\0';
 	request.status_set = again->status_set;
 	request.held_id = current != NULL && current->kind == LR_KIND_HELD ?
