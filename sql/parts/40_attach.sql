@@ -155,6 +155,12 @@ BEGIN
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				HINT = format('Detach it first: SELECT leadroute.detach(%L). The root covers all partitions.', other);
 	END IF;
+
+	IF c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = check_relation.relation) THEN
+		RAISE WARNING 'rows of the tables that inherit from "%" are not routed', c.relname
+			USING DETAIL = 'A lead is known by its key, and an inherited table has keys of its own.',
+				HINT = 'Attach each of these tables too, or make them partitions.';
+	END IF;
 	EXECUTE format('LOCK TABLE %I.%I IN SHARE ROW EXCLUSIVE MODE', c.nspname, c.relname);
 END
 $$;
