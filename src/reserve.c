@@ -62,6 +62,7 @@ typedef struct LoadHold
 typedef struct Level
 {
 	struct Level *up;
+	uint64		serial;			/* of this level, in this backend */
 	int			nest;			/* transaction nest level */
 	TeamHold   *teams;
 	int			nloads;
@@ -78,6 +79,7 @@ static bool own_rows_loaded = false;	/* see lr_counters_loaded */
 static bool any_released = false;	/* by any level */
 static Level *top_level = NULL;
 static Composition *compositions = NULL;
+static uint64 last_level = 0;
 
 /*
  * Who gives to one of so many at most, keeps the trees right instead of losing
@@ -155,6 +157,7 @@ current_level(void)
 	LockRelationOid(lr_relid("journal"), RowExclusiveLock);
 	level = MemoryContextAllocZero(TopTransactionContext, sizeof(Level));
 	level->up = top_level;
+	level->serial = ++last_level;
 	level->nest = nest;
 	grow_level(level, 1);
 	top_level = level;
@@ -225,6 +228,26 @@ find_team_hold(Level *level, uint64 serial, int32 month)
 		if (hold->composition->serial == serial && hold->month == month)
 			return hold;
 	return NULL;
+}
+
+/*
+ * The same for a team, which remembers it: one statement may distribute to
+ * thousands of teams.  Holds stay where they are as long as their level does.
+ */
+static TeamHold *
+hold_of(Level *level, LrTeam *team, int32 month)
+{
+	TeamHold   *hold;
+
+	if (team->hold_level == level->serial && team->hold->month == month)
+		return team->hold;
+	hold = find_team_hold(level, team->serial, month);
+	if (hold != NULL)
+	{
+		team->hold = hold;
+		team->hold_level = level->serial;
+	}
+	return hold;
 }
 
 /*
@@ -334,7 +357,7 @@ lr_reserve_prepare(LrTeam *team, int32 month)
 	grow_level(level, 1);
 	if (team == NULL)
 		return;
-	of_team = find_team_hold(level, team->serial, month);
+	of_team = hold_of(level, team, month);
 	if (of_team == NULL)
 		of_team = make_team_hold(level, team, month);
 	if (month == 0 && team->board != 0)
@@ -452,7 +475,7 @@ static void
 apply_turn(const LrReservation *r, int sign)
 {
 	LrTeam	   *team = r->team;
-	TeamHold   *hold = find_team_hold(top_level, team->serial, 0);
+	TeamHold   *hold = hold_of(top_level, team, 0);
 	bool		stands = lr_board_stands(team);
 	int64		sum = 0;
 	int			i;
@@ -558,8 +581,7 @@ lr_reserve_apply(const LrReservation *r, int sign)
 		apply_turn(r, sign);
 	if (r->month != 0)
 	{
-		find_team_hold(top_level, r->team->serial,
-					   r->month)->received[r->chosen] += sign;
+		hold_of(top_level, r->team, r->month)->received[r->chosen] += sign;
 		lr_seat_receive(r->team->seat[r->chosen], r->month, sign);
 	}
 	if (r->ncaps > 0)
