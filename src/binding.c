@@ -236,6 +236,17 @@ need_facts(LrBinding *b)
 	return true;
 }
 
+/* The team of that id, which a router keeps as long as it is pinned. */
+static inline LrTeam *
+bound_team(LrBinding *b, int32 id)
+{
+	LrTeam	  **team = &b->team[(uint32) id % LR_BOUND_TEAMS];
+
+	if (*team == NULL || (*team)->id != id)
+		*team = lr_team_by_id(b->router, id);
+	return *team;
+}
+
 /* What the row of a rule says. */
 static void
 read_row(LrBinding *b, const LrImage *image, const LrImageRule *from,
@@ -248,7 +259,7 @@ read_row(LrBinding *b, const LrImage *image, const LrImageRule *from,
 	rule->overflow_method = from->method;
 	rule->scope = *lr_image_scope(image, from);
 	rule->name = LR_IMAGE_TEXT(image, from->name);
-	rule->team = lr_team_by_id(b->router, from->team);
+	rule->team = bound_team(b, from->team);
 	if (rule->team == NULL)
 		elog(ERROR, "team of rule \"%s\" is missing", rule->name);
 }

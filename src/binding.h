@@ -64,6 +64,9 @@ typedef struct LrOwnerEntry
 	LrMember   *member;
 } LrOwnerEntry;
 
+/* Teams that a binding finds without searching; a power of 2. */
+#define LR_BOUND_TEAMS	16
+
 struct LrBinding
 {
 	MemoryContext context;
@@ -78,6 +81,7 @@ struct LrBinding
 	LrRuleSet  *set;			/* pinned; NULL: nobody has asked for rules yet */
 	LrRuleIndex *index;			/* the set's */
 	struct BoundRules *bound;
+	LrTeam	   *team[LR_BOUND_TEAMS];	/* last ones of rules, by their ids */
 	bool	   *writer_reads[2];	/* all columns; by layer, by number of the writer */
 	struct LrCompiledKeys *keys;	/* see sticky_key.c; NULL: not compiled yet */
 	MemoryContext compiled;		/* of conditions */

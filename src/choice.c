@@ -201,6 +201,30 @@ richest(const LrChoice *work)
 	return first;
 }
 
+/* The same where the whole team are candidates. */
+static int
+richest_of_all(const LrTeam *team)
+{
+	bool		board = lr_board_stands(team);
+	int64		most = PG_INT64_MIN;
+	int			first = -1;
+	int			i;
+
+	for (i = 0; i < team->n; i++)
+	{
+		int			seat = team->seat[i];
+		int64		credit = board ? lr_seat_credit(seat) :
+			lr_seats[seat].credit;
+
+		if (credit > most)
+		{
+			most = credit;
+			first = i;
+		}
+	}
+	return first;
+}
+
 /* The first of all candidates, by looking. */
 static int
 first_turn(const LrChoice *work)
@@ -212,6 +236,8 @@ first_turn(const LrChoice *work)
 
 	if (work->share == NULL)
 		return richest(work);
+	if (work->all && lr_weighs_the_same(team))
+		return richest_of_all(team);
 	for (i = lr_next_candidate(work, 0); i < team->n;
 		 i = lr_next_candidate(work, i + 1))
 	{

@@ -118,11 +118,14 @@ push(const char *name)
 	frame->statement = current_statement()->key;
 	frame->nest = GetCurrentTransactionNestLevel();
 	frame->name = MemoryContextStrdup(frame->context, name);
+	frame->asked_as = name;
 	frame->table = table;
 	frame->binding = NULL;
 	frame->relation = NULL;
 	frame->result_rel = NULL;
 	frame->pending.active = false;
+	memset(&frame->clock, 0, sizeof(frame->clock));
+	frame->pending.leaf = NULL;
 	frame->update.leaf = InvalidOid;
 	frame->update.context = NULL;
 	frame->redecided_context = NULL;
@@ -173,7 +176,9 @@ lr_frame_find(const char *name)
 	LrFrame    *frame;
 
 	for (frame = top_frame; frame != NULL; frame = frame->up)
-		if (frame->statement == key && strcmp(frame->name, name) == 0)
+		if (frame->statement == key &&
+			((name == frame->asked_as && key != NULL) ||
+			 strcmp(frame->name, name) == 0))
 			return frame;
 	return NULL;
 }
@@ -206,7 +211,10 @@ lr_frame_for_row(const char *name)
 LrBinding *
 lr_frame_bind(LrFrame *frame, const char *router)
 {
-	if (frame->binding != NULL && strcmp(frame->binding_name, router) == 0)
+	/* the pinned table's own router has the same address for all rows */
+	if (frame->binding != NULL &&
+		((router == frame->table->router && router == frame->bound_as) ||
+		 strcmp(frame->binding->router->name, router) == 0))
 		return frame->binding;
 	if (frame->binding != NULL)
 	{
@@ -214,8 +222,7 @@ lr_frame_bind(LrFrame *frame, const char *router)
 		frame->binding = NULL;
 	}
 	frame->binding = lr_table_bind(frame->table, router);
-	if (frame->binding != NULL)
-		frame->binding_name = frame->binding->router->name;
+	frame->bound_as = router;
 	return frame->binding;
 }
 

@@ -51,12 +51,15 @@ typedef struct LrFrame
 	MemoryContext context;		/* of the frame */
 	MemoryContext row_context;	/* reset at each lead */
 	char	   *name;			/* argument of the trigger */
+	const char *asked_as;		/* its address, which a statement that is known
+								 * keeps with its triggers */
 	LrTable    *table;			/* pinned; NULL: not attached any more */
 	LrBinding  *binding;		/* pinned; the router last used */
-	char	   *binding_name;
+	const char *bound_as;		/* address of the name it was asked for by */
 	Relation	relation;		/* of the result_rel */
 	ResultRelInfo *result_rel;	/* of the last row; NULL: not the executor's */
 	bool		last_word;		/* no BEFORE trigger comes after ours */
+	LrTick		clock;
 	LrPending	pending;
 	LrUpdate	update;
 	MemoryContext redecided_context;	/* of what follows; NULL: not made yet */

@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include <time.h>
+
 #include <limits.h>
 
 #include "commands/extension.h"
@@ -104,6 +106,26 @@ TimestampTz
 lr_now(void)
 {
 	return test_clock_value != 0 ? test_clock_value : GetCurrentTimestamp();
+}
+
+TimestampTz
+lr_now_of_tick(LrTick *of)
+{
+#ifdef CLOCK_MONOTONIC_COARSE
+	struct timespec ts;
+	int64		tick;
+
+	/* most statements have one lead, which pays for nothing of this */
+	if (of->now != 0 && test_clock_value == 0 &&
+		clock_gettime(CLOCK_MONOTONIC_COARSE, &ts) == 0)
+	{
+		tick = ts.tv_sec * INT64CONST(1000000000) + ts.tv_nsec;
+		if (tick == of->tick)
+			return of->now;
+		of->tick = tick;
+	}
+#endif
+	return of->now = lr_now();
 }
 
 bool

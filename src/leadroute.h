@@ -120,4 +120,17 @@ extern void lr_require_preload(void);
  */
 extern TimestampTz lr_now(void);
 
+/*
+ * The same for the leads of one statement, of which there may be many: within a
+ * tick of the kernel's clock, a few milliseconds, they get the same time.
+ * Begins with zeros.
+ */
+typedef struct LrTick
+{
+	TimestampTz now;			/* 0: no lead yet */
+	int64		tick;			/* of which; 0: not known */
+} LrTick;
+
+extern TimestampTz lr_now_of_tick(LrTick *of);
+
 #endif							/* LEADROUTE_H */

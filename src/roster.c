@@ -199,6 +199,7 @@ free_slots(int db)
 
 /* The slot this backend has used last, and its generation then. */
 static LrDatabase *known = NULL;
+static int	known_pin = 0;		/* how LrBackend says that it is pinned */
 static uint64 known_generation = 0;
 
 LrDatabase *
@@ -360,6 +361,7 @@ pin_database(int64 incarnation)
 	{
 		lr_me()->pin = lr_db_index(db) + 1;
 		known = db;
+		known_pin = lr_db_index(db) + 1;
 		known_generation = db->generation;
 	}
 	LWLockRelease(lr_shared->lock);
@@ -499,7 +501,7 @@ lr_database(void)
 {
 	LrDatabase *db;
 
-	if (known != NULL && lr_me()->pin == lr_db_index(known) + 1 &&
+	if (known != NULL && lr_me()->pin == known_pin &&
 		known->incarnation == lr_incarnation() && usable(known))
 		return known;
 	db = lr_database_slot();

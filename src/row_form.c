@@ -71,14 +71,25 @@ static inline uint64
 present(int n, const bool *nulls)
 {
 	uint64		set = 0;
-	int			i;
+	int			i = 0;
 
-	for (i = 0; i < n; i++)
+#ifndef WORDS_BIGENDIAN
+	/* eight at a time: the product has the lowest bits of all bytes in its last */
+	for (; i + 8 <= n; i += 8)
+	{
+		uint64		eight;
+
+		memcpy(&eight, &nulls[i], 8);
+		eight ^= UINT64CONST(0x0101010101010101);
+		set |= ((eight * UINT64CONST(0x0102040810204080)) >> 56) << i;
+	}
+#endif
+	for (; i < n; i++)
 		set |= (uint64) !nulls[i] << i;
 	return set;
 }
 
-/* More than n columns take: their widths and room to align each. */
+/* More than n columns take: their widths, and room to align each. */
 static inline Size
 enough(int n, uint64 varlenas, Datum *values)
 {
@@ -93,10 +104,18 @@ enough(int n, uint64 varlenas, Datum *values)
 	return size;
 }
 
+/* The place of a value that is aligned; what lies before it is zero. */
+static inline char *
+put_gap(char *at, const LrColumn *column)
+{
+	memset(at, 0, MAXIMUM_ALIGNOF);
+	return (char *) TYPEALIGN(column->align, at);
+}
+
 static inline char *
 put_by_value(char *at, const LrColumn *column, Datum value)
 {
-	at = (char *) TYPEALIGN(column->align, at);
+	at = put_gap(at, column);
 	switch (column->length)
 	{
 		case 8:
@@ -134,7 +153,7 @@ put_varlena(char *at, const LrColumn *column, Datum value)
 	}
 	else
 	{
-		at = (char *) TYPEALIGN(column->align, at);
+		at = put_gap(at, column);
 		bytes = VARSIZE(p);
 		memcpy(at, p, bytes);
 	}
@@ -142,8 +161,8 @@ put_varlena(char *at, const LrColumn *column, Datum value)
 }
 
 /*
- * Puts header and data where there is room for them, which is zero; returns the
- * end.  set: which of the n columns have a value.
+ * Puts header and data where there is room for them; returns the end.  set:
+ * which of the n columns have a value.
  */
 static char *
 put_row(HeapTupleHeader header, const LrRowShape *shape, int n, uint64 set,
@@ -154,6 +173,7 @@ put_row(HeapTupleHeader header, const LrRowShape *shape, int n, uint64 set,
 	uint64		left = set;
 	int			i;
 
+	memset(header, 0, MAXALIGN(head));
 	if (has_null)
 		for (i = 0; i < BITMAPLEN(n); i++)
 			header->t_bits[i] = (bits8) (set >> (8 * i));
@@ -198,8 +218,6 @@ lr_row_form(const LrRowShape *shape, Datum *values, const bool *nulls)
 		enough(n, set & shape->varlena, values);
 	if (room > sizeof(small))
 		header = (HeapTupleHeader) palloc(room);
-	/* zeroed: the gaps between columns */
-	memset(header, 0, room);
 	length = put_row(header, shape, n, set, has_null, values) - (char *) header;
 
 	/* rows that wait lie close together: no more than it takes */

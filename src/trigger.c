@@ -121,7 +121,7 @@ keep_given(LrFrame *frame, LrBinding *b, TupleTableSlot *row, char *key,
 {
 	LrDecision *d = &frame->pending.decision;
 	LrMember   *m = lr_binding_member(frame->table, b, owner);
-	TimestampTz now = lr_now();
+	TimestampTz now = lr_now_of_tick(&frame->clock);
 	LrLeadCaps *caps = m == NULL ? NULL :
 		lr_caps_judge_row(frame->table, b, row, now, &detail);
 
@@ -159,7 +159,7 @@ decide_lead(LrFrame *frame, LrBinding *b, TupleTableSlot *row, char *key,
 	request.row = row;
 	request.key = key;
 	request.load = closed ? 0 : lr_lead_load(frame->table, row, &detail);
-	request.now = lr_now();
+	request.now = lr_now_of_tick(&frame->clock);
 	request.detail = detail;
 	lr_decide(&request, &frame->pending.decision);
 }
@@ -276,7 +276,8 @@ look_at_row(LrFrame *frame, Relation rel, TupleTableSlot *slot)
 	TimestampTz *when = NULL;
 	bool		closed;
 
-	p->leaf = lr_table_leaf(table, rel);
+	if (p->leaf == NULL || p->leaf->relid != RelationGetRelid(rel))
+		p->leaf = lr_table_leaf(table, rel);
 	p->slot = slot;
 	p->decision.member = NULL;
 	row = lr_table_root_row(table, p->leaf, slot);
