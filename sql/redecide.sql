@@ -144,6 +144,33 @@ SELECT owner FROM lead WHERE id = 6;
 DROP TRIGGER take_away ON lead;
 TABLE loads;
 
+\echo == a WITH query that nobody reads: its AFTER triggers run before it ends
+INSERT INTO lead (id, region) VALUES (8, 'north'), (9, 'north') RETURNING id, owner;
+WITH quiet AS (UPDATE lead SET region = 'south' WHERE id IN (8, 9) RETURNING owner) SELECT;
+SELECT lead_key, kind, member, is_current FROM history WHERE lead_key IN ('8', '9');
+WITH quiet AS (UPDATE lead SET owner = NULL WHERE id = 8 RETURNING owner) SELECT;
+SELECT kind, member, hop, is_current FROM history WHERE lead_key = '8';
+TABLE loads;
+
+\echo == a trigger that comes later has the last word
+CREATE FUNCTION overrule() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	NEW.owner := CASE NEW.note WHEN 'stays' THEN OLD.owner WHEN 'dora' THEN 'dora' ELSE NEW.owner END;
+	NEW.id := CASE NEW.note WHEN 'key' THEN 80 ELSE NEW.id END;
+	RETURN NEW;
+END $$;
+CREATE TRIGGER zzz_overrule BEFORE UPDATE ON lead FOR EACH ROW EXECUTE FUNCTION overrule();
+UPDATE lead SET region = 'north', note = 'stays' WHERE id = 8 RETURNING owner IN ('carla', 'dora') AS kept;
+UPDATE lead SET owner = NULL WHERE id = 8 RETURNING owner IN ('carla', 'dora') AS kept;
+SELECT kind, member, is_current FROM history WHERE lead_key = '8';
+TABLE loads;
+UPDATE lead SET region = 'west', note = 'dora' WHERE id = 9 RETURNING owner;
+UPDATE lead SET region = 'north', note = 'key' WHERE id = 8 RETURNING id, owner;
+UPDATE lead SET region = 'north', note = 'as decided' WHERE id = 9 RETURNING owner;
+SELECT lead_key, kind, member FROM history WHERE is_current AND lead_key IN ('8', '9', '80');
+TABLE loads;
+DROP TRIGGER zzz_overrule ON lead;
+
 \echo == a column that cannot be empty
 ALTER TABLE lead ADD COLUMN must text NOT NULL DEFAULT 'anna';
 SELECT leadroute.detach('lead') IS NOT NULL AS detached;
@@ -195,4 +222,4 @@ SELECT id, region, owner FROM part ORDER BY id;
 SELECT count(*) AS wrong FROM leadroute.verify();
 DROP EXTENSION leadroute CASCADE;
 DROP TABLE lead, part CASCADE;
-DROP FUNCTION refuse, follow, take_away;
+DROP FUNCTION refuse, follow, take_away, overrule;

@@ -207,6 +207,7 @@ decided(Update *u, LrFrame *frame, const LrAgain *again)
 	row.must_have_owner = u->table->nobody_isnull &&
 		TupleDescAttr(RelationGetDescr(u->td->tg_relation),
 					  u->leaf->owner - 1)->attnotnull;
+	row.last_word = lr_has_last_word(u->td);
 	if (!lr_redecide(frame, &row, again, &result))
 		return u->row;
 	if (result.sets_owner)

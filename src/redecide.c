@@ -24,6 +24,8 @@ struct LrRedecided
 	Oid			leaf;			/* where the row was */
 	ItemPointerData tid;
 	char	   *old_key;
+	const char *owner;			/* canonical, that was decided; NULL: nobody */
+	bool		last_word;		/* no other trigger could change it after us */
 	int64		released_id;	/* of the row that says so; 0: not released */
 	TimestampTz when[LR_WHENS];
 };
@@ -152,6 +154,9 @@ lr_redecide(LrFrame *frame, const LrUpdatedRow *row, const LrAgain *again,
 		r->leaf = row->leaf->relid;
 		r->tid = *row->tid;
 		r->old_key = old.key;
+		r->owner = r->decision.member == NULL ? NULL :
+			b->owner_text[r->decision.member->index];
+		r->last_word = row->last_word;
 		r->released_id = released_id;
 		note_when(&old, &new, r->when);
 		r->decision.entry.when = r->when;
@@ -173,19 +178,46 @@ lr_redecide(LrFrame *frame, const LrUpdatedRow *row, const LrAgain *again,
 
 /* ---------- the journal follows ---------- */
 
+/*
+ * Whether the version that has replaced the lead's has the owner and the key that
+ * were decided.
+ */
+static bool
+is_as_decided(LrTable *table, const struct LrRedecided *r, Relation rel,
+			  TupleTableSlot *slot)
+{
+	TableScanDesc scan = table_beginscan_tid(rel, SnapshotSelf);
+	ItemPointerData tid = r->tid;
+	TupleTableSlot *row;
+	char	   *owner;
+
+	table_tuple_get_latest_tid(scan, &tid);
+	table_endscan(scan);
+	/* it has gone to another partition: see move.h */
+	if (!table_tuple_fetch_row_version(rel, &tid, SnapshotSelf, slot))
+		return true;
+	row = lr_table_root_row(table, lr_table_leaf(table, rel), slot);
+	owner = lr_table_owner(table, row);
+	return (owner == NULL) == (r->owner == NULL) &&
+		(owner == NULL || strcmp(owner, r->owner) == 0) &&
+		strcmp(lr_table_key(table, row), r->decision.entry.lead_key) == 0;
+}
+
 /* Whether the UPDATE has replaced the version that it was to replace. */
 static bool
-is_stored(const struct LrRedecided *r)
+is_stored(LrTable *table, const struct LrRedecided *r)
 {
 	Relation	rel = table_open(r->leaf, NoLock);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	ItemPointerData tid = r->tid;
-	bool		there = table_tuple_fetch_row_version(rel, &tid, SnapshotSelf,
-													  slot);
+	bool		stored = !table_tuple_fetch_row_version(rel, &tid,
+														SnapshotSelf, slot);
 
+	if (stored && !r->last_word)
+		stored = is_as_decided(table, r, rel, slot);
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(rel, NoLock);
-	return !there;
+	return stored;
 }
 
 /* Its own row: the member has given the lead up, or lost it. */
@@ -242,7 +274,7 @@ lr_redecided_settle(LrFrame *frame)
 		return;
 	frame->redecided = NULL;
 	caller = MemoryContextSwitchTo(frame->redecided_context);
-	if (is_stored(r))
+	if (is_stored(frame->table, r))
 		write_down(r);
 	else
 		give_up(&r->decision);

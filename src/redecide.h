@@ -7,7 +7,9 @@
  * stored, which is looked for in the table itself (the version that the UPDATE
  * replaces has gone) before the statement's next row, and when it ends, before its
  * AFTER triggers run: they find the journal in agreement with the row.  A row
- * that was not stored gives its reservation back.
+ * that was not stored gives its reservation back; so does one that a later
+ * trigger has given another owner or key: what is stored counts, and AFTER ROW
+ * follows it.
  *
  * No loops: in an UPDATE by a trigger, a lead that this transaction has decided
  * already is not decided again.
@@ -35,6 +37,7 @@ typedef struct LrUpdatedRow
 	TupleTableSlot *old;
 	TupleTableSlot *new;
 	bool		must_have_owner;	/* its column cannot say nobody */
+	bool		last_word;		/* no BEFORE trigger comes after ours */
 } LrUpdatedRow;
 
 /* What was decided, for the row; good until the next one. */

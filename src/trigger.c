@@ -31,6 +31,7 @@
 #include "move.h"
 #include "outcome.h"
 #include "qualify.h"
+#include "redecide.h"
 #include "reserve.h"
 #include "row_value.h"
 #include "sticky.h"
@@ -396,10 +397,12 @@ hand_over_condition(ResultRelInfo *target, Oid function)
 	}
 }
 
-/* Whether no other trigger of the relation can change a row after ours. */
-static bool
-has_last_word(Relation rel, Trigger *ours)
+bool
+lr_has_last_word(const TriggerData *td)
 {
+	Relation	rel = td->tg_relation;
+	int16		event = TRIGGER_FIRED_BY_INSERT(td->tg_event) ?
+		TRIGGER_TYPE_INSERT : TRIGGER_TYPE_UPDATE;
 	int			i;
 
 	for (i = 0; i < rel->trigdesc->numtriggers; i++)
@@ -407,8 +410,8 @@ has_last_word(Relation rel, Trigger *ours)
 		Trigger    *trigger = &rel->trigdesc->triggers[i];
 
 		if (TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW,
-								 TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_INSERT) &&
-			strcmp(trigger->tgname, ours->tgname) > 0)
+								 TRIGGER_TYPE_BEFORE, event) &&
+			strcmp(trigger->tgname, td->tg_trigger->tgname) > 0)
 			return false;
 	}
 	return true;
@@ -425,7 +428,7 @@ look_at_relation(LrFrame *frame, TriggerData *td)
 	target = lr_frame_result_rel(frame, td->tg_relation);
 	if (target != NULL)
 		hand_over_condition(target, td->tg_trigger->tgfoid);
-	frame->last_word = has_last_word(td->tg_relation, td->tg_trigger);
+	frame->last_word = lr_has_last_word(td);
 }
 
 /*
@@ -446,16 +449,23 @@ lr_row_stored(PG_FUNCTION_ARGS)
 
 /* ---------- UPDATE and DELETE ---------- */
 
-/* Applies what differs between two rows of a lead. */
+/*
+ * Applies what differs between two rows of a lead.  What was decided of it in
+ * this UPDATE is written down by now, but for rows of a WITH query that nobody
+ * has read: ExecutorFinish stores these and fires their AFTER triggers, too.
+ */
 static void
 after_update(TriggerData *td, const char *name)
 {
 	LrTable    *table = lr_table_pin_sound(name);
+	LrFrame    *frame = lr_frame_find(name);
 	LrLeaf	   *leaf;
 	TupleTableSlot *row;
 	LrFacts		old;
 	LrFacts		new;
 
+	if (frame != NULL)
+		lr_redecided_settle(frame);
 	if (table == NULL)
 		return;
 	leaf = lr_table_leaf(table, td->tg_relation);
