@@ -77,6 +77,8 @@ lr_check_routed_table(LrRow *row)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("the name of an attached table does not change"),
 				 errhint("leadroute.detach it and attach it under the other name.")));
+	lr_check_word("decide_at", lr_row_text(row, row->new, "decide_at"),
+				  lr_decide_at_word);
 	changed = row->old == NULL || lr_row_differs(row, "router_expr");
 	for (i = 0; i < LR_WHENS; i++)
 		changed |= row->old != NULL && lr_row_differs(row, lr_when_column[i]);

@@ -131,10 +131,12 @@ lr_redecide(LrFrame *frame, const LrUpdatedRow *row, const LrAgain *again,
 		lr_facts_closed(table, &old, &current);
 		lr_facts_closed(table, &new, &current);
 	}
+	/* not known: it is decided at the end of the transaction */
 	if (b == NULL || !b->router->enabled || new.closed ||
 		(again->judged && (b->router->qualification == NULL || !known ||
 						   !lr_kept_back(current.kind))) ||
-		(known && !lr_kept_back(current.kind) && is_loop(&current)))
+		(known && !lr_kept_back(current.kind) && is_loop(&current)) ||
+		(!known && table->decide_at == LR_AT_COMMIT))
 	{
 		MemoryContextSwitchTo(caller);
 		return false;

@@ -62,6 +62,8 @@ const LrExprKind lr_told_kind[LR_TELLINGS] = {
 	[LR_VALUE] = LR_EXPR_AMOUNT,
 };
 
+const char *const lr_decide_at_word[] = {"insert", "commit", "worker", NULL};
+
 static List *tables = NIL;
 
 /* ---------- canonical text ---------- */
@@ -377,6 +379,18 @@ read_keys(LrTable *table, LrScan *scan)
 	}
 }
 
+static LrDecideAt
+read_decide_at(LrScan *scan)
+{
+	const char *word = lr_scan_text(scan, "decide_at");
+	int			at = LR_AT_INSERT;
+
+	while (lr_decide_at_word[at] != NULL &&
+		   strcmp(lr_decide_at_word[at], word) != 0)
+		at++;
+	return lr_decide_at_word[at] != NULL ? (LrDecideAt) at : LR_AT_INSERT;
+}
+
 /* reroute_on; a column that has gone since cannot change. */
 static void
 read_reroute(LrTable *table, LrScan *scan)
@@ -551,6 +565,7 @@ build_table(LrScan *scan)
 	read_owner(table, scan);
 	read_reroute(table, scan);
 	table->mapping = lr_mapping_read(table, scan, rel);
+	table->decide_at = read_decide_at(scan);
 	table->econtext = CreateStandaloneExprContext();
 	if (table->broken == NULL)
 		read_expressions(table, scan, rel);

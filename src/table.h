@@ -16,6 +16,17 @@ typedef struct LrTable LrTable;
 
 typedef struct LrBinding LrBinding;
 
+/* When new leads are decided, see postpone.h: routed_table.decide_at. */
+typedef enum LrDecideAt
+{
+	LR_AT_INSERT,
+	LR_AT_COMMIT,
+	LR_AT_WORKER
+} LrDecideAt;
+
+/* Its words; ends with NULL. */
+extern const char *const lr_decide_at_word[];
+
 /* What becomes of a lead, as its table says by SQL over its row. */
 typedef enum LrWhen
 {
@@ -110,6 +121,7 @@ struct LrTable
 	LrExpr	   *told[LR_TELLINGS]; /* the same */
 	bool		any_told;
 	bool		protect_owner;	/* see before_update.h */
+	LrDecideAt	decide_at;
 	int			nreroute;
 	AttrNumber *reroute;		/* columns of reroute_on that exist */
 	bool		has_load;		/* so is load */

@@ -30,6 +30,7 @@
 #include "mapped.h"
 #include "move.h"
 #include "outcome.h"
+#include "postpone.h"
 #include "qualify.h"
 #include "redecide.h"
 #include "reserve.h"
@@ -162,7 +163,10 @@ decide_lead(LrFrame *frame, LrBinding *b, TupleTableSlot *row, char *key,
 	request.load = closed ? 0 : lr_lead_load(frame->table, row, &detail);
 	request.now = lr_now_of_tick(&frame->clock);
 	request.detail = detail;
-	lr_decide(&request, &frame->pending.decision);
+	if (frame->table->decide_at == LR_AT_WORKER)
+		lr_postpone(&request, &frame->pending.decision);
+	else
+		lr_decide(&request, &frame->pending.decision);
 }
 
 /* The owner that a later trigger has set counts as one that was given. */
@@ -304,6 +308,8 @@ look_at_row(LrFrame *frame, Relation rel, TupleTableSlot *slot)
 			if (b->router->matching != NULL)
 				lr_sticky_given(table, b, row, &p->decision);
 		}
+		else if (table->decide_at == LR_AT_COMMIT)
+			return;				/* postpone.h: its own trigger will */
 		else
 			decide_lead(frame, b, row, key, closed, detail);
 		p->decision.entry.closed = closed;
@@ -540,6 +546,8 @@ route(TriggerData *td, const char *name)
 	else if (TRIGGER_FIRED_BEFORE(td->tg_event))
 		return TRIGGER_FIRED_BY_INSERT(td->tg_event) ?
 			before_insert(td, name) : lr_before_update(td, name);
+	else if (TRIGGER_FIRED_BY_INSERT(td->tg_event))
+		lr_decide_at_commit(td, name);
 	else if (TRIGGER_FIRED_BY_UPDATE(td->tg_event))
 		after_update(td, name);
 	else if (TRIGGER_FIRED_BY_DELETE(td->tg_event))

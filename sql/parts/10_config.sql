@@ -85,6 +85,7 @@ CREATE TABLE leadroute.routed_table (
 	load			text,
 	protect_owner	boolean NOT NULL DEFAULT true,
 	reroute_on		text[],
+	decide_at		text NOT NULL DEFAULT 'insert',
 	written_by		text,
 	search_path		text,
 	status_column	text,
@@ -115,6 +116,7 @@ COMMENT ON COLUMN leadroute.routed_table.protect_owner IS 'true: an UPDATE that 
 COMMENT ON COLUMN leadroute.routed_table.reroute_on IS 'Columns of the lead: an UPDATE that changes one of them, and not the owner, decides the lead anew: its owner is in the row that the UPDATE stores. Closed leads keep theirs. In an UPDATE by a trigger, a lead that the same transaction has decided is not decided again. NULL: a lead keeps its owner, whatever changes.';
 COMMENT ON COLUMN leadroute.routed_table.status_column IS 'Column that receives what the criteria make of a lead: qualified, nurture, disqualified or quarantined; text, an enum, or a domain over one of them. Only where it is NULL, has its default, or the word that leadroute has written itself: a status that the application has set stays. NULL: none.';
 COMMENT ON COLUMN leadroute.routed_table.score_column IS 'Column that receives the score of a lead whenever it is judged, whatever it had before: any number type; integers get it rounded. Rules see the new value. NULL: none; leadroute.score() tells it in rules.';
+COMMENT ON COLUMN leadroute.routed_table.decide_at IS 'When a new lead is decided: insert, in its INSERT, which returns the owner; commit, at the end of the transaction (SET CONSTRAINTS ... IMMEDIATE: of the statement), on the row as it is then, by an UPDATE with the rights of the table''s owner; worker, by the background worker, a moment after the commit: until then the lead is held (reason decide_at). A change holds for leads that are inserted later.';
 COMMENT ON COLUMN leadroute.routed_table.written_by IS 'Role that wrote the expressions and with whose rights they run. Filled by leadroute.';
 COMMENT ON COLUMN leadroute.routed_table.search_path IS 'search_path under which the expressions were written and are read. Filled by leadroute.';
 

@@ -31,7 +31,8 @@ SELECT rt.name AS routed_table,
 			OR (t.tgqual IS NOT NULL) <> w.stored
 			OR (w.stored AND pg_get_triggerdef(t.oid) NOT LIKE '%WHEN (leadroute.row_stored())%')
 			OR t.tgattr <> ''::int2vector
-			OR t.tgconstraint <> 0
+			OR (t.tgconstraint <> 0) <> w.at_commit
+			OR (w.at_commit AND NOT (t.tgdeferrable AND t.tginitdeferred))
 			OR num_nonnulls(t.tgoldtable, t.tgnewtable) > 0 THEN 'different'
 		WHEN t.tgenabled <> 'O'
 			OR EXISTS (SELECT FROM pg_partition_tree(rt.relation) p
@@ -39,8 +40,10 @@ SELECT rt.name AS routed_table,
 				WHERE clone.tgenabled <> 'O') THEN 'disabled'
 		ELSE 'ok'
 	END AS state,
-	format('CREATE OR REPLACE TRIGGER %I %s ON %I.%I FOR EACH %s %sEXECUTE FUNCTION leadroute.lead_trigger(%L)',
+	format('CREATE %s TRIGGER %I %s ON %I.%I %sFOR EACH %s %sEXECUTE FUNCTION leadroute.lead_trigger(%L)',
+		CASE WHEN w.at_commit THEN 'CONSTRAINT' ELSE 'OR REPLACE' END,
 		w.name, w.fires, n.nspname, c.relname,
+		CASE WHEN w.at_commit THEN 'DEFERRABLE INITIALLY DEFERRED ' ELSE '' END,
 		CASE WHEN w.type & 1 = 1 THEN 'ROW' ELSE 'STATEMENT' END,
 		CASE WHEN w.stored THEN 'WHEN (leadroute.row_stored()) ' ELSE '' END,
 		rt.name) AS definition
@@ -49,12 +52,13 @@ JOIN pg_class c ON c.oid = rt.relation
 JOIN pg_namespace n ON n.oid = c.relnamespace
 -- No more of them than needed: the server copies their descriptions for each
 -- statement.  Type as in pg_trigger.tgtype: 1 row, 2 before, 4 insert, 8 delete, 16 update, 32 truncate
-CROSS JOIN (VALUES
-	('zz_leadroute_decide'::name, 'BEFORE INSERT OR UPDATE', 1 + 2 + 4 + 16, false),
-	('zz_leadroute_stored', 'AFTER INSERT', 1 + 4, true),
-	('zz_leadroute_changed', 'AFTER UPDATE OR DELETE', 1 + 8 + 16, false),
-	('zz_leadroute_truncated', 'AFTER TRUNCATE', 32, false))
-	AS w (name, fires, type, stored)
+JOIN (VALUES
+	('zz_leadroute_decide'::name, 'BEFORE INSERT OR UPDATE', 1 + 2 + 4 + 16, false, false),
+	('zz_leadroute_stored', 'AFTER INSERT', 1 + 4, true, false),
+	('zz_leadroute_changed', 'AFTER UPDATE OR DELETE', 1 + 8 + 16, false, false),
+	('zz_leadroute_truncated', 'AFTER TRUNCATE', 32, false, false),
+	('zz_leadroute_commit', 'AFTER INSERT', 1 + 4, false, true))
+	AS w (name, fires, type, stored, at_commit) ON NOT w.at_commit OR rt.decide_at = 'commit'
 LEFT JOIN pg_trigger t ON t.tgrelid = rt.relation AND t.tgname = w.name;
 COMMENT ON VIEW leadroute.trigger_status IS 'One row is a trigger that an attached table must have, and whether it has it. Tables that are gone do not appear.';
 COMMENT ON COLUMN leadroute.trigger_status.routed_table IS 'Name of the attached table.';
@@ -339,9 +343,10 @@ DECLARE
 	t record;
 	restored boolean := false;
 BEGIN
-	SELECT r.name, r.router, r.nobody, r.owner_column, c.relname AS table_name, a.atthasdef, a.attnotnull INTO rt
+	SELECT r.name, r.router, r.nobody, r.owner_column, r.relation, n.nspname, c.relname AS table_name, a.atthasdef, a.attnotnull INTO rt
 		FROM leadroute.routed_table r
 		JOIN pg_class c ON c.oid = r.relation
+		JOIN pg_namespace n ON n.oid = c.relnamespace
 		JOIN pg_attribute a ON a.attrelid = r.relation AND a.attname = r.owner_column
 		WHERE r.name = finish_attach.lead_table;
 	IF rt.nobody IS NOT NULL THEN
@@ -356,6 +361,13 @@ BEGIN
 				HINT = 'Drop the NOT NULL constraint, or say by nobody which value means no owner.';
 	END IF;
 
+	-- one that the table must not have, or that cannot be replaced
+	IF EXISTS (SELECT FROM pg_trigger tg WHERE tg.tgrelid = rt.relation AND tg.tgname = 'zz_leadroute_commit')
+		AND NOT EXISTS (SELECT FROM leadroute.trigger_status s
+			WHERE s.routed_table = rt.name AND s.trigger_name = 'zz_leadroute_commit' AND s.state = 'ok')
+	THEN
+		EXECUTE format('DROP TRIGGER zz_leadroute_commit ON %I.%I', rt.nspname, rt.table_name);
+	END IF;
 	FOR t IN SELECT s.definition FROM leadroute.trigger_status s
 		WHERE s.routed_table = rt.name AND s.state <> 'ok'
 	LOOP
@@ -431,7 +443,7 @@ $$;
 COMMENT ON FUNCTION leadroute.finish_attach(text, boolean) IS 'Part of attach: makes the triggers that are missing or different, and warns of what will not be routed as one may expect. changed: the row of routed_table is new or another; then also an error for a rule, a criterion or a sticky_key that is not valid for the table (a warning with router_expr). Returns whether a trigger was made.';
 
 CREATE FUNCTION leadroute.attach_under(path text, relation regclass, owner_column text, name text, router text, router_expr text, key_columns text[], nobody text, closed_when text, responded_when text, converted_when text, load text, protect_owner boolean, accepted_when text, captured_at text, source text, value text, reroute_on text[],
-	status_column text, score_column text) RETURNS text
+	status_column text, score_column text, decide_at text) RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -496,6 +508,7 @@ BEGIN
 	new.source := coalesce(attach_under.source, old.source);
 	new.value := coalesce(attach_under.value, old.value);
 	new.reroute_on := coalesce(attach_under.reroute_on, old.reroute_on);
+	new.decide_at := coalesce(attach_under.decide_at, old.decide_at);
 	new.nobody := leadroute.check_owner_column(new.relation, new.owner_column, new.key_columns,
 		coalesce(attach_under.nobody, old.nobody));
 	IF attach_under.router_expr IS NOT NULL THEN
@@ -528,11 +541,12 @@ BEGIN
 		INSERT INTO leadroute.routed_table
 				(name, relation, router, router_expr, key_columns, owner_column, nobody, closed_when,
 				responded_when, converted_when, load, protect_owner,
-				accepted_when, captured_at, source, value, reroute_on, status_column, score_column)
+				accepted_when, captured_at, source, value, reroute_on, status_column, score_column,
+				decide_at)
 			VALUES (new.name, new.relation, new.router, new.router_expr, new.key_columns,
 				new.owner_column, new.nobody, new.closed_when, new.responded_when, new.converted_when, new.load,
 				coalesce(new.protect_owner, true), new.accepted_when, new.captured_at, new.source, new.value,
-				new.reroute_on, new.status_column, new.score_column);
+				new.reroute_on, new.status_column, new.score_column, coalesce(new.decide_at, 'insert'));
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		done := done || format('table "%s" attached as "%s" to %s', table_name, new.name,
 			coalesce('router "' || new.router || '"', 'the routers that router_expr names'));
@@ -545,7 +559,8 @@ BEGIN
 				responded_when = new.responded_when, converted_when = new.converted_when, load = new.load,
 				protect_owner = new.protect_owner,
 				accepted_when = new.accepted_when, captured_at = new.captured_at, source = new.source, value = new.value,
-				reroute_on = new.reroute_on, status_column = new.status_column, score_column = new.score_column
+				reroute_on = new.reroute_on, status_column = new.status_column, score_column = new.score_column,
+				decide_at = new.decide_at
 			WHERE name OPERATOR(pg_catalog.=) new.name;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		done := done || format('table "%s" attached as "%s" to %s; changed: %s', table_name, new.name,
@@ -574,7 +589,7 @@ BEGIN
 		|| format('; %s owned %s adopted', adopted, CASE adopted WHEN 1 THEN 'lead' ELSE 'leads' END);
 END
 $$;
-COMMENT ON FUNCTION leadroute.attach_under(text, regclass, text, text, text, text, text[], text, text, text, text, text, boolean, text, text, text, text, text[], text, text) IS 'What attach does; path is the search_path under which its expressions are read. Call attach.';
+COMMENT ON FUNCTION leadroute.attach_under(text, regclass, text, text, text, text, text[], text, text, text, text, text, boolean, text, text, text, text, text[], text, text, text) IS 'What attach does; path is the search_path under which its expressions are read. Call attach.';
 
 -- Its body was resolved when it was created: the caller's search_path, which
 -- it hands on, cannot mislead it.
@@ -583,13 +598,14 @@ CREATE FUNCTION leadroute.attach(relation regclass, owner_column text, name text
 	nobody text DEFAULT NULL, closed_when text DEFAULT NULL, responded_when text DEFAULT NULL,
 	converted_when text DEFAULT NULL, load text DEFAULT NULL, protect_owner boolean DEFAULT NULL,
 	accepted_when text DEFAULT NULL, captured_at text DEFAULT NULL, source text DEFAULT NULL, value text DEFAULT NULL,
-	reroute_on text[] DEFAULT NULL, status_column text DEFAULT NULL, score_column text DEFAULT NULL) RETURNS text
+	reroute_on text[] DEFAULT NULL, status_column text DEFAULT NULL, score_column text DEFAULT NULL,
+	decide_at text DEFAULT NULL) RETURNS text
 LANGUAGE sql VOLATILE
 RETURN leadroute.attach_under(pg_catalog.current_setting('search_path'), relation, owner_column,
 	name, router, router_expr, key_columns, nobody, closed_when, responded_when, converted_when, load, protect_owner,
-	accepted_when, captured_at, source, value, reroute_on, status_column, score_column);
-COMMENT ON FUNCTION leadroute.attach(regclass, text, text, text, text, text[], text, text, text, text, text, boolean, text, text, text, text, text[], text, text) IS
-'Attaches a lead table: writes its row of routed_table, installs the triggers zz_leadroute_... and adopts the leads that have an owner. Every argument but relation is the column of routed_table of that name; NULL leaves what there is. name defaults to the table''s name, key_columns to the primary key; without router and router_expr it is the default router, and when there is none at all, one named like the table is made; a router that is named and does not exist is made. Called again it changes what differs; a change of anything but nobody, responded_when, converted_when, accepted_when, captured_at, source, value, load, protect_owner, reroute_on, status_column and score_column ends the assignments and adopts the open leads anew. Locks the table against writers until the end of the transaction. Returns a sentence that says what was done. The caller must own the table and have the profile admin. Error, with the reason and what to do instead, when the table cannot be routed.';
+	accepted_when, captured_at, source, value, reroute_on, status_column, score_column, decide_at);
+COMMENT ON FUNCTION leadroute.attach(regclass, text, text, text, text, text[], text, text, text, text, text, boolean, text, text, text, text, text[], text, text, text) IS
+'Attaches a lead table: writes its row of routed_table, installs the triggers zz_leadroute_... and adopts the leads that have an owner. Every argument but relation is the column of routed_table of that name; NULL leaves what there is. name defaults to the table''s name, key_columns to the primary key; without router and router_expr it is the default router, and when there is none at all, one named like the table is made; a router that is named and does not exist is made. Called again it changes what differs; a change of anything but nobody, responded_when, converted_when, accepted_when, captured_at, source, value, load, protect_owner, reroute_on, status_column, score_column and decide_at ends the assignments and adopts the open leads anew. Locks the table against writers until the end of the transaction. Returns a sentence that says what was done. The caller must own the table and have the profile admin. Error, with the reason and what to do instead, when the table cannot be routed.';
 
 -- Decisions read and write the lead table with the rights of its owner and under
 -- the search_path of its row, so what says which table and columns, and under
@@ -683,6 +699,21 @@ COMMENT ON FUNCTION leadroute.check_reroute_on() IS 'Trigger: error when routed_
 CREATE TRIGGER check_reroute_on BEFORE INSERT OR UPDATE ON leadroute.routed_table
 	FOR EACH ROW WHEN (NEW.reroute_on IS NOT NULL)
 	EXECUTE FUNCTION leadroute.check_reroute_on();
+
+CREATE FUNCTION leadroute.decide_at_changed() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM leadroute.finish_attach(NEW.name, false)
+		FROM pg_class c WHERE c.oid = NEW.relation;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadroute.decide_at_changed() IS 'Trigger: makes or drops the trigger that decides at commit.';
+CREATE TRIGGER decide_at_changed AFTER UPDATE ON leadroute.routed_table
+	FOR EACH ROW WHEN (NEW.decide_at IS DISTINCT FROM OLD.decide_at)
+	EXECUTE FUNCTION leadroute.decide_at_changed();
 
 CREATE FUNCTION leadroute.table_row_changed() RETURNS trigger
 LANGUAGE plpgsql VOLATILE

@@ -139,7 +139,7 @@ COMMENT ON COLUMN leadroute.assignment.rule IS 'Rule that decided; of a held lea
 COMMENT ON COLUMN leadroute.assignment.rule_version IS 'Version of the rule at the time.';
 COMMENT ON COLUMN leadroute.assignment.method IS 'Method that chose. NULL: none was used.';
 COMMENT ON COLUMN leadroute.assignment.kind IS 'assigned; given: the application set the owner; adopted: owned before the table was attached or the owner became a member; reassigned: decided anew after an earlier owner; manual: moved by hand; held: waits; released: the owner was taken away; none: a rule wants no owner; duplicate: the same lead again, of the same owner; suppressed: a key of it is never routed; nurture: its score is not enough yet, it is judged again when it changes; disqualified: its score is too low, or a criterion says so; quarantined: a criterion sets it aside.';
-COMMENT ON COLUMN leadroute.assignment.reason IS 'Code of the reason: no_rule, no_member, nobody_available, unknown_team (team_expr names none), unknown_member (member_expr names none; an owner given or set by hand is none), ignore_limits, overflow_team (nobody of the rule''s team could take it), late_trigger (one that ran after the decision took the owner away), assigned_by_hand, sticky (a lead of the same person has that owner), duplicate, suppressed, score (of the lead, too low), criterion (detail names it). NULL: the method chose, or the owner was there already.';
+COMMENT ON COLUMN leadroute.assignment.reason IS 'Code of the reason: no_rule, no_member, nobody_available, unknown_team (team_expr names none), unknown_member (member_expr names none; an owner given or set by hand is none), ignore_limits, overflow_team (nobody of the rule''s team could take it), late_trigger (one that ran after the decision took the owner away), decide_at (left to the worker), assigned_by_hand, sticky (a lead of the same person has that owner), duplicate, suppressed, score (of the lead, too low), criterion (detail names it). NULL: the method chose, or the owner was there already.';
 COMMENT ON COLUMN leadroute.assignment.detail IS 'The reason in prose, and what went wrong in rules. NULL: nothing to add.';
 COMMENT ON COLUMN leadroute.assignment.passed_over IS 'Members that were due before the chosen one, each {"member", "code", "detail", "until"}: for the codes see leadroute.passed_name; detail is in the local time of the member; until when it lasts ("infinity": until resumed), where that is known, else null. NULL: nobody.';
 COMMENT ON COLUMN leadroute.assignment.passed_over_count IS 'How many were passed over; passed_over lists at most leadroute.passed_over_limit of them. Of members whom the lead does not fit, the first 64 in the order of the team are looked at, the first 8 of a big team (leadroute.board_members).';
@@ -194,6 +194,7 @@ SELECT a.id,
 			WHEN 'held' THEN CASE a.reason
 				WHEN 'no_rule' THEN 'held: no rule matched'
 				WHEN 'no_member' THEN 'held: no rule that matched has a member for it'
+				WHEN 'decide_at' THEN 'held: left to the worker'
 				WHEN 'unknown_team' THEN 'held: no rule that matched names a team'
 				WHEN 'unknown_member' THEN 'held: no rule that matched names a member'
 				ELSE 'held: nobody could take it' END
@@ -239,7 +240,7 @@ SELECT a.id,
 				FROM jsonb_each_text(a.passed_over_rest) r)), ''),
 		CASE WHEN a.reason = 'ignore_limits' THEN '; limits were ignored'
 			WHEN a.reason = 'overflow_team' THEN '; nobody of the rule''s own team could'
-			WHEN a.reason NOT IN ('no_rule', 'no_member', 'nobody_available', 'unknown_member', 'unknown_team', 'assigned_by_hand',
+			WHEN a.reason NOT IN ('no_rule', 'no_member', 'nobody_available', 'unknown_member', 'unknown_team', 'assigned_by_hand', 'decide_at',
 				'sticky', 'duplicate', 'suppressed', 'score', 'criterion')
 				THEN '; reason: ' || a.reason END,
 		'; ' || a.detail) AS sentence,

@@ -175,6 +175,7 @@ INSERT INTO expected VALUES
 	('routed_table', 'load', 'text'),
 	('routed_table', 'protect_owner', 'boolean NOT NULL DEFAULT true'),
 	('routed_table', 'reroute_on', 'text[]'),
+	('routed_table', 'decide_at', 'text NOT NULL DEFAULT ''insert''::text'),
 	('routed_table', 'written_by', 'text'),
 	('routed_table', 'search_path', 'text'),
 	('routed_table', 'status_column', 'text'),
