@@ -149,16 +149,14 @@ DELETE FROM leadroute.rule WHERE name <> 'area';
 INSERT INTO lead (id, country) VALUES (22, 'DE') RETURNING owner;
 RESET leadroute.router;
 
--- 40,000 areas: loaded, exported and imported in seconds, looked up in no time.
-CREATE TEMP TABLE took (what text, since timestamptz DEFAULT clock_timestamp());
+-- 40,000 areas: loaded, looked up, exported and imported, each far within the time
+-- that comparing them with each other would take.
+SET statement_timeout = '3min';
 INSERT INTO leadroute.territory (router, map, country, postal, team)
 	SELECT 'other', 'big', 'US', lpad(g::text, 5, '0'), 'o' FROM generate_series(1, 40000) g;
-INSERT INTO took VALUES ('loaded');
 SET leadroute.router = 'other';
 SELECT count(leadroute.territory('big', 'US', NULL, lpad(g::text, 5, '0'))) FROM generate_series(1, 100000) g;
-INSERT INTO took VALUES ('looked up');
 SELECT count(*) FROM leadroute.import_config(leadroute.export_config('other') - 'routed_table', 'copy');
-INSERT INTO took VALUES ('copied');
-SELECT what, since - lag(since) OVER (ORDER BY since) < '20 s' AS soon FROM took ORDER BY since;
+RESET statement_timeout;
 DROP TABLE lead CASCADE;
 DROP EXTENSION leadroute CASCADE;
