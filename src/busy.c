@@ -6,8 +6,9 @@
  * db->lock: every session sees it at once, no rollback takes it back, and a
  * restart forgets it.  LrDatabase.busy counts such slots, so that a decision of
  * a team in which nothing else is to be looked at need not look at each of
- * them.  A transaction that has committed before another one picks is seen by
- * it; at the same time, either may be first.
+ * them; the worker takes members out of it that have been deleted.  A
+ * transaction that has committed before another one picks is seen by it; at the
+ * same time, either may be first.
  */
 #include "postgres.h"
 
@@ -19,6 +20,7 @@
 #include "utils/builtins.h"
 
 #include "board.h"
+#include "busy.h"
 #include "config.h"
 #include "due.h"
 #include "held.h"
@@ -99,4 +101,44 @@ lr_busy(PG_FUNCTION_ARGS)
 	if (was && !busy)
 		lr_place_freed();
 	PG_RETURN_BOOL(was);
+}
+
+/* Whether there is a member of that id. */
+static bool
+member_exists(int32 id)
+{
+	LrScan		scan;
+	bool		exists;
+
+	lr_scan_begin_id(&scan, "member", "member_id_key", "id", id);
+	exists = lr_scan_next(&scan);
+	lr_scan_end(&scan);
+	return exists;
+}
+
+/*
+ * Slots only come, so those that are busy are looked up without the lock; a
+ * member whose transaction is still open is taken for one that is gone.
+ */
+void
+lr_busy_forget_gone(LrDatabase *db)
+{
+	int			i;
+
+	for (i = 0; db->busy > 0 && i < lr_shared->members_used; i++)
+	{
+		LrMemberSlot *slot = &lr_member_slots[i];
+
+		if (slot->db != lr_db_index(db) || !slot->busy ||
+			member_exists(slot->member))
+			continue;
+		LWLockAcquire(db->lock, LW_EXCLUSIVE);
+		if (slot->busy)
+		{
+			slot->busy = false;
+			db->busy--;
+			lr_member_touched(i);
+		}
+		LWLockRelease(db->lock);
+	}
 }

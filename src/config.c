@@ -58,6 +58,7 @@ static const char *const relation_name[] = {
 	"schedule", "schedule_pkey", "holiday", "holiday_pkey",
 	"suppression", "suppression_pkey", "sticky_lead", "sticky_lead_find",
 	"cap", "cap_pkey", "event_assignment", "criterion", "criterion_pkey",
+	"member_id_key",
 };
 
 /*

@@ -38,6 +38,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "busy.h"
 #include "calls.h"
 #include "compat.h"
 #include "config.h"
@@ -500,6 +501,7 @@ checkpoint_job(LrDatabase *db)
 	LWLockRelease(db->lock);
 
 	begin_work("leadroute: writing a checkpoint");
+	lr_busy_forget_gone(db);
 	written = lr_checkpoint(db, false) != LR_NO_CHECKPOINT;
 	end_job();
 
