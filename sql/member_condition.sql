@@ -151,6 +151,20 @@ SELECT what, subject, expected, found FROM leadroute.verify();
 RESET leadroute.board_members;
 RESET leadroute.check_picks;
 
+-- Of whom it does not fit, the first ones are asked whether they were due: 8 of a
+-- big team, 64 of another.
+INSERT INTO leadroute.member (name) SELECT 'many' || g FROM generate_series(1, 100) g;
+INSERT INTO leadroute.team (name) VALUES ('many');
+INSERT INTO leadroute.team_member (team, member, position) SELECT 'many', 'many' || g, g FROM generate_series(1, 100) g;
+INSERT INTO leadroute.rule (name, priority, team, method, member_condition) VALUES
+	('many', 1, 'many', 'waterfall', 'substr(member.name, 5)::integer > 60');
+INSERT INTO leads (id) SELECT g FROM generate_series(1001, 1030) g;
+SET leadroute.board_members = 200;
+INSERT INTO leads (id) VALUES (1031);
+RESET leadroute.board_members;
+SELECT member, passed_over_count, count(*) FROM leadroute.assignment WHERE rule = 'many' GROUP BY 1, 2 ORDER BY 3;
+SELECT parts FROM leadroute.board();
+
 SET client_min_messages = warning;
 DROP EXTENSION leadroute CASCADE;
 DROP TABLE open_now;

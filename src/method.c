@@ -370,15 +370,17 @@ note_unfit(const LrChoice *work, LrPick *pick)
 {
 	const LrPickRequest *request = work->request;
 	LrTeam	   *team = work->team;
+	int			most = team->n >= lr_board_members ? UNFIT_LOOKED_BIG :
+		UNFIT_LOOKED;
 	int			looked = 0;
 	int			i;
 
 	for (i = lr_bits_next_clear(request->fitting, 0, team->n);
-		 i < team->n && (looked < UNFIT_LOOKED || request->dry_run);
+		 i < team->n && (looked < most || request->dry_run);
 		 i = lr_bits_next_clear(request->fitting, i + 1, team->n))
 	{
 		team->why[i] = lr_why_unfit(request, i);
-		if (looked++ < UNFIT_LOOKED)
+		if (looked++ < most)
 			note_passed(work, i, pick);
 	}
 }
