@@ -221,6 +221,23 @@ add_keys(Statement *s, LrTable *table, const LrKeys *keys, const int *at,
 }
 
 /*
+ * Runs it, a SELECT.  Planned for any number of keys, which makes it look for
+ * each by the index: planned for these it would at times read the whole table,
+ * which is wrong in the next batch again.
+ */
+static void
+run_statement(Statement *s, LrTable *table)
+{
+	SPIPlanPtr	plan = SPI_prepare_cursor(s->text.data, s->n, s->type,
+										  CURSOR_OPT_GENERIC_PLAN);
+
+	if (plan == NULL ||
+		SPI_execute_plan(plan, s->value, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read or update lead table \"%s\"", table->name);
+	SPI_freeplan(plan);
+}
+
+/*
  * Leads of these that have no owner: their number among at, and their row if
  * lock, for which they are locked unless somebody else has.
  */
@@ -242,9 +259,7 @@ select_leads(LrTable *table, const LrKeys *keys, const int *at, int n,
 	s.n += OidIsValid(s.type[s.n]);
 	appendStringInfo(&s.text, " WHERE %s ORDER BY lr_key.n%s", without,
 					 lock ? " FOR NO KEY UPDATE OF lr_lead SKIP LOCKED" : "");
-	if (SPI_execute_with_args(s.text.data, s.n, s.type, s.value, NULL, false,
-							  0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read lead table \"%s\"", table->name);
+	run_statement(&s, table);
 	return SPI_tuptable;
 }
 
@@ -295,9 +310,7 @@ set_owners(LrTable *table, const LrKeys *keys, const int *at, Datum *owner,
 					 " SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE other) FROM lr_set",
 					 column);
 	lr_own_update_begin();
-	if (SPI_execute_with_args(s.text.data, s.n, s.type, s.value, NULL, false,
-							  0) != SPI_OK_SELECT)
-		elog(ERROR, "could not update lead table \"%s\"", table->name);
+	run_statement(&s, table);
 	lr_own_update_end();
 	counts = SPI_tuptable->vals[0];
 	updated = DatumGetInt64(SPI_getbinval(counts, SPI_tuptable->tupdesc, 1,
