@@ -149,7 +149,7 @@ refuse_delete_with_history(LrRow *row)
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("member \"%s\" has a history and cannot be deleted", name),
 				 errdetail("Decisions in the journal refer to it."),
-				 errhint("UPDATE leadroute.member SET active = false WHERE name = %s: it never receives a lead again.",
+				 errhint("SELECT * FROM leadroute.offboard(%s): it never receives a lead again, and its open leads go to others.",
 						 quote_literal_cstr(name))));
 }
 

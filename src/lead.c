@@ -81,6 +81,25 @@ set_column(LrTable *table, StringInfo set, AttrNumber attno, Oid *types,
 					 quote_identifier(NameStr(att->attname)), *n);
 }
 
+/* Runs the UPDATE of a lead that sets columns; error if no row was updated. */
+static void
+run_update(LrTable *table, const char *key, const char *set, const char *where,
+		   int n, Oid *types, Datum *values)
+{
+	lr_own_update_begin();
+	if (SPI_execute_with_args(psprintf("UPDATE %s AS lr_lead SET %s WHERE %s",
+									   lr_lead_relation(table), set, where),
+							  n, types, values, NULL, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not update lead table \"%s\"", table->name);
+	lr_own_update_end();
+	if (SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("the owner of lead %s in \"%s\" could not be set", key,
+						table->name),
+				 errdetail("A trigger or rule of the table suppressed the update.")));
+}
+
 void
 lr_lead_update(LrTable *table, const char *key, const Datum *owner,
 			   const LrMapped *mapped)
@@ -100,18 +119,29 @@ lr_lead_update(LrTable *table, const char *key, const Datum *owner,
 	if (mapped != NULL && mapped->has_score)
 		set_column(table, &set, table->mapping->score.attno, types, values, &n,
 				   mapped->score);
-	if (set.len == 0)
-		return;
-	lr_own_update_begin();
-	if (SPI_execute_with_args(psprintf("UPDATE %s AS lr_lead SET %s WHERE %s",
-									   lr_lead_relation(table), set.data, where),
-							  n, types, values, NULL, false, 0) != SPI_OK_UPDATE)
-		elog(ERROR, "could not update lead table \"%s\"", table->name);
-	lr_own_update_end();
-	if (SPI_processed != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
-				 errmsg("the owner of lead %s in \"%s\" could not be set", key,
-						table->name),
-				 errdetail("A trigger or rule of the table suppressed the update.")));
+	if (set.len > 0)
+		run_update(table, key, set.data, where, n, types, values);
+}
+
+void
+lr_lead_clear_owner(LrTable *table, const char *key)
+{
+	Oid		   *types = (Oid *) palloc(table->nkeys * sizeof(Oid));
+	Datum	   *values = (Datum *) palloc(table->nkeys * sizeof(Datum));
+	Datum		nobody;
+
+	if (!table->nobody_isnull)
+	{
+		nobody = lr_owner_datum(table, table->nobody);
+		lr_lead_update(table, key, &nobody, NULL);
+	}
+	else
+	{
+		char	   *where = lr_key_where(table, key, types, values);
+
+		run_update(table, key,
+				   psprintf("%s = NULL",
+							quote_identifier(NameStr(TupleDescAttr(table->desc, table->owner - 1)->attname))),
+				   where, table->nkeys, types, values);
+	}
 }

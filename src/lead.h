@@ -31,6 +31,9 @@ extern TupleTableSlot *lr_lead_fetch(LrTable *table, const char *key,
 extern void lr_lead_update(LrTable *table, const char *key, const Datum *owner,
 						   const LrMapped *mapped);
 
+/* Sets that it has no owner. */
+extern void lr_lead_clear_owner(LrTable *table, const char *key);
+
 /*
  * Acts as the table's owner until lr_resign.  To read leads: as a restricted
  * operation.  To change them it cannot be one: the server would refuse

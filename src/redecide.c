@@ -222,16 +222,14 @@ is_stored(LrTable *table, const struct LrRedecided *r)
 	return stored;
 }
 
-/* Its own row: the member has given the lead up, or lost it. */
-static void
-note_released(const struct LrRedecided *r, LrCurrent *current)
+void
+lr_note_released(const LrEntry *d, int64 id, LrCurrent *current)
 {
-	const LrEntry *d = &r->decision.entry;
 	LrEntry		e = {0};
 
 	(void) lr_outcome_end(d->routed_table, d->lead_key, current,
 						  LR_EVENT_RELEASED, true);
-	e.id = r->released_id;
+	e.id = id;
 	e.at = d->at;
 	e.router = d->router;
 	e.routed_table = d->routed_table;
@@ -259,7 +257,7 @@ write_down(struct LrRedecided *r)
 	}
 	if (r->released_id != 0 &&
 		lr_journal_current(e->routed_table, e->lead_key, &current))
-		note_released(r, &current);
+		lr_note_released(e, r->released_id, &current);
 	if (lr_outcome_decided(e))
 		lr_sticky_stored(&r->decision);
 	else

@@ -54,6 +54,14 @@ typedef struct LrRedecision
 extern bool lr_redecide(LrFrame *frame, const LrUpdatedRow *row,
 						const LrAgain *again, LrRedecision *result);
 
+/*
+ * A lead is decided (an entry that is not written down yet) that somebody has
+ * given up or lost: he ends with a row of its own, of this id, which is smaller
+ * than the decision's.
+ */
+extern void lr_note_released(const LrEntry *decided, int64 id,
+							 LrCurrent *current);
+
 /* The frame's last such row is stored or is not: the journal follows. */
 extern void lr_redecided_settle(LrFrame *frame);
 

@@ -23,19 +23,43 @@ lr_stored_facts(LrTable *table, TupleTableSlot *row, bool known,
 		lr_facts_closed(table, facts, &current);
 }
 
+static void
+begin_request(LrTable *table, LrBinding *b, const LrFacts *facts,
+			  LrDecideRequest *request)
+{
+	memset(request, 0, sizeof(*request));
+	request->table = table;
+	request->binding = b;
+	request->row = facts->row;
+	request->key = facts->key;
+	request->load = facts->closed ? 0 : facts->load;
+	request->now = lr_now();
+}
+
+void
+lr_stored_decide_without(LrTable *table, LrBinding *b, const LrFacts *facts,
+						 const LrMember *without, char *detail,
+						 LrDecision *decision)
+{
+	LrDecideRequest request;
+
+	begin_request(table, b, facts, &request);
+	request.stored = true;
+	request.detail = detail;
+	request.without = without->id;
+	lr_decide(&request, decision);
+	decision->entry.closed = facts->closed;
+	decision->entry.told = facts->told;
+}
+
 void
 lr_stored_decide(LrTable *table, LrBinding *b, const LrFacts *facts,
 				 bool known, LrDecision *decision)
 {
-	LrDecideRequest request = {0};
+	LrDecideRequest request;
 	LrCurrent	current;
 
-	request.table = table;
-	request.binding = b;
-	request.row = facts->row;
-	request.key = facts->key;
-	request.load = facts->closed ? 0 : facts->load;
-	request.now = lr_now();
+	begin_request(table, b, facts, &request);
 	request.stored = known;
 	known = known && lr_journal_current(table->id, facts->key, &current);
 	if (known)

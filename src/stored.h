@@ -23,6 +23,12 @@ extern void lr_stored_decide(LrTable *table, LrBinding *b,
 							 const LrFacts *facts, bool known,
 							 LrDecision *decision);
 
+/* The same of one that is taken from its owner: whoever but him. */
+extern void lr_stored_decide_without(LrTable *table, LrBinding *b,
+									 const LrFacts *facts,
+									 const LrMember *without, char *detail,
+									 LrDecision *decision);
+
 /*
  * Writes what the lead's own columns receive, and with_owner its owner; nothing,
  * if that is nothing.  Before the decision is written: its detail may change.

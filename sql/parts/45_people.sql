@@ -181,3 +181,19 @@ COMMENT ON FUNCTION leadroute.away(text, date, date, text) IS 'Gives a member of
 CREATE FUNCTION leadroute.busy(member text, busy boolean) RETURNS boolean
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'lr_busy';
 COMMENT ON FUNCTION leadroute.busy(text, boolean) IS 'Gives a member of the default router no leads while it is on a call (true), until it says false; returns what it was before. Kept in memory only: it counts at once in every session, no rollback takes it back, and a restart of the server ends it. A member may do it for itself; others need INSERT on leadroute.absence. NULL: an argument is NULL. Error: unknown member, a standby server.';
+
+-- Who leaves: first it gets no more leads, then those that it has go.
+CREATE FUNCTION leadroute.offboard(member text, to_member text DEFAULT NULL, reason text DEFAULT NULL, OUT moved bigint, OUT without_owner bigint) RETURNS record
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	own_router text := leadroute.default_router();
+BEGIN
+	UPDATE leadroute.member m SET active = false
+		WHERE m.router = own_router AND m.name = offboard.member AND m.active;
+	SELECT h.moved, h.without_owner INTO moved, without_owner
+		FROM leadroute.handover(offboard.member, offboard.to_member, reason => offboard.reason) h;
+END
+$$;
+COMMENT ON FUNCTION leadroute.offboard(text, text, text) IS 'A member of the default router leaves: sets active = false and hands its open leads over, as leadroute.handover does, all or nothing; called again it hands over what it has by then. The caller needs UPDATE on leadroute.member. Error: unknown member, to_member is inactive, at its capacity or a cap (leadroute.handover with ignore_limits, first, helps).';

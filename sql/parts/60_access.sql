@@ -45,11 +45,11 @@ BEGIN
 		WHEN 'manager' THEN
 			selects := reads || records || settings;
 			writes := '{absence,schedule,holiday,member,team,team_member,suppression}';
-			calls := asks || explains || computes || io || '{pause,resume,away,busy,absence_of,route,route_all,assign}'::text[];
+			calls := asks || explains || computes || io || '{pause,resume,away,busy,absence_of,route,route_all,assign,handover,offboard}'::text[];
 		WHEN 'admin' THEN
 			selects := reads || records || '{config_state,config_history,checkpoint,sticky_lead,measured}'::text[];
 			writes := settings || '{absence}'::text[];
-			calls := asks || explains || computes || io || '{pause,resume,away,busy,absence_of,route,route_all,assign}'::text[]
+			calls := asks || explains || computes || io || '{pause,resume,away,busy,absence_of,route,route_all,assign,handover,offboard}'::text[]
 				|| '{await_editors,import_config,import_config_under,import_rows,import_routed_table,prune_config,check_document_rows,document_error,document_place,same_key,keyed_rows,take_over}'::text[]
 				|| '{board,rule_index,attach,attach_under,finish_attach,only_renamed,check_relation,key_of,check_owner_column,owner_text,detach,lead_trigger,adopt,adopted,release_table,release_missing,forget_keys,renew_keys,verify,rebuild,checkpoint_now,measure}'::text[];
 		WHEN 'backup' THEN
@@ -80,7 +80,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadroute.grant_to(text, text) IS
-'Gives a role the rights of a profile; returns a sentence. rep: pause and resume itself, say when it is away or busy, ask why it has a lead; it is known by member.role_name. app: ask why about every lead, explain those that it may SELECT, route stored ones; inserting leads needs no right. analyst: read all decisions, views and configuration, explain leads that it may SELECT; not why somebody is away. manager: what an analyst may, and write members, teams, schedules, absences and suppressions, export the configuration, route and assign leads. admin: write and import all configuration, attach and detach tables that it owns, verify and rebuild. backup: read all tables and sequences, for pg_dump; to be given again after an update of the extension. A role may have several. Error: unknown role or profile; the caller does not own the extension.';
+'Gives a role the rights of a profile; returns a sentence. rep: pause and resume itself, say when it is away or busy, ask why it has a lead; it is known by member.role_name. app: ask why about every lead, explain those that it may SELECT, route stored ones; inserting leads needs no right. analyst: read all decisions, views and configuration, explain leads that it may SELECT; not why somebody is away. manager: what an analyst may, and write members, teams, schedules, absences and suppressions, export the configuration, route, assign and hand over leads. admin: write and import all configuration, attach and detach tables that it owns, verify and rebuild. backup: read all tables and sequences, for pg_dump; to be given again after an update of the extension. A role may have several. Error: unknown role or profile; the caller does not own the extension.';
 
 DO $$
 DECLARE

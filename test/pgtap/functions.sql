@@ -9,6 +9,8 @@ INSERT INTO expected VALUES
 	('adopted()', 'bigint', 'c volatile'),
 	('adopt_lead(lead_table text, key text)', 'boolean', 'c volatile'),
 	('assign(lead_table text, key anyelement, member text, reason text DEFAULT NULL::text, ignore_limits boolean DEFAULT false)', 'text', 'c volatile'),
+	('handover(from_member text, to_member text DEFAULT NULL::text, only_open boolean DEFAULT true, ignore_limits boolean DEFAULT false, reason text DEFAULT NULL::text, OUT moved bigint, OUT without_owner bigint)', 'record', 'c volatile'),
+	('offboard(member text, to_member text DEFAULT NULL::text, reason text DEFAULT NULL::text, OUT moved bigint, OUT without_owner bigint)', 'record', 'plpgsql volatile'),
 	('assign(lead_table text, key text, member text, reason text DEFAULT NULL::text, ignore_limits boolean DEFAULT false)', 'text', 'c volatile'),
 	('available_from(member text, team text DEFAULT NULL::text, at timestamp with time zone DEFAULT now(), router text DEFAULT NULL::text)', 'timestamp with time zone', 'c stable parallel restricted'),
 	('attach(relation regclass, owner_column text, name text DEFAULT NULL::text, router text DEFAULT NULL::text, router_expr text DEFAULT NULL::text, key_columns text[] DEFAULT NULL::text[], nobody text DEFAULT NULL::text, closed_when text DEFAULT NULL::text, responded_when text DEFAULT NULL::text, converted_when text DEFAULT NULL::text, load text DEFAULT NULL::text, protect_owner boolean DEFAULT NULL::boolean, accepted_when text DEFAULT NULL::text, captured_at text DEFAULT NULL::text, source text DEFAULT NULL::text, value text DEFAULT NULL::text, reroute_on text[] DEFAULT NULL::text[], status_column text DEFAULT NULL::text, score_column text DEFAULT NULL::text, decide_at text DEFAULT NULL::text)', 'text', 'sql volatile'),
