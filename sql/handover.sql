@@ -56,10 +56,13 @@ SELECT l.owner FROM lead l JOIN current c ON c.table = 'lead' AND c.lead = l.id:
 	UNION SELECT d.owner::text FROM deal d JOIN current c ON c.table = 'deal' AND c.kind = 'held' AND c.lead = format('(%s,%s)', d.a, d.b);
 SELECT load();
 SELECT leadroute.resume('ada');
+-- who it was taken from does not get it back; others do
+SELECT leadroute.route('deal', ROW(1, 'x'));
+UPDATE leadroute.rule SET member_condition = NULL;
 SELECT leadroute.route('deal', ROW(1, 'x'));
 SELECT leadroute.route('lead', 1);
 SELECT leadroute.route('lead', 4);
-UPDATE leadroute.rule SET member_condition = NULL;
+SELECT a.kind, a.member, a.hop FROM leadroute.assignment a WHERE a.lead_key = '4' ORDER BY a.id;
 
 -- Rolled back, to a savepoint too.
 SELECT load() AS before \gset

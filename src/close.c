@@ -25,11 +25,11 @@
 #include "utils/rls.h"
 
 #include "acting.h"
+#include "by_hand.h"
 #include "lead.h"
 #include "leadroute.h"
 #include "reserve.h"
 #include "scan.h"
-#include "stored.h"
 
 PG_FUNCTION_INFO_V1(lr_respond_sql);
 PG_FUNCTION_INFO_V1(lr_close_sql);
@@ -100,7 +100,7 @@ begin_call(FunctionCallInfo fcinfo, Call *call)
 	lr_settle_prepared(lr_database());
 	row = lr_lead_fetch(table, call->key, true);
 	if (row != NULL)
-		lr_stored_facts(table, row, &call->facts);
+		lr_stored_facts(table, row, true, &call->facts);
 	known = row != NULL &&
 		lr_journal_current(table->id, call->facts.key, &call->current);
 	if (!may_change_leads(table->relid, call->caller) &&

@@ -282,6 +282,25 @@ owner_changed(LrTable *table, const LrFacts *old, const LrFacts *new,
 	lr_journal_flush();
 }
 
+void
+lr_outcome_count(LrTable *table, const char *key, const LrCurrent *current,
+				 bool closed, int open_load, const char *payload)
+{
+	int			load = 0;
+
+	if (lr_has_load(current))
+	{
+		load = closed ? -lr_assignment_load(current->id, current->load) :
+			open_load;
+		lr_reserve_load(lr_member_slot(lr_database(), current->member), load);
+		if (closed)
+			lr_place_freed();
+	}
+	lr_event_add(closed ? LR_EVENT_CLOSED : LR_EVENT_REOPENED,
+				 current->router, table->id, key, current->id,
+				 current->member, load, payload);
+}
+
 /*
  * Something has happened to the lead, or has not after all.  Closed, and what
  * the lead tells of itself, is what the journal does not know yet; the others
@@ -294,7 +313,6 @@ things_happened(LrTable *table, const LrFacts *old, const LrFacts *new,
 	bool		change[LR_WHENS];
 	bool		told_change[LR_TOLDS];
 	bool		any = lr_told_differs(new->told, current, told_change);
-	int			load = 0;
 	int			i;
 
 	for (i = 0; i < LR_WHENS; i++)
@@ -310,19 +328,7 @@ things_happened(LrTable *table, const LrFacts *old, const LrFacts *new,
 	lr_journal_happened(table->id, new->key, current, new->when, change,
 						lr_now(), new->told, told_change);
 	if (current->closed != new->closed)
-	{
-		if (lr_has_load(current))
-		{
-			load = new->closed ? -lr_assignment_load(current->id, current->load) :
-				new->load;
-			lr_reserve_load(lr_member_slot(lr_database(), current->member), load);
-			if (new->closed)
-				lr_place_freed();
-		}
-		lr_event_add(new->closed ? LR_EVENT_CLOSED : LR_EVENT_REOPENED,
-					 current->router, table->id, new->key, current->id,
-					 current->member, load, NULL);
-	}
+		lr_outcome_count(table, new->key, current, new->closed, new->load, NULL);
 	lr_journal_flush();
 }
 

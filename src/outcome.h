@@ -52,6 +52,14 @@ extern bool lr_facts_may_differ(LrTable *table, TupleTableSlot *old,
 /* A stored lead has changed, by whoever but leadroute itself. */
 extern void lr_outcome_changed(LrTable *table, LrFacts *old, LrFacts *new);
 
+/*
+ * A lead is closed, or open again, by what its current row says: load and
+ * event.  open_load: what it counts if it is open.
+ */
+extern void lr_outcome_count(LrTable *table, const char *key,
+							 const LrCurrent *current, bool closed,
+							 int open_load, const char *payload);
+
 /* A stored lead was deleted. */
 extern void lr_outcome_deleted(LrTable *table, const LrFacts *old);
 

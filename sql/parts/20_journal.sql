@@ -124,7 +124,7 @@ COMMENT ON COLUMN leadroute.event.load IS 'What it added to the member''s load; 
 COMMENT ON COLUMN leadroute.event.lead_key IS 'Key of the lead as text. NULL: none concerned.';
 COMMENT ON COLUMN leadroute.event.role_name IS 'Role that did it.';
 COMMENT ON COLUMN leadroute.event.actor IS 'Who acted behind the role. NULL: not said.';
-COMMENT ON COLUMN leadroute.event.payload IS 'Whatever else belongs to the kind: rekeyed: {"key": new key}; rule_error: {"rule": id, "error": message}; criterion_error: {"criterion": name, "error": message}; route_failed: {"error": message}.';
+COMMENT ON COLUMN leadroute.event.payload IS 'Whatever else belongs to the kind: rekeyed: {"key": new key}; closed (by leadroute.close): {"outcome": its word}; rule_error: {"rule": id, "error": message}; criterion_error: {"criterion": name, "error": message}; route_failed: {"error": message}.';
 COMMENT ON COLUMN leadroute.event.team IS 'team.id of the rotation in which the assignment''s turn was given back to the member: all shares of the lead are as though it had not been distributed; or in whose target it counts no more. 0: every member. NULL: neither.';
 COMMENT ON COLUMN leadroute.event.team_version IS 'The assignment''s team_version, where a turn was given back.';
 COMMENT ON COLUMN leadroute.event.candidates IS 'The assignment''s candidates, where a turn was given back. NULL: all of team_version.';

@@ -18,6 +18,27 @@ CREATE FUNCTION leadroute.assign(lead_table text, key anyelement, member text, r
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_assign';
 COMMENT ON FUNCTION leadroute.assign(text, anyelement, text, text, boolean) IS 'The same with a key of any type.';
 
+CREATE FUNCTION leadroute.respond(lead_table text, key text) RETURNS boolean
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_respond_sql';
+COMMENT ON FUNCTION leadroute.respond(text, text) IS 'Notes that the owner of a lead has responded, under its present assignment, for tables without responded_when. Returns whether that is news. The owner may call it, whose role_name is the current role, and roles that may UPDATE the lead table (not under row-level security). Error: unknown table or key; responded_when is set; the lead has no owner.';
+CREATE FUNCTION leadroute.respond(lead_table text, key anyelement) RETURNS boolean
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_respond_sql';
+COMMENT ON FUNCTION leadroute.respond(text, anyelement) IS 'The same with a key of any type.';
+
+CREATE FUNCTION leadroute.close(lead_table text, key text, outcome text DEFAULT NULL, value numeric DEFAULT NULL) RETURNS boolean
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_close_sql';
+COMMENT ON FUNCTION leadroute.close(text, text, text, numeric) IS 'Closes a lead, for tables without closed_when: it counts in nobody''s load any more. outcome: what it came to, in the caller''s words; won or converted: it has become a customer (unless converted_when says that), any other: it has not. value: what it was worth. Of a lead that is closed already outcome and value are changed, where they are given; so too where closed_when has closed it. Returns whether anything is news. Who may: as respond. Error: unknown table or key; closed_when is set and not true; value is given and the table has SQL for it.';
+CREATE FUNCTION leadroute.close(lead_table text, key anyelement, outcome text DEFAULT NULL, value numeric DEFAULT NULL) RETURNS boolean
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_close_sql';
+COMMENT ON FUNCTION leadroute.close(text, anyelement, text, numeric) IS 'The same with a key of any type.';
+
+CREATE FUNCTION leadroute.reopen(lead_table text, key text) RETURNS boolean
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_reopen_sql';
+COMMENT ON FUNCTION leadroute.reopen(text, text) IS 'The lead is not closed after all: it counts in its owner''s load again, even beyond his capacity; what close has said of it is forgotten. Returns whether it was closed. Who may, and errors: as close.';
+CREATE FUNCTION leadroute.reopen(lead_table text, key anyelement) RETURNS boolean
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_reopen_sql';
+COMMENT ON FUNCTION leadroute.reopen(text, anyelement) IS 'The same with a key of any type.';
+
 CREATE FUNCTION leadroute.handover(from_member text, to_member text DEFAULT NULL, only_open boolean DEFAULT true, ignore_limits boolean DEFAULT false, reason text DEFAULT NULL, OUT moved bigint, OUT without_owner bigint) RETURNS record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_handover';
 COMMENT ON FUNCTION leadroute.handover(text, text, boolean, boolean, text) IS 'Moves the leads of a member of the default router, of all attached tables, all or none: to another member (kind manual, reason handover), or (to_member NULL) to whom the rules say, never back to the member (kind reassigned). only_open false: closed ones, too. reason: goes into the detail. moved: how many have another owner; without_owner: how many nobody could take by the rules: they wait as new ones would. Error: unknown member, to_member is inactive or (without ignore_limits) at its capacity or a cap.';

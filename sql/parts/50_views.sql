@@ -260,6 +260,7 @@ SELECT e.id,
 				|| CASE WHEN e.team_version IS NULL THEN '' ELSE ', its turn comes back' END
 				|| CASE WHEN e.target_month IS NULL THEN '' ELSE ', it counts in the target no more' END
 			WHEN 'load_changed' THEN format('it counts %s in the owner''s load', CASE WHEN e.load > 0 THEN e.load || ' more' ELSE -e.load || ' less' END)
+			WHEN 'closed' THEN 'closed' || coalesce(' as "' || (e.payload ->> 'outcome') || '"', '')
 			WHEN 'rekeyed' THEN 'its key changed to ' || coalesce(e.payload ->> 'key', '?')
 			ELSE e.kind END,
 		' (role "', e.role_name, '"', ', actor "' || e.actor || '"', ')'),
