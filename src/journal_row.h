@@ -1,7 +1,7 @@
 /*
  * journal_row.h
  *	  What the journal's files share: columns, and rows on their way to disk.
- *	  For journal.c, journal_batch.c and journal_current.c only.
+ *	  For journal.c, journal_batch.c, journal_current.c and forget.c only.
  */
 #ifndef LR_JOURNAL_ROW_H
 #define LR_JOURNAL_ROW_H

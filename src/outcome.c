@@ -159,11 +159,11 @@ give_back(int32 routed_table, const char *key, const LrCurrent *current,
 
 bool
 lr_outcome_end(int32 routed_table, const char *key, LrCurrent *current,
-			   const char *kind, bool to_others)
+			   const char *kind, bool to_others, TimestampTz at)
 {
 	if (!lr_journal_current(routed_table, key, current))
 		return false;
-	lr_journal_end(routed_table, key, current, lr_now());
+	lr_journal_end(routed_table, key, current, at);
 	give_back(routed_table, key, current, kind, to_others);
 	return true;
 }
@@ -187,7 +187,7 @@ lr_outcome_decided(LrEntry *e)
 		lr_told_on(e, &current);
 		if (current.member != 0)
 			(void) lr_outcome_end(e->routed_table, e->lead_key, &current,
-								  LR_EVENT_RELEASED, true);
+								  LR_EVENT_RELEASED, true, e->at);
 		else
 			lr_journal_end(e->routed_table, e->lead_key, &current, e->at);
 		if (e->kind == LR_KIND_ASSIGNED && e->hop > 0)
@@ -235,6 +235,7 @@ owner_changed(LrTable *table, const LrFacts *old, const LrFacts *new,
 	LrLeadCaps *caps;
 	char	   *detail = NULL;
 
+	e.at = lr_now();
 	/* what had happened before is not to the credit of the new owner */
 	for (i = 0; i < LR_WHENS; i++)
 		when[i] = i == LR_CLOSED || old->when[i] != new->when[i] ?
@@ -243,13 +244,12 @@ owner_changed(LrTable *table, const LrFacts *old, const LrFacts *new,
 		m = lr_binding_member(table, b, new->owner);
 	if (known)
 	{
-		lr_journal_end(table->id, new->key, current, lr_now());
+		lr_journal_end(table->id, new->key, current, e.at);
 		if (current->member != 0)
 			give_back(table->id, new->key, current, LR_EVENT_RELEASED, true);
 	}
 	if (b != NULL)
 	{
-		e.at = lr_now();
 		caps = m == NULL ? NULL :
 			lr_caps_judge_row(table, b, new->row, e.at, &detail);
 		lr_take(m, m != NULL && !new->closed ? new->load : 0, true,

@@ -64,13 +64,13 @@ extern void lr_outcome_count(LrTable *table, const char *key,
 extern void lr_outcome_deleted(LrTable *table, const LrFacts *old);
 
 /*
- * Ends the current assignment of a lead and gives its load back; to_others: it
+ * Ends the current assignment of a lead, at that time, and gives its load back; to_others: it
  * goes to somebody else, so its turn in the rotation and its places under caps
  * go back, too.  kind is the event's.  Returns false if there was none.
  */
 extern bool lr_outcome_end(int32 routed_table, const char *key,
 						   LrCurrent *current, const char *kind,
-						   bool to_others);
+						   bool to_others, TimestampTz at);
 
 /*
  * A stored lead has been decided: ends what was current and writes the entry

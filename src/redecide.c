@@ -228,7 +228,7 @@ lr_note_released(const LrEntry *d, int64 id, LrCurrent *current)
 	LrEntry		e = {0};
 
 	(void) lr_outcome_end(d->routed_table, d->lead_key, current,
-						  LR_EVENT_RELEASED, true);
+						  LR_EVENT_RELEASED, true, d->at);
 	e.id = id;
 	e.at = d->at;
 	e.router = d->router;

@@ -670,7 +670,8 @@ lr_release_missing(PG_FUNCTION_ARGS)
 
 		CHECK_FOR_INTERRUPTS();
 		released += lr_outcome_end(table->id, (char *) lfirst(lc),
-								   &current, LR_EVENT_DELETED, false);
+								   &current, LR_EVENT_DELETED, false,
+								   lr_now());
 	}
 	lr_journal_flush();
 	lr_table_unpin(table);

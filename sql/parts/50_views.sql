@@ -832,3 +832,34 @@ COMMENT ON COLUMN leadroute.fairness.weight IS 'Its weight in the last compositi
 COMMENT ON COLUMN leadroute.fairness.received IS 'Leads received as turns of the rotation.';
 COMMENT ON COLUMN leadroute.fairness.exact_share IS 'Leads that were due, exactly.';
 COMMENT ON COLUMN leadroute.fairness.deviation IS 'received - exact_share.';
+
+-- Attribution: whose was this lead when?  A row each time somebody has owned it.
+CREATE FUNCTION leadroute.ownership(since timestamptz DEFAULT now() - interval '30 days', until timestamptz DEFAULT now(), router text DEFAULT NULL)
+RETURNS TABLE (router text, routed_table text, lead_key text, member text, owned_since timestamptz, owned_until timestamptz, kind text, reason text, rule text, role_name text, actor text, hop smallint, assignment bigint)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT a.router, a.routed_table, a.lead_key, a.member, a.assigned_at, a.ended_at, a.kind, a.reason, a.rule, a.role_name, a.actor, a.hop, a.id
+	FROM leadroute.assignment a
+	WHERE (a.member IS NOT NULL OR a.reason = 'unknown_member' AND a.kind IN ('given', 'manual'))
+	AND a.assigned_at < $2 AND (a.ended_at IS NULL OR a.ended_at > $1)
+	AND ($3 IS NULL OR a.router = $3)
+	ORDER BY a.routed_table, a.lead_key, a.id;
+END;
+COMMENT ON FUNCTION leadroute.ownership(timestamptz, timestamptz, text) IS 'Who has owned which lead when, how it came to be and by whom, for attribution: one row each time somebody has owned it at any moment from since until before until, of one router or (NULL) all; member NULL: an owner that is no member. role_name and actor: who brought it about: inserted the lead, moved it, or had it routed. owned_until NULL: it lasts. Several rows of one lead follow each other without overlap. An unknown router has no rows.';
+CREATE VIEW leadroute.ownership AS
+SELECT o.router, o.routed_table, o.lead_key, o.member, o.owned_since, o.owned_until, o.kind, o.reason, o.rule, o.role_name, o.actor, o.hop, o.assignment
+FROM leadroute.ownership(now() - interval '30 days', 'infinity') o;
+COMMENT ON VIEW leadroute.ownership IS 'What leadroute.ownership() says of the last 30 days.';
+COMMENT ON COLUMN leadroute.ownership.router IS 'Router.';
+COMMENT ON COLUMN leadroute.ownership.routed_table IS 'Attached table of the lead.';
+COMMENT ON COLUMN leadroute.ownership.lead_key IS 'Key of the lead as text, as it was when this ended, or is now.';
+COMMENT ON COLUMN leadroute.ownership.member IS 'Who owned it. NULL: an owner that was no member.';
+COMMENT ON COLUMN leadroute.ownership.owned_since IS 'From when on.';
+COMMENT ON COLUMN leadroute.ownership.owned_until IS 'Until when: somebody else got it, it was released, or deleted. NULL: it lasts.';
+COMMENT ON COLUMN leadroute.ownership.kind IS 'How he got it: assigned, given, adopted, reassigned, manual, duplicate.';
+COMMENT ON COLUMN leadroute.ownership.reason IS 'Code of the reason, as in assignment. NULL: the method chose, or the owner was there already.';
+COMMENT ON COLUMN leadroute.ownership.rule IS 'Rule that decided. NULL: none was concerned.';
+COMMENT ON COLUMN leadroute.ownership.role_name IS 'Role that brought it about.';
+COMMENT ON COLUMN leadroute.ownership.actor IS 'Who acted behind the role. NULL: not said.';
+COMMENT ON COLUMN leadroute.ownership.hop IS 'Number of earlier owners of the lead.';
+COMMENT ON COLUMN leadroute.ownership.assignment IS 'assignment.id';

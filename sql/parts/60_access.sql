@@ -9,14 +9,14 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	reads text[] := '{assignment,lead_history,member_status,rotation,member_facts,performance,problem,fairness,trigger_status,later_trigger,progress}';
+	reads text[] := '{assignment,lead_history,member_status,rotation,member_facts,performance,problem,fairness,trigger_status,later_trigger,ownership,progress}';
 	records text[] := '{journal,event,pool_entry,team_version,former_name}';
 	settings text[] := '{router,routed_table,schedule,holiday,member,team,team_member,rule,cap,criterion,territory,suppression}';
 	-- export_config tells who is away
 	io text[] := '{config_table,export_config}';
 	asks text[] := '{why,key_text}';
 	explains text[] := '{explain,explain_lead}';
-	computes text[] := '{fairness,member_counter,seat_counter,next_turns,cap_status,room,condition_error,criterion_error,expression_error,sticky_key_error,check_condition,rule_at,lint,territory,is_open,next_opening,working_time,available_from,local_days,progress_entry}';
+	computes text[] := '{fairness,ownership,member_counter,seat_counter,next_turns,cap_status,room,condition_error,criterion_error,expression_error,sticky_key_error,check_condition,rule_at,lint,territory,is_open,next_opening,working_time,available_from,local_days,progress_entry}';
 	selects text[] := '{}';
 	writes text[] := '{}';
 	calls text[] := '{}';
@@ -51,7 +51,7 @@ BEGIN
 			writes := settings || '{absence}'::text[];
 			calls := asks || explains || computes || io || '{pause,resume,away,busy,absence_of,route,route_all,assign,handover,offboard,respond,close,reopen}'::text[]
 				|| '{await_editors,import_config,import_config_under,import_rows,import_routed_table,prune_config,check_document_rows,document_error,document_place,same_key,keyed_rows,take_over}'::text[]
-				|| '{board,rule_index,attach,attach_under,finish_attach,only_renamed,check_relation,key_of,check_owner_column,owner_text,detach,lead_trigger,adopt,adopted,release_table,release_missing,forget_keys,renew_keys,verify,rebuild,checkpoint_now,measure}'::text[];
+				|| '{board,rule_index,attach,attach_under,finish_attach,only_renamed,check_relation,key_of,check_owner_column,owner_text,detach,lead_trigger,adopt,adopted,release_table,release_missing,forget_keys,renew_keys,verify,rebuild,checkpoint_now,measure,forget}'::text[];
 		WHEN 'backup' THEN
 			SELECT array_agg(c.relname) INTO selects FROM pg_class c
 				WHERE c.relnamespace = 'leadroute'::regnamespace AND c.relkind = 'r';
@@ -80,7 +80,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadroute.grant_to(text, text) IS
-'Gives a role the rights of a profile; returns a sentence. rep: pause and resume itself, say when it is away or busy, ask why it has a lead; it is known by member.role_name. app: ask why about every lead, explain those that it may SELECT, route stored ones; inserting leads needs no right. analyst: read all decisions, views and configuration, explain leads that it may SELECT; not why somebody is away. manager: what an analyst may, and write members, teams, schedules, absences and suppressions, export the configuration, route, assign and hand over leads. admin: write and import all configuration, attach and detach tables that it owns, verify and rebuild. backup: read all tables and sequences, for pg_dump; to be given again after an update of the extension. A role may have several. Error: unknown role or profile; the caller does not own the extension.';
+'Gives a role the rights of a profile; returns a sentence. rep: pause and resume itself, say when it is away or busy, ask why it has a lead; it is known by member.role_name. app: ask why about every lead, explain those that it may SELECT, route stored ones; inserting leads needs no right. analyst: read all decisions, views and configuration, explain leads that it may SELECT; not why somebody is away. manager: what an analyst may, and write members, teams, schedules, absences and suppressions, export the configuration, route, assign and hand over leads. admin: write and import all configuration, attach and detach tables that it owns, verify, rebuild and forget. backup: read all tables and sequences, for pg_dump; to be given again after an update of the extension. A role may have several. Error: unknown role or profile; the caller does not own the extension.';
 
 DO $$
 DECLARE
