@@ -12,7 +12,7 @@
 
 #include "stored.h"
 
-extern void lr_no_such_lead(LrTable *table, const char *key) pg_attribute_noreturn();
+extern void lr_no_such_lead(LrTable *table, const char *key);
 
 /* The member of that name; error if there is none who can be given a lead. */
 extern LrMember *lr_member_for_assign(LrBinding *b, const char *name);
