@@ -54,7 +54,7 @@ static const char *const relation_name[] = {
 	"journal_past", "journal_order", "event", "event_order", "pool_entry", "pool_entry_pkey", "pool_entry_line",
 	"team_version", "team_version_find", "team_version_id", "checkpoint", "measured",
 	"config_history", "territory", "territory_key",
-	"rule_id_key", "member_id_key", "rule_change", "rule_change_find", "member_facts",
+	"rule_id_key", "rule_change", "rule_change_find", "member_facts",
 	"schedule", "schedule_pkey", "holiday", "holiday_pkey",
 	"suppression", "suppression_pkey", "sticky_lead", "sticky_lead_find",
 	"cap", "cap_pkey", "event_assignment", "event_lead", "criterion", "criterion_pkey",
