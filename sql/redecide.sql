@@ -84,6 +84,11 @@ DELETE FROM lead;
 INSERT INTO lead (id, region) VALUES (1, 'north'), (2, 'north') RETURNING id, owner;
 UPDATE lead SET product = 'y' RETURNING id, owner;
 SELECT count(*) FILTER (WHERE is_current) AS current FROM history;
+-- ... so is that of a row that was given to him and is not stored
+BEGIN;
+DELETE FROM lead WHERE owner = 'bruno';
+INSERT INTO lead (id, region, owner) SELECT id, region, 'bruno' FROM lead ON CONFLICT (id) DO UPDATE SET owner = NULL RETURNING owner;
+ROLLBACK;
 UPDATE leadroute.member SET capacity = NULL;
 TABLE loads;
 

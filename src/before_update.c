@@ -72,23 +72,26 @@ sets_owner_alone(const Update *u)
  * Whether the owner is what leadroute chose for the row that was not stored:
  * EXCLUDED is that row as our BEFORE trigger left it (it may have another key,
  * where the conflict is about another column).  An owner that the app itself gave
- * in the INSERT is meant.  The chosen one's turn is free at once.
+ * in the INSERT is meant.  The turn and the place of whose row it was, are free at
+ * once, also for the stored lead.
  */
 static bool
 is_copied_from_excluded(const Update *u, LrFrame *frame)
 {
 	LrDecision *d;
 	const char *chosen;
+	bool		given;
 
-	if (!frame->pending.active || frame->pending.move != NULL)
-		return false;
-	d = &frame->pending.decision;
-	if (d->entry.kind == LR_KIND_GIVEN ||
+	if (!frame->pending.active || frame->pending.move != NULL ||
 		!lr_frame_is_conflict(u->td->tg_relation, u->td->tg_newslot))
 		return false;
+	d = &frame->pending.decision;
+	given = d->entry.kind == LR_KIND_GIVEN;
 	chosen = d->member == NULL ? NULL :
 		frame->binding->owner_text[d->member->index];
 	lr_frame_discard(frame);
+	if (given)
+		return false;
 	if (chosen == NULL || u->new_owner == NULL)
 		return chosen == u->new_owner;
 	return strcmp(chosen, u->new_owner) == 0;
