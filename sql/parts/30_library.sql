@@ -89,6 +89,21 @@ CREATE FUNCTION leadroute.normalize_phone(phone text, country text DEFAULT NULL)
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'lr_normalize_phone';
 COMMENT ON FUNCTION leadroute.normalize_phone(text, text) IS 'A phone number in one form, for sticky_key: + and digits (E.164) when it begins with + or 00 (with country 1: 011), or country is known: an ISO code of two letters or a calling code; the 0 (1, 8, 06) that is dialled before a national number goes. Without country a national number keeps its digits, and is another one than the same with +. Blanks, hyphens, dots, slashes, parentheses and what follows ext, x, #, a comma or a semicolon do not count, nor does (0) within a number. NULL: it is no number: other characters, fewer than 5 or more than 15 digits, one digit over and over. An unknown country counts as none.';
 
+-- For criteria that quarantine what cannot be used.
+CREATE FUNCTION leadroute.is_email(email text) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lr_is_email';
+COMMENT ON FUNCTION leadroute.is_email(text) IS 'Whether it has the form of an e-mail address: RFC 5321 and 5322 without comments, quoted strings and address literals; words with single dots, one @, a domain of two labels or more whose last one is no number; at most 64 octets before the @ and 254 in all; letters beyond ASCII as RFC 6531 allows. Blanks around it count. Whether the mailbox exists is not asked. NULL: email is.';
+CREATE FUNCTION leadroute.is_phone(phone text, country text DEFAULT NULL) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN phone IS NOT NULL THEN coalesce(leadroute.normalize_phone(phone, country) ~ '^\+[1-9][0-9]{6,14}$', false) END;
+COMMENT ON FUNCTION leadroute.is_phone(text, text) IS 'Whether it can be dialled from anywhere: leadroute.normalize_phone makes + and 7 to 15 digits of it (E.164), from an international number, or a national one whose country is given. Whether the number exists is not asked. NULL: phone is.';
+CREATE FUNCTION leadroute.is_country(country text) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lr_is_country';
+COMMENT ON FUNCTION leadroute.is_country(text) IS 'Whether it is a code of ISO 3166-1, alpha-2 or alpha-3, in upper or lower case. NULL: country is.';
+CREATE FUNCTION leadroute.is_postal(country text, postal text) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lr_is_postal';
+COMMENT ON FUNCTION leadroute.is_postal(text, text) IS 'Whether it has the form of a postal code of the country (a code as for is_country): 12345 or 12345-6789 in US, SW1A 1AA in GB. Letters in upper or lower case; the blank or hyphen in it may be left out. Whether the code is in use is not asked. NULL: the forms of that country are not known here (there are 58), it is no country, or an argument is NULL.';
+
 CREATE FUNCTION leadroute.territory(map text, country text, region text, postal text) RETURNS text
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'lr_territory';
 COMMENT ON FUNCTION leadroute.territory(text, text, text, text) IS 'Name of the team that has the most specific area of leadroute.territory with this place: of the router that decides, outside of a decision of the default one. region and postal may be NULL: not known. NULL: no area contains it, or map or country is NULL. For team_expr and conditions.';

@@ -92,7 +92,7 @@ BEGIN
 			-- say nothing about leads and change nothing
 			'version', 'default_router', 'is_preloaded', 'require_preload', 'row_stored',
 			'condition', 'filter_node', 'filter_test', 'filter_list', 'filter_pattern', 'filter_constant', 'filter_error',
-			'score', 'share_of', 'normalize_email', 'normalize_phone', 'kind_name', 'method_name', 'passed_name', 'passed_entries', 'passed_detail')
+			'score', 'share_of', 'normalize_email', 'normalize_phone', 'is_email', 'is_phone', 'is_country', 'is_postal', 'kind_name', 'method_name', 'passed_name', 'passed_entries', 'passed_detail')
 	LOOP
 		EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC', f.name);
 	END LOOP;

@@ -47,7 +47,7 @@ SELECT is_empty($$
 SELECT set_eq($$
 	SELECT p.proname::text FROM pg_proc p
 	WHERE p.pronamespace = 'leadroute'::regnamespace AND has_function_privilege('tap_nobody', p.oid, 'EXECUTE') $$,
-	ARRAY['version', 'default_router', 'is_preloaded', 'require_preload', 'row_stored', 'score', 'share_of', 'normalize_email', 'normalize_phone',
+	ARRAY['version', 'default_router', 'is_preloaded', 'require_preload', 'row_stored', 'score', 'share_of', 'normalize_email', 'normalize_phone', 'is_email', 'is_phone', 'is_country', 'is_postal',
 		'kind_name', 'method_name', 'passed_name', 'passed_entries', 'passed_detail', 'condition', 'filter_node', 'filter_test',
 		'filter_list', 'filter_pattern', 'filter_constant', 'filter_error'],
 	'EXECUTE on what changes nothing and tells nothing');
