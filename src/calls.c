@@ -40,6 +40,7 @@
 #include "stored.h"
 
 PG_FUNCTION_INFO_V1(lr_route);
+PG_FUNCTION_INFO_V1(lr_release);
 PG_FUNCTION_INFO_V1(lr_adopt);
 PG_FUNCTION_INFO_V1(lr_adopted);
 PG_FUNCTION_INFO_V1(lr_adopt_key);
@@ -58,9 +59,27 @@ lr_no_such_lead(LrTable *table, const char *key)
 			 errmsg("lead table \"%s\" has no lead %s", table->name, key)));
 }
 
-/* Decides a stored lead without owner; returns the owner's name or NULL. */
+/* Error unless the lead is quarantined. */
+static void
+require_quarantine(LrTable *table, const char *key)
+{
+	LrCurrent	current;
+
+	if (lr_journal_current(table->id, key, &current) &&
+		current.kind == LR_KIND_QUARANTINED)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("lead %s of \"%s\" is not quarantined", key, table->name),
+			 errhint("leadroute.why tells what was decided about it; leadroute.route decides a lead without owner anew.")));
+}
+
+/*
+ * Decides a stored lead without owner; returns the owner's name or NULL.
+ * released: it must be quarantined, and that ends for this reason; NULL: not.
+ */
 static char *
-route_lead(LrTable *table, const char *key)
+route_lead(LrTable *table, const char *key, const char *released)
 {
 	TupleTableSlot *row = lr_lead_fetch(table, key, true);
 	LrDecision	decision;
@@ -71,6 +90,8 @@ route_lead(LrTable *table, const char *key)
 	if (row == NULL)
 		lr_no_such_lead(table, key);
 	lr_stored_facts(table, row, true, &facts);
+	if (released != NULL)
+		require_quarantine(table, facts.key);
 	b = facts.router != NULL ? lr_table_bind(table, facts.router) : NULL;
 	if (b == NULL)
 		return NULL;
@@ -82,7 +103,7 @@ route_lead(LrTable *table, const char *key)
 	}
 	else if (b->router->enabled)
 	{
-		lr_stored_decide(table, b, &facts, true, &decision);
+		lr_stored_decide(table, b, &facts, true, released, &decision);
 		lr_stored_write(table, b, &facts, true, &decision);
 		if (lr_outcome_decided(&decision.entry))
 			lr_sticky_stored(&decision);
@@ -123,12 +144,13 @@ lr_route_held(const char *name, const char *key)
 	LrTable    *table = begin_for_worker(name, RowExclusiveLock);
 
 	lr_settle_prepared(lr_database());
-	(void) route_lead(table, key);
+	(void) route_lead(table, key, NULL);
 	end_for_worker(table);
 }
 
-Datum
-lr_route(PG_FUNCTION_ARGS)
+/* released: see route_lead. */
+static Datum
+route(FunctionCallInfo fcinfo, const char *released)
 {
 	LrTable    *table;
 	LrRights	rights;
@@ -147,7 +169,7 @@ lr_route(PG_FUNCTION_ARGS)
 	lr_lead_become(table, false, &rights);
 	SPI_connect();
 	lr_settle_prepared(lr_database());
-	name = route_lead(table, key);
+	name = route_lead(table, key, released);
 	if (name != NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(caller);
@@ -162,6 +184,19 @@ lr_route(PG_FUNCTION_ARGS)
 	if (result == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(result);
+}
+
+Datum
+lr_route(PG_FUNCTION_ARGS)
+{
+	return route(fcinfo, NULL);
+}
+
+Datum
+lr_release(PG_FUNCTION_ARGS)
+{
+	return route(fcinfo, PG_ARGISNULL(2) ? "by hand" :
+				 text_to_cstring(PG_GETARG_TEXT_PP(2)));
 }
 
 /* ---------- adopt ---------- */

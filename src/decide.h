@@ -49,6 +49,7 @@ typedef struct LrDecideRequest
 	int64		held_id;		/* of the decision to hold the lead; 0: it is new */
 	char		former_kind;	/* of its current row; '\0': it is new */
 	bool		status_set;		/* the UPDATE sets the status column itself */
+	bool		released;		/* its quarantine was ended by hand: there is none */
 	const struct LrVerdict *verdict;	/* for lr_decide to fill in; see qualify.h */
 } LrDecideRequest;
 

@@ -170,8 +170,12 @@ decide(LrExplain *x)
 	request->stored = !x->is_new;
 	if (request->stored &&
 		lr_journal_current(x->table->id, x->facts.key, &current))
+	{
 		request->without = lr_journal_given_up_by(x->table->id, x->facts.key,
 												  &current);
+		request->former_kind = current.kind;
+		request->released = current.released;
+	}
 	request->laps = &x->laps;
 	lr_decide(request, &x->decision);
 	/* rules have seen the score and status that the criteria give */

@@ -26,7 +26,7 @@ says_words(const LrFinding *f)
 
 /* What follows from it, for people. */
 static char *
-effect_words(const LrFinding *f)
+effect_words(const LrFinding *f, bool released)
 {
 	if (f->says == LR_SAYS_ERROR)
 		return psprintf("%s; it does not count", f->error);
@@ -43,8 +43,9 @@ effect_words(const LrFinding *f)
 			return pstrdup(f->says == LR_SAYS_TRUE ? "true: disqualified" :
 						   "not true");
 		default:
-			return pstrdup(f->says == LR_SAYS_TRUE ? "true: quarantined" :
-						   "not true");
+			return pstrdup(f->says != LR_SAYS_TRUE ? "not true" :
+						   released ? "true, but it was released" :
+						   "true: quarantined");
 	}
 }
 
@@ -60,7 +61,7 @@ put_finding(LrOutput *out, const LrExplain *x, const LrFinding *f)
 	if (told.error != NULL && f->said_by != NULL &&
 		!lr_expr_is_visible(f->said_by, x->table->desc, x->visible))
 		told.error = "an error, about columns that you may not read";
-	lr_line(out, "%s \"%s\": %s", kind, f->criterion->name, effect_words(&told));
+	lr_line(out, "%s \"%s\": %s", kind, f->criterion->name, effect_words(&told, x->decision.verdict->released));
 	lr_open(out, NULL, false);
 	lr_put_text(out, "criterion", f->criterion->name);
 	lr_put_text(out, "kind", kind);

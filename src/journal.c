@@ -181,6 +181,8 @@ lr_journal_add(const LrEntry *e)
 		values[J_CAPS] = cap_array(e);
 	nulls[J_SCORE] = !e->has_score;
 	values[J_SCORE] = Float8GetDatum(e->score);
+	nulls[J_RELEASED] = !e->released;
+	values[J_RELEASED] = BoolGetDatum(true);
 	nulls[J_CAPTURED_AT] = nulls[J_SOURCE] = nulls[J_VALUE] = nulls[J_OUTCOME] = true;
 	if (e->told != NULL)
 		lr_set_told(values, nulls, e->told);

@@ -64,6 +64,7 @@ typedef struct LrEntry
 	const struct LrCapTaken *caps;
 	bool		has_score;
 	double		score;
+	bool		released;		/* a quarantine of the lead was ended by hand */
 	const LrTold *told;			/* NULL: nothing */
 } LrEntry;
 
@@ -99,6 +100,7 @@ typedef struct LrCurrent
 	int			ncaps;
 	int64	   *caps;			/* see LR_CAP_TAG */
 	LrTold		told;
+	bool		released;		/* a quarantine of it was ended by hand */
 	bool		has_score;		/* these four of leads that are kept back only */
 	double		score;
 	char	   *reason;

@@ -399,6 +399,8 @@ read_current(int32 routed_table, const char *lead_key, LrCurrent *current)
 		read_caps(tuple, desc, current);
 		read_told(tuple, desc, &current->told);
 		read_verdict(tuple, desc, current);
+		(void) heap_getattr(tuple, J_RELEASED + 1, desc, &isnull);
+		current->released = !isnull;
 		heap_freetuple(tuple);
 	}
 	table_close(rel, NoLock);

@@ -184,6 +184,7 @@ lr_outcome_decided(LrEntry *e)
 		}
 		e->hop = current.hop + lr_had_owner(&current);
 		e->previous_id = current.id;
+		e->released |= current.released;
 		lr_told_on(e, &current);
 		if (current.member != 0)
 			(void) lr_outcome_end(e->routed_table, e->lead_key, &current,

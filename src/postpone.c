@@ -68,7 +68,7 @@ decide(LrTable *table, LrBinding *b, LrFacts *facts)
 	LrRights	rights;
 
 	lr_settle_prepared(lr_database());
-	lr_stored_decide(table, b, facts, false, &decision);
+	lr_stored_decide(table, b, facts, false, NULL, &decision);
 	decision.entry.when = facts->when;
 	lr_act_as(GetUserId());
 	lr_lead_become(table, false, &rights);

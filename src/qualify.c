@@ -119,9 +119,9 @@ add_up(LrVerdict *v, const LrQualification *q)
 }
 
 static void
-conclude(LrVerdict *v, const LrQualification *q)
+conclude(LrVerdict *v, const LrQualification *q, bool released)
 {
-	if ((v->words = stopped_by(v, true)) != NULL)
+	if (!released && (v->words = stopped_by(v, true)) != NULL)
 	{
 		v->kind = LR_KIND_QUARANTINED;
 		v->reason = "criterion";
@@ -197,7 +197,8 @@ lr_qualify(LrDecideRequest *request)
 								   &request->detail);
 	lr_evaluation_end(&ev);
 	add_up(v, q);
-	conclude(v, q);
+	conclude(v, q, request->released);
+	v->released = request->released;
 	if (request->table->mapping != NULL)
 		map_columns(request, v);
 	if (!request->dry_run)
@@ -213,6 +214,7 @@ lr_verdict_note(const LrVerdict *v, LrDecision *decision)
 	decision->verdict = v;
 	e->has_score = v->has_score;
 	e->score = v->score;
+	e->released = v->released;
 	if (v->kind == '\0')
 		return;
 	e->kind = v->kind;

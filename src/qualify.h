@@ -27,6 +27,7 @@ typedef struct LrVerdict
 	char	   *words;			/* which criteria, or what is missing */
 	bool		has_score;
 	double		score;
+	bool		released;		/* quarantine criteria have no say */
 	LrMapped	mapped;			/* what the lead's own columns receive */
 	TupleTableSlot *row;		/* the lead with them; NULL: as it was */
 	int			n;

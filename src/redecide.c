@@ -66,6 +66,7 @@ decide(LrFrame *frame, LrBinding *b, const LrFacts *old, const LrFacts *new,
 	request.detail = again->detail == NULL ? NULL : pstrdup(again->detail);
 	request.former_kind = current != NULL ? current->kind : '\0';
 	request.status_set = again->status_set;
+	request.released = current != NULL && current->released;
 	request.held_id = current != NULL && current->kind == LR_KIND_HELD ?
 		current->id : 0;
 	if (again->released)

@@ -380,7 +380,7 @@ decide_row(Batch *b, TupleTableSlot *row, Datum *owner)
 		return false;
 	}
 	known = b->wanted->again && lr_journal_known(table->id, facts.key);
-	lr_stored_decide(table, binding, &facts, known, &decision);
+	lr_stored_decide(table, binding, &facts, known, NULL, &decision);
 	lr_stored_write(table, binding, &facts, false, &decision);
 	if (lr_stored_settle(&decision.entry, known))
 		lr_sticky_stored(&decision);

@@ -54,7 +54,7 @@ lr_stored_decide_without(LrTable *table, LrBinding *b, const LrFacts *facts,
 
 void
 lr_stored_decide(LrTable *table, LrBinding *b, const LrFacts *facts,
-				 bool known, LrDecision *decision)
+				 bool known, const char *released, LrDecision *decision)
 {
 	LrDecideRequest request;
 	LrCurrent	current;
@@ -63,7 +63,15 @@ lr_stored_decide(LrTable *table, LrBinding *b, const LrFacts *facts,
 	request.stored = known;
 	known = known && lr_journal_current(table->id, facts->key, &current);
 	if (known)
+	{
 		request.former_kind = current.kind;
+		request.released = current.released;
+	}
+	if (released != NULL)
+	{
+		request.released = true;
+		request.detail = psprintf("released: %s", released);
+	}
 	if (known && current.kind == LR_KIND_HELD)
 	{
 		request.held_id = current.id;

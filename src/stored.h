@@ -18,10 +18,13 @@
 extern void lr_stored_facts(LrTable *table, TupleTableSlot *row, bool known,
 							LrFacts *facts);
 
-/* Decides a lead without owner, and reserves. */
+/*
+ * Decides a lead without owner, and reserves.  released: why its quarantine ends
+ * now; NULL: it does not.
+ */
 extern void lr_stored_decide(LrTable *table, LrBinding *b,
 							 const LrFacts *facts, bool known,
-							 LrDecision *decision);
+							 const char *released, LrDecision *decision);
 
 /* The same of one that is taken from its owner: whoever but him. */
 extern void lr_stored_decide_without(LrTable *table, LrBinding *b,

@@ -11,6 +11,13 @@ CREATE FUNCTION leadroute.route(lead_table text, key anyelement) RETURNS text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_route';
 COMMENT ON FUNCTION leadroute.route(text, anyelement) IS 'The same with a key of any type; ROW(17, 4711) for a key of several columns.';
 
+CREATE FUNCTION leadroute.release(lead_table text, key text, reason text DEFAULT NULL) RETURNS text
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_release';
+COMMENT ON FUNCTION leadroute.release(text, text, text) IS 'Ends the quarantine of a lead by hand: it is decided anew, and criteria of kind quarantine have no say about it any more, also when it changes or waits. reason stands in the journal''s detail. Returns the owner''s name; NULL: it has none (nurture, disqualified, held, or lead_table or key is NULL). Error: unknown table or key; the lead is not quarantined.';
+CREATE FUNCTION leadroute.release(lead_table text, key anyelement, reason text DEFAULT NULL) RETURNS text
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_release';
+COMMENT ON FUNCTION leadroute.release(text, anyelement, text) IS 'The same with a key of any type.';
+
 CREATE FUNCTION leadroute.assign(lead_table text, key text, member text, reason text DEFAULT NULL, ignore_limits boolean DEFAULT false) RETURNS text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_assign';
 COMMENT ON FUNCTION leadroute.assign(text, text, text, text, boolean) IS 'Gives a lead to a member by hand, through the same journal (kind manual); moves the load, not the shares. Returns the member''s name. Error: unknown table, key or member; the member is inactive, or (without ignore_limits) at its capacity.';

@@ -38,18 +38,18 @@ BEGIN
 			calls := asks || '{pause,resume,away,busy,absence_of,local_days,respond,close,reopen}'::text[];
 		WHEN 'app' THEN
 			selects := '{lead_history}';
-			calls := asks || explains || '{route,respond,close,reopen}'::text[];
+			calls := asks || explains || '{route,release,respond,close,reopen}'::text[];
 		WHEN 'analyst' THEN
 			selects := reads || records || settings;
 			calls := asks || explains || computes;
 		WHEN 'manager' THEN
 			selects := reads || records || settings;
 			writes := '{absence,schedule,holiday,member,team,team_member,suppression}';
-			calls := asks || explains || computes || io || '{pause,resume,away,busy,absence_of,route,route_all,assign,handover,offboard,respond,close,reopen}'::text[];
+			calls := asks || explains || computes || io || '{pause,resume,away,busy,absence_of,route,route_all,release,assign,handover,offboard,respond,close,reopen}'::text[];
 		WHEN 'admin' THEN
 			selects := reads || records || '{config_state,config_history,checkpoint,sticky_lead,measured}'::text[];
 			writes := settings || '{absence}'::text[];
-			calls := asks || explains || computes || io || '{pause,resume,away,busy,absence_of,route,route_all,assign,handover,offboard,respond,close,reopen}'::text[]
+			calls := asks || explains || computes || io || '{pause,resume,away,busy,absence_of,route,route_all,release,assign,handover,offboard,respond,close,reopen}'::text[]
 				|| '{await_editors,import_config,import_config_under,import_rows,import_routed_table,prune_config,check_document_rows,document_error,document_place,same_key,keyed_rows,take_over}'::text[]
 				|| '{board,rule_index,attach,attach_under,finish_attach,only_renamed,check_relation,key_of,check_owner_column,owner_text,detach,lead_trigger,adopt,adopted,release_table,release_missing,forget_keys,renew_keys,verify,rebuild,checkpoint_now,measure,forget}'::text[];
 		WHEN 'backup' THEN

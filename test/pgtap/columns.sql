@@ -125,6 +125,7 @@ INSERT INTO expected VALUES
 	('journal', 'source', 'text'),
 	('journal', 'value', 'numeric'),
 	('journal', 'outcome', 'text'),
+	('journal', 'released', 'boolean'),
 	('measured', 'router', 'integer NOT NULL'),
 	('measured', 'team', 'integer'),
 	('measured', 'member', 'integer NOT NULL'),

@@ -96,6 +96,8 @@ INSERT INTO expected VALUES
 	('prune_config(router text, config jsonb, must boolean)', 'boolean', 'plpgsql volatile'),
 	('rebuild()', 'bigint', 'c volatile'),
 	('release_missing(lead_table text)', 'bigint', 'c volatile strict'),
+	('release(lead_table text, key anyelement, reason text DEFAULT NULL::text)', 'text', 'c volatile'),
+	('release(lead_table text, key text, reason text DEFAULT NULL::text)', 'text', 'c volatile'),
 	('release_table(lead_table text)', 'bigint', 'c volatile'),
 	('require_preload()', 'void', 'c volatile PUBLIC'),
 	('resume(member text, team text DEFAULT NULL::text)', 'void', 'plpgsql volatile'),

@@ -81,7 +81,7 @@ SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 't
 	$$VALUES ('lead_history', 'select')$$,
 	'app: what was decided');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_app'$$,
-	ARRAY['why', 'key_text', 'explain', 'explain_lead', 'route', 'respond', 'close', 'reopen'],
+	ARRAY['why', 'key_text', 'explain', 'explain_lead', 'route', 'release', 'respond', 'close', 'reopen'],
 	'app: ask why, explain and route');
 
 CREATE TEMP TABLE readable (relname text);
@@ -107,7 +107,7 @@ SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 't
 	'manager: writes members, teams, schedules, absences and suppressions');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_manager'$$,
 	ARRAY['why', 'key_text', 'fairness', 'ownership', 'member_counter', 'seat_counter', 'next_turns', 'cap_status', 'room', 'condition_error', 'criterion_error', 'expression_error', 'sticky_key_error', 'check_condition', 'rule_at', 'lint', 'territory', 'is_open', 'next_opening', 'working_time', 'available_from', 'local_days', 'progress_entry',
-		'config_table', 'export_config', 'pause', 'resume', 'away', 'busy', 'absence_of', 'explain', 'explain_lead', 'route', 'route_all', 'assign', 'handover', 'offboard', 'respond', 'close', 'reopen'],
+		'config_table', 'export_config', 'pause', 'resume', 'away', 'busy', 'absence_of', 'explain', 'explain_lead', 'route', 'route_all', 'release', 'assign', 'handover', 'offboard', 'respond', 'close', 'reopen'],
 	'manager: routes and assigns');
 SELECT ok(NOT has_table_privilege('tap_manager', 'leadroute.rule', 'INSERT, UPDATE, DELETE'), 'manager: no rules');
 
@@ -117,7 +117,7 @@ SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 't
 	'admin: writes all configuration');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_admin'$$,
 	ARRAY['why', 'key_text', 'fairness', 'ownership', 'member_counter', 'seat_counter', 'next_turns', 'cap_status', 'room', 'condition_error', 'criterion_error', 'expression_error', 'sticky_key_error', 'check_condition', 'rule_at', 'lint', 'territory', 'is_open', 'next_opening', 'working_time', 'available_from', 'local_days', 'progress_entry',
-		'config_table', 'export_config', 'pause', 'resume', 'away', 'busy', 'absence_of', 'explain', 'explain_lead', 'route', 'route_all', 'assign', 'handover', 'offboard', 'respond', 'close', 'reopen', 'board', 'rule_index', 'attach', 'attach_under', 'finish_attach', 'only_renamed', 'check_relation', 'key_of',
+		'config_table', 'export_config', 'pause', 'resume', 'away', 'busy', 'absence_of', 'explain', 'explain_lead', 'route', 'route_all', 'release', 'assign', 'handover', 'offboard', 'respond', 'close', 'reopen', 'board', 'rule_index', 'attach', 'attach_under', 'finish_attach', 'only_renamed', 'check_relation', 'key_of',
 		'check_owner_column', 'owner_text', 'detach', 'lead_trigger', 'adopt', 'adopted', 'release_table', 'release_missing', 'forget_keys', 'renew_keys', 'verify', 'rebuild', 'checkpoint_now', 'measure', 'forget',
 		'await_editors', 'import_config', 'import_config_under', 'import_rows', 'import_routed_table', 'prune_config', 'check_document_rows',
 		'document_error', 'document_place', 'same_key', 'keyed_rows', 'take_over'],
