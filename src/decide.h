@@ -50,6 +50,7 @@ typedef struct LrDecideRequest
 	char		former_kind;	/* of its current row; '\0': it is new */
 	bool		status_set;		/* the UPDATE sets the status column itself */
 	bool		released;		/* its quarantine was ended by hand: there is none */
+	bool		qualified;		/* it has been given to sales: scored, no more */
 	const struct LrVerdict *verdict;	/* for lr_decide to fill in; see qualify.h */
 } LrDecideRequest;
 

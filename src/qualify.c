@@ -197,7 +197,8 @@ lr_qualify(LrDecideRequest *request)
 								   &request->detail);
 	lr_evaluation_end(&ev);
 	add_up(v, q);
-	conclude(v, q, request->released);
+	if (!request->qualified)
+		conclude(v, q, request->released);
 	v->released = request->released;
 	if (request->table->mapping != NULL)
 		map_columns(request, v);

@@ -47,6 +47,7 @@ lr_stored_decide_without(LrTable *table, LrBinding *b, const LrFacts *facts,
 	request.stored = true;
 	request.detail = detail;
 	request.without = without->id;
+	request.qualified = true;
 	lr_decide(&request, decision);
 	decision->entry.closed = facts->closed;
 	decision->entry.told = facts->told;
