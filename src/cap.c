@@ -11,8 +11,10 @@
 #include "binding.h"
 #include "calendar.h"
 #include "cap.h"
+#include "cap_view.h"
 #include "compile.h"
 #include "generated.h"
+#include "leadroute.h"
 #include "method.h"
 #include "scan.h"
 
@@ -268,6 +270,20 @@ cap_zone(LrCap *cap, pg_tz *zone)
 	return z;
 }
 
+/* Whether the cap concerns any of the members. */
+static bool
+concerns_any(const LrCapUse *use, int n)
+{
+	int			i;
+
+	if (!use->by_member || use->cap->each_member)
+		return true;
+	for (i = 0; i < n; i++)
+		if (use->slot[i] != LR_CAP_NONE)
+			return true;
+	return false;
+}
+
 static LrCapUse *
 make_use(LrRouter *router, LrCap *cap, LrMember **member, int n)
 {
@@ -289,7 +305,17 @@ make_use(LrRouter *router, LrCap *cap, LrMember **member, int n)
 												   member[i] : NULL));
 	}
 	MemoryContextSwitchTo(old);
+	use->concerns = concerns_any(use, n);
 	return use;
+}
+
+/* Counts windows that were worked out. */
+static uint64 windows = 0;
+
+uint64
+lr_cap_windows(void)
+{
+	return windows;
 }
 
 /* The window of now; of a total: from its beginning. */
@@ -302,24 +328,11 @@ refresh_windows(LrCap *cap, TimestampTz now)
 		if (z->window.key == 0 || now < z->window.since ||
 			now >= z->window.until)
 		{
+			windows++;
 			lr_cap_window(cap->period, now, z->zone, &z->window);
 			if (cap->period == LR_PERIOD_TOTAL)
 				z->window.since = cap->since;
 		}
-}
-
-/* Whether the cap concerns any of the members. */
-static bool
-concerns_any(const LrCapUse *use, int n)
-{
-	int			i;
-
-	if (!use->by_member || use->cap->each_member)
-		return true;
-	for (i = 0; i < n; i++)
-		if (use->slot[i] != LR_CAP_NONE)
-			return true;
-	return false;
 }
 
 /* Through what a lead reaches the members. */
@@ -354,7 +367,7 @@ make_check(const LrLeadCaps *lead, const Subject *subject, LrCapUse ***cache,
 		if ((*cache)[i] == NULL)
 			(*cache)[i] = make_use(lead->router, cap, member, n);
 		use = (*cache)[i];
-		if (!concerns_any(use, n))
+		if (!use->concerns)
 			continue;
 		if (check == NULL)
 		{
@@ -380,9 +393,12 @@ LrCapCheck *
 lr_caps_of_team(const LrLeadCaps *lead, int32 rule, LrTeam *team)
 {
 	Subject		subject = {rule, team->id};
-
-	return lead == NULL ? NULL :
+	LrCapCheck *check = lead == NULL ? NULL :
 		make_check(lead, &subject, &team->caps, team->member, team->n);
+
+	if (check != NULL && check->by_member && team->n >= lr_board_members)
+		check->view = lr_cap_view(team, check);
+	return check;
 }
 
 LrCapCheck *
@@ -425,31 +441,16 @@ lr_caps_end(const LrCapCheck *check)
 
 /* ---------- under the lock ---------- */
 
-/* A few tries: should a counter be lost again and again, leads go on. */
-void
-lr_lock_counters(LrDatabase *db, const LrCapCheck *check)
-{
-	int			tries;
-
-	for (tries = 0;; tries++)
-	{
-		LWLockAcquire(db->lock, LW_EXCLUSIVE);
-		if (check == NULL || tries == 3 || lr_caps_complete(check))
-			return;
-		LWLockRelease(db->lock);
-		lr_caps_count_earlier(check);
-	}
-}
-
-
-bool
-lr_caps_complete(const LrCapCheck *check)
+/* Whether all of some caps is counted: of those of members, or of the others. */
+static bool
+is_complete(const LrCapCheck *check, bool by_member)
 {
 	int			k;
 	int			i;
 
 	for (k = 0; k < check->n; k++)
-		for (i = 0; i < (check->use[k]->by_member ? check->nmembers : 1); i++)
+		for (i = 0; i < (by_member ? check->nmembers : 1) &&
+			 check->use[k]->by_member == by_member; i++)
 		{
 			int			slot = check->use[k]->slot[i];
 
@@ -459,6 +460,44 @@ lr_caps_complete(const LrCapCheck *check)
 				return false;
 		}
 	return true;
+}
+
+bool
+lr_caps_complete(const LrCapCheck *check)
+{
+	return is_complete(check, false) && is_complete(check, true);
+}
+
+/* A few tries: should a counter be lost again and again, leads go on. */
+static void
+lock_counters(LrDatabase *db, const LrCapCheck *check, LrCapView *view)
+{
+	int			tries;
+
+	for (tries = 0;; tries++)
+	{
+		LWLockAcquire(db->lock, LW_EXCLUSIVE);
+		if (view != NULL)
+			lr_cap_view_follow(view, db);
+		if (check == NULL || tries == 3 ||
+			(view != NULL ? view->complete && is_complete(check, false) :
+			 lr_caps_complete(check)))
+			return;
+		LWLockRelease(db->lock);
+		lr_caps_count_earlier(check);
+	}
+}
+
+void
+lr_lock_counters(LrDatabase *db, const LrCapCheck *check)
+{
+	lock_counters(db, check, NULL);
+}
+
+void
+lr_lock_counters_with_view(LrDatabase *db, const LrCapCheck *check)
+{
+	lock_counters(db, check, check != NULL ? check->view : NULL);
 }
 
 int64
@@ -489,6 +528,17 @@ lr_caps_allow(const LrCapCheck *check, int i)
 
 	for (k = 0; k < check->n; k++)
 		if (is_reached(check->use[k], i))
+			return false;
+	return true;
+}
+
+bool
+lr_caps_allow_any(const LrCapCheck *check)
+{
+	int			k;
+
+	for (k = 0; k < check->n; k++)
+		if (!check->use[k]->by_member && is_reached(check->use[k], 0))
 			return false;
 	return true;
 }

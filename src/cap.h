@@ -48,6 +48,7 @@ typedef struct LrCapUse
 {
 	LrCap	   *cap;
 	bool		by_member;		/* an element for each of them, else one */
+	bool		concerns;		/* some of them */
 	int		   *slot;			/* or LR_CAP_NONE, LR_NO_SLOT */
 	LrCapZone **zone;
 } LrCapUse;
@@ -66,6 +67,7 @@ typedef struct LrCapCheck
 	LrLeadCaps	lead;
 	int			nmembers;
 	bool		by_member;		/* some are not the same for all */
+	struct LrCapView *view;		/* of a big team, if by_member; NULL: none */
 	int			n;
 	LrCapUse  **use;
 	LrCapTaken *taken;			/* room for n */
@@ -99,6 +101,9 @@ extern LrCapCheck *lr_caps_of_member(const LrLeadCaps *lead, LrMember *m);
 /* All caps of a router, whatever they are about, for all its members. */
 extern LrCapCheck *lr_caps_of_router(LrRouter *router, TimestampTz now);
 
+/* Changes when a window of any cap, as this session knows it, does. */
+extern uint64 lr_cap_windows(void);
+
 /* When the first of their windows ends; DT_NOEND: never. */
 extern TimestampTz lr_caps_end(const LrCapCheck *check);
 
@@ -107,6 +112,9 @@ extern TimestampTz lr_caps_end(const LrCapCheck *check);
  * read the journal.
  */
 extern void lr_lock_counters(LrDatabase *db, const LrCapCheck *check);
+
+/* The same, with the view of the check, which is up to date then. */
+extern void lr_lock_counters_with_view(LrDatabase *db, const LrCapCheck *check);
 
 /*
  * What follows is for who holds db->lock.
@@ -117,6 +125,9 @@ extern bool lr_caps_complete(const LrCapCheck *check);
 
 /* Whether the i-th member may have one lead more, as far as caps go. */
 extern bool lr_caps_allow(const LrCapCheck *check, int i);
+
+/* The same of the caps that are the same for all. */
+extern bool lr_caps_allow_any(const LrCapCheck *check);
 
 /* In the place of a member's index: what holds for all. */
 #define LR_CAP_ALL	(-1)

@@ -44,6 +44,21 @@ lr_cap_counted(const LrCapSlot *slot, const LrCapWindow *window)
 	return last_before(slot, window) != NULL ? 0 : PG_INT64_MAX;
 }
 
+void
+lr_cap_touched(int slot)
+{
+	LrDatabase *db = &lr_shared->database[lr_cap_slots[slot].db];
+
+	db->cap_log[db->cap_moves++ % LR_CAP_LOG] = slot;
+}
+
+void
+lr_caps_touched(LrDatabase *db)
+{
+	/* more than anybody can catch up with */
+	db->cap_moves += LR_CAP_LOG + 1;
+}
+
 LrCapCount *
 lr_cap_enter(LrCapSlot *slot, const LrCapWindow *window)
 {
@@ -63,6 +78,7 @@ lr_cap_enter(LrCapSlot *slot, const LrCapWindow *window)
 		memset(count, 0, sizeof(*count));
 		count->key = window->key;
 		count->complete = complete;
+		lr_cap_touched((int) (slot - lr_cap_slots));
 	}
 	/* what was loaded from the journal does not say */
 	count->until = window->until;
@@ -75,8 +91,10 @@ lr_cap_add(int slot, uint32 key, int64 amount)
 	LrCapCount *count = unconstify(LrCapCount *,
 								   find(&lr_cap_slots[slot], key));
 
-	if (count != NULL)
-		count->used += amount;
+	if (count == NULL)
+		return;
+	count->used += amount;
+	lr_cap_touched(slot);
 }
 
 bool

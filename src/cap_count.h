@@ -56,6 +56,10 @@ extern int64 lr_cap_counted(const LrCapSlot *slot, const LrCapWindow *window);
  */
 extern LrCapCount *lr_cap_enter(LrCapSlot *slot, const LrCapWindow *window);
 
+/* What a counter says may have changed.  All of them: of a database. */
+extern void lr_cap_touched(int slot);
+extern void lr_caps_touched(LrDatabase *db);
+
 /* Adds to what is used in a window. */
 extern void lr_cap_add(int slot, uint32 key, int64 amount);
 

@@ -51,6 +51,7 @@ set_earlier(LrDatabase *db, int slot, const LrCapWindow *window, int64 earlier,
 	count->earlier = earlier;
 	count->complete = true;
 	count->open_below = open_below;
+	lr_cap_touched(slot);
 	db->caps_open_below = Max(db->caps_open_below, open_below);
 }
 
@@ -183,6 +184,7 @@ lr_caps_settle(LrDatabase *db)
 	LWLockAcquire(lr_shared->lock, LW_SHARED);
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	db->caps_open_below = 0;
+	lr_caps_touched(db);
 	for (i = 0; i < lr_shared->caps_used; i++)
 		if (lr_cap_slots[i].db == index)
 		{

@@ -102,6 +102,7 @@ typedef struct LrTeam
 	struct LrCapUse **caps;		/* see cap.h; NULL: not needed yet */
 	struct TeamHold *hold;		/* that reserve.c found of it last, */
 	uint64		hold_level;		/* at the level with this serial; 0: none */
+	struct LrCapView *cap_views;	/* see cap_view.h */
 } LrTeam;
 
 /* Whether all of a team weigh the same, so that sums are counts. */

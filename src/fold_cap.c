@@ -235,6 +235,7 @@ lr_cap_state_apply(LrDatabase *db, LrState *s)
 				count->complete = true;
 			}
 		}
+		lr_cap_touched(slot);
 		LWLockRelease(db->lock);
 	}
 	pfree(all);

@@ -18,7 +18,7 @@
 #include "datatype/timestamp.h"
 
 #include "board_set.h"
-#include "cap.h"
+#include "cap_view.h"
 #include "choice.h"
 #include "held.h"
 #include "leadroute.h"
@@ -489,7 +489,8 @@ may_use_board(const LrPickRequest *request)
 
 	return team->n >= lr_board_members && team->rotation != LR_NO_SLOT &&
 		(team->graded || request->method != LR_METHOD_ROUND_ROBIN) &&
-		(request->caps == NULL || !request->caps->by_member) &&
+		(request->caps == NULL || !request->caps->by_member ||
+		 request->caps->view != NULL) &&
 		request->usable == NULL && request->without == 0 &&
 		(request->fitting == NULL || request->set != NULL) &&
 		!request->in_line && !request->dry_run && !request->ignore_limits &&
@@ -597,6 +598,19 @@ next_out_on_board(const LrChoice *work, int i)
 	return i < 0 ? work->team->n : i;
 }
 
+/* Why who is out is so: who is present, is busy, full or at a cap. */
+static LrPassed
+why_out(const LrChoice *work, int i)
+{
+	const LrMember *m = work->team->member[i];
+
+	return work->roll->why[i] != LR_CAN ? work->roll->why[i] :
+		lr_member_slots[m->slot].busy ? LR_PASSED_BUSY :
+		m->capacity >= 0 &&
+		lr_open_load(m) + work->request->load > m->capacity ? LR_PASSED_FULL :
+		LR_PASSED_CAP;
+}
+
 /* What note_passed_over does. */
 static void
 note_those_out(const LrChoice *work, LrPick *pick)
@@ -609,14 +623,26 @@ note_those_out(const LrChoice *work, LrPick *pick)
 	for (i = next_out_on_board(work, 0); i < team->n;
 		 i = next_out_on_board(work, i + 1))
 	{
-		/* who is present and out, is busy or full */
-		team->why[i] = work->roll->why[i] != LR_CAN ? work->roll->why[i] :
-			lr_member_slots[team->member[i]->slot].busy ? LR_PASSED_BUSY :
-			LR_PASSED_FULL;
+		team->why[i] = why_out(work, i);
 		note_passed(work, i, pick);
 	}
 	if (request->fitting != NULL)
 		note_unfit(work, pick);
+}
+
+/* Who is present, and has room under the caps of members. */
+static const uint8 *
+who_can(const LrChoice *work)
+{
+	const LrCapCheck *caps = work->request->caps;
+	LrCapView  *view = caps != NULL ? caps->view : NULL;
+	int			i;
+
+	if (view == NULL)
+		return work->roll->can;
+	for (i = 0; i < (int) LR_BITS_SIZE(work->team->n); i++)
+		view->can[i] = work->roll->can[i] & ~view->reached[i];
+	return view->can;
 }
 
 /*
@@ -629,14 +655,14 @@ decide_on_board(LrChoice *work, LrPick *pick)
 	const LrPickRequest *request = work->request;
 	LrBoard    *board = lr_board_of(work->team);
 
-	if (request->caps != NULL && !lr_caps_allow(request->caps, 0))
+	if (request->caps != NULL && !lr_caps_allow_any(request->caps))
 		return false;
 	/* it counts who can take one more lead, not how many */
 	if (board == NULL || (work->plain && request->db->busy > 0) ||
 		(work->roll->limits && request->load != LR_LEAD_LOAD))
 		return false;
 	work->board = board;
-	lr_board_sync(board, work->roll->can);
+	lr_board_sync(board, who_can(work));
 	if (!note_those_in(work))
 		return false;
 	pick->chosen = lr_choose_on_board(work);
@@ -784,7 +810,7 @@ pick_on_board(LrChoice *work, LrPick *pick)
 	prepare(request);
 	if (lr_check_picks)
 		begin_check(work, &check, &looked);
-	lr_lock_counters(request->db, request->caps);
+	lr_lock_counters_with_view(request->db, request->caps);
 	if (lr_check_picks)
 		choose_by_looking(&check, &looked);
 	done = decide_on_board(work, pick);

@@ -21,6 +21,7 @@
 #include "utils/syscache.h"
 
 #include "board.h"
+#include "cap_count.h"
 #include "claim.h"
 #include "compat.h"
 #include "config.h"
@@ -781,4 +782,5 @@ lr_clear_counters(LrDatabase *db)
 			memset(&lr_cap_slots[i].now, 0, sizeof(LrCapCount));
 			memset(&lr_cap_slots[i].before, 0, sizeof(LrCapCount));
 		}
+	lr_caps_touched(db);
 }

@@ -67,6 +67,9 @@ lr_line_bit(int64 line)
 	return (uint32) (((uint64) line * UINT64CONST(0x9E3779B97F4A7C15)) >> 52);
 }
 
+/* Changes of counters of caps that are remembered, see cap_view.h. */
+#define LR_CAP_LOG		1024
+
 /* What slots are for. */
 typedef enum LrSlotKind
 {
@@ -145,6 +148,10 @@ typedef struct LrDatabase
 	TimestampTz looked_at;
 	uint8		line[LR_LINE_BYTES];
 	uint8		next_line[LR_LINE_BYTES];	/* of leads held since the look began */
+
+	/* slots of caps whose counts have changed, the last ones; see cap_view.h */
+	int64		cap_moves;
+	int32		cap_log[LR_CAP_LOG];	/* move m at m % LR_CAP_LOG */
 
 	int64		tried_id;		/* last_id when a checkpoint was last tried */
 	Latch	   *worker;			/* of the database's worker; NULL: none */

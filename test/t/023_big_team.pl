@@ -8,13 +8,15 @@
 # months that pass, members that come and go, prepared transactions, the counters
 # loaded again and crashes.  Half of the rules have a member_condition, some
 # memberships a condition: leads of different values fit different members of
-# one team, of whom the board makes parts.
+# one team, of whom the board makes parts.  Caps of members come and go, some for
+# some leads only.
 #
 # LR_SEED=n repeats the choices of a run, LR_SECONDS is how long (default 20).
 #
 # Fails when a change does not reach a tree, when a credit does not follow its
 # grade or follows while its member is out or its part does not fit, when a part
-# is divided and a place or what it has gained is lost, and when a tie is broken
+# is divided and a place or what it has gained is lost, when a member whose cap
+# is reached stays in or one with room stays out, and when a tie is broken
 # otherwise.
 
 use strict;
@@ -64,6 +66,9 @@ $node->safe_psql('postgres', $_) for (
 	UPDATE leadroute.member SET attributes = jsonb_build_object('level', hashtext(name) & 7, 'area', hashtext('a' || name) & 7) WHERE id % 5 <> 0;
 	UPDATE leadroute.team_member SET condition = CASE hashtext(team || member) & 15 WHEN 1 THEN 'area <> 1' WHEN 2 THEN 'area > 2' END
 		WHERE team IN ('few', 'odd')),
+	q(
+	INSERT INTO leadroute.cap (name, team, each_member, period, max_leads, condition) VALUES
+		('daily', 'equal', true, 'day', 4, NULL), ('monthly', 'few', true, 'month', 20, NULL), ('ever', NULL, true, 'total', 30, 'area = 3')),
 	map {
 		my $team = $_;
 		map {
@@ -133,6 +138,9 @@ sub change
 		"UPDATE leadroute.team_member SET target = @{[any('NULL', 1, 7, 30)]} WHERE team = '$team' AND member = '$m';",
 		"UPDATE leadroute.member SET attributes = jsonb_build_object('level', @{[whole(0, 9)]}) WHERE name = '$m';",
 		"UPDATE leadroute.member SET tier = @{[any('NULL', 1, 2, 3)]} WHERE name = '$m';",
+		"UPDATE leadroute.cap SET max_leads = @{[whole(1, 40)]} WHERE name = '@{[any(qw(daily monthly ever))]}';",
+		"INSERT INTO leadroute.cap (name, member, period, max_leads) VALUES ('own $m', '$m', 'day', @{[whole(0, 5)]}) ON CONFLICT DO NOTHING;",
+		"DELETE FROM leadroute.cap WHERE name LIKE 'own %' AND member < '$m';",
 		"UPDATE leadroute.rule SET member_condition = @{[any('NULL', member_condition())]} WHERE name = '$team @{[any(@method)]}';",
 		"DELETE FROM leadroute.team_member WHERE team = '$team' AND member = '$m';",
 		"INSERT INTO leadroute.team_member (team, member) VALUES ('$team', '$m') ON CONFLICT DO NOTHING;",

@@ -1,12 +1,13 @@
 # Many sessions ask one big team at once, for leads that fit different members:
 # while some divide the parts of its board, others have chosen by the parts as
 # they were and roll back, members change so that the board is put up again, and
-# the server crashes.  leadroute.check_picks compares each choice with looking at
+# the server crashes.  Each member has caps, which some reach.
+# leadroute.check_picks compares each choice with looking at
 # each member; journal, credits and shared memory agree in the end.
 #
 # Fails when a hold gives back by parts that are no more, when a grade keeps what
-# it has gained as it is divided, and when a lead gives shares to parts that it
-# does not fit.
+# it has gained as it is divided, when a lead gives shares to parts that it does
+# not fit, and when a session is not told that another has filled a cap.
 
 use strict;
 use warnings FATAL => 'all';
@@ -38,7 +39,9 @@ $node->safe_psql(
 	'postgres', q(
 	INSERT INTO leadroute.rule (name, condition, team, member_condition) VALUES
 		('up', 'kind = ''up''', 't', '(member.attributes ->> ''area'')::integer >= lead.area'),
-		('all', 'kind = ''all''', 't', NULL)));
+		('all', 'kind = ''all''', 't', NULL);
+	INSERT INTO leadroute.cap (name, each_member, period, max_leads, condition) VALUES
+		('daily', true, 'day', 300, 'area = 1'), ('hourly', true, 'hour', 120, NULL)));
 
 # what others conflict with
 $node->safe_psql('postgres', q(INSERT INTO lead (kind) VALUES ('all')));
@@ -69,7 +72,8 @@ for my $round (1 .. 3)
 	$node->start;
 }
 credits_ok($node, 'postgres', 'in the end');
-# members have changed all the time: now each area comes some times
+# members have changed all the time, and leads are held: now each area comes some times
+$node->safe_psql('postgres', $_) for 'DELETE FROM leadroute.cap', 'DELETE FROM lead';
 $node->safe_psql('postgres', "INSERT INTO lead (kind, area) SELECT 'round_robin', g % 10 FROM generate_series(1, 300) g");
 is($node->safe_psql('postgres', 'SELECT parts, picks > 100 FROM leadroute.board()'), '10|t', 'the board has a part for each area, and has chosen');
 
