@@ -42,7 +42,7 @@ figure_p6() {
 	done
 	for n in 10 1000 10000; do
 		lr_psql -d "p6_$n" -c "UPDATE leadroute.rule SET method = 'round_robin', member_rank = NULL, member_condition = NULL" \
-			-c "INSERT INTO leadroute.cap (name, each_member, period, max_leads) VALUES ('daily', true, 'day', 1000000)"
+			-c "INSERT INTO leadroute.cap (name, each_member, period, max_leads) VALUES ('daily', true, 'day', 1000000000)"
 		for ((round = 1; round <= BENCH_REPEATS; round++)); do
 			timed "p6.cap.$n" "$round" "p6_$n" "$insert;" "$insert LIMIT 10000;"
 		done
