@@ -219,6 +219,10 @@ lr_sharedir() {
 	fi
 }
 
+lr_has_python() {
+	/usr/bin/python3 -c "import $1" 2>/dev/null
+}
+
 # Fills LR_MISSING with the Debian packages that the parts named ask for and
 # that are not there.  Looks for what is used, not for packages: other systems
 # name them differently.
@@ -246,6 +250,12 @@ lr_find_missing() {
 				perl -MTest::More -MFile::Temp -e1 2>/dev/null || LR_MISSING+=(perl)
 				perl -MIPC::Run -e1 2>/dev/null || LR_MISSING+=(libipc-run-perl)
 				;;
+			# Programs of others with which test/t/13*.pl work.  Python's and
+			# Ruby's are those of the system, where apt puts libraries.
+			django)
+				lr_has_python django || LR_MISSING+=(python3-django)
+				lr_has_python psycopg2 || LR_MISSING+=(python3-psycopg2)
+				;;
 			*) lr_die "lr_need: unknown part $part" ;;
 		esac
 	done
@@ -253,7 +263,7 @@ lr_find_missing() {
 }
 
 # lr_need PART...: sees to it that PostgreSQL and the parts named are there
-# (server, pgtap, tap); installs with apt what is missing.
+# (server, pgtap, tap, the names of clients); installs with apt what is missing.
 lr_need() {
 	lr_find_missing "$@" && return
 	command -v apt-get >/dev/null ||
