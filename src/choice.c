@@ -167,6 +167,15 @@ offer(const LrChoice *work, FirstTurn *first, int i, int64 credit, int64 share,
 	}
 }
 
+/* A member's credit; board: whether the team's board stands. */
+static int64
+credit_of(const LrTeam *team, int i, bool board)
+{
+	int			seat = team->seat[i];
+
+	return board ? lr_seat_credit(seat) : lr_seats[seat].credit;
+}
+
 /*
  * The first of candidates who weigh the same, by looking: who has most credit is
  * the first to be released and has the earliest deadline.
@@ -187,9 +196,7 @@ richest(const LrChoice *work)
 		for (; w != 0; w &= w - 1)
 		{
 			int			i = word * 64 + pg_rightmost_one_pos64(w);
-			int			seat = team->seat[i];
-			int64		credit = board ? lr_seat_credit(seat) :
-				lr_seats[seat].credit;
+			int64		credit = credit_of(team, i, board);
 
 			if (credit > most)
 			{
@@ -212,9 +219,7 @@ richest_of_all(const LrTeam *team)
 
 	for (i = 0; i < team->n; i++)
 	{
-		int			seat = team->seat[i];
-		int64		credit = board ? lr_seat_credit(seat) :
-			lr_seats[seat].credit;
+		int64		credit = credit_of(team, i, board);
 
 		if (credit > most)
 		{

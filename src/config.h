@@ -100,7 +100,7 @@ typedef struct LrTeam
 	uint64		other_board;	/* of one that is not */
 	struct LrGrading *grading;	/* see board.h; NULL: not needed yet */
 	struct LrCapUse **caps;		/* see cap.h; NULL: not needed yet */
-	struct TeamHold *hold;		/* that reserve.c found of it last, */
+	struct LrTeamHold *hold;	/* that reserve_team.c found of it last, */
 	uint64		hold_level;		/* at the level with this serial; 0: none */
 	struct LrCapView *cap_views;	/* see cap_view.h */
 } LrTeam;

@@ -733,8 +733,8 @@ decide_by_rules(const LrDecideRequest *request, LrDecision *decision)
 										  decision->untold);
 }
 
-static void
-begin_decision(const LrDecideRequest *request, LrDecision *decision)
+void
+lr_decision_begin(const LrDecideRequest *request, LrDecision *decision)
 {
 	LrEntry    *e = &decision->entry;
 
@@ -760,7 +760,7 @@ decide_by_keys(const LrDecideRequest *request, LrDecision *decision)
 
 	do
 	{
-		begin_decision(request, decision);
+		lr_decision_begin(request, decision);
 		decision->sticky = sticky;
 		lr_sticky_decide(request, sticky, decision);
 		if (decision->entry.kind == '\0')
@@ -778,7 +778,7 @@ decide_judged(const LrDecideRequest *request, LrDecision *decision)
 		decide_by_keys(request, decision);
 		return;
 	}
-	begin_decision(request, decision);
+	lr_decision_begin(request, decision);
 	if (decision->entry.kind == '\0')
 		decide_by_rules(request, decision);
 }

@@ -98,6 +98,10 @@ typedef struct LrDecision
  */
 extern void lr_decide(const LrDecideRequest *request, LrDecision *decision);
 
+/* An empty decision about the lead: what its journal row says in any case. */
+extern void lr_decision_begin(const LrDecideRequest *request,
+							  LrDecision *decision);
+
 /*
  * Chooses from a rule's team for this lead, and reserves.  fitting: whom the lead
  * fits; NULL: everybody.  in_line: nobody who is kept for leads that are held,

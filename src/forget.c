@@ -20,8 +20,6 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "catalog/pg_collation.h"
-#include "catalog/pg_type.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -40,6 +38,7 @@
 #include "leadroute.h"
 #include "outcome.h"
 #include "reserve.h"
+#include "scan.h"
 #include "sticky_row.h"
 
 PG_FUNCTION_INFO_V1(lr_forget);
@@ -120,30 +119,39 @@ scan_key(Relation rel, const char *index, int key_column, int table_column,
 	return systable_beginscan(rel, lr_relid(index), true, SnapshotSelf, 2, skey);
 }
 
+/* All rows of such a scan: those that are replaced come up in it again. */
+static List *
+rows_of_key(Relation rel, const char *index, int key_column,
+			int table_column, const char *key, int32 table)
+{
+	ScanKeyData skey[2];
+	SysScanDesc sys = scan_key(rel, index, key_column, table_column, key,
+							   table, skey);
+	List	   *rows = NIL;
+	HeapTuple	row;
+
+	while ((row = systable_getnext(sys)) != NULL)
+		rows = lappend(rows, heap_copytuple(row));
+	systable_endscan(sys);
+	return rows;
+}
+
 /* Keys that the lead had before a decision: events tell of each change. */
 static void
 find_keys(Forgetting *f, int64 id)
 {
-	Relation	rel = table_open(lr_relid("event"), RowExclusiveLock);
-	ScanKeyData key;
-	SysScanDesc sys;
-	HeapTuple	row;
+	LrScan		scan;
 
-	ScanKeyInit(&key, E_ASSIGNMENT + 1, BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum(id));
-	sys = systable_beginscan(rel, lr_relid("event_assignment"), true,
-							 SnapshotSelf, 1, &key);
-	while ((row = systable_getnext(sys)) != NULL)
+	lr_scan_begin_long(&scan, "event", "event_assignment", "assignment", id);
+	while (lr_scan_next(&scan))
 	{
 		bool		isnull;
-		Datum		value = heap_getattr(row, E_LEAD_KEY + 1,
-										 RelationGetDescr(rel), &isnull);
+		Datum		value = lr_scan_datum_at(&scan, E_LEAD_KEY + 1, &isnull);
 
 		if (!isnull && !has_key(f->keys, TextDatumGetCString(value)))
 			f->keys = lappend(f->keys, TextDatumGetCString(value));
 	}
-	systable_endscan(sys);
-	table_close(rel, NoLock);
+	lr_scan_end(&scan);
 }
 
 /* Takes in the decisions under a key: all, or those that are known to be its. */
@@ -215,25 +223,18 @@ erase_decisions(Forgetting *f, const char *key)
 
 	for (i = 0; i < 2; i++)
 	{
-		ScanKeyData skey[2];
-		SysScanDesc sys = scan_key(rel, index[i], J_LEAD_KEY, J_ROUTED_TABLE,
-								   key, f->table, skey);
-		List	   *rows = NIL;
-		HeapTuple	row;
+		List	   *rows = rows_of_key(rel, index[i], J_LEAD_KEY,
+									   J_ROUTED_TABLE, key, f->table);
 		ListCell   *lc;
 
-		/* those that are replaced come up again */
-		while ((row = systable_getnext(sys)) != NULL)
-			rows = lappend(rows, heap_copytuple(row));
-		systable_endscan(sys);
 		foreach(lc, rows)
 		{
+			HeapTuple	row = (HeapTuple) lfirst(lc);
 			Datum		values[J_COLUMNS] = {0};
 			bool		nulls[J_COLUMNS] = {false};
 			bool		replace[J_COLUMNS] = {false};
 			bool		isnull;
 
-			row = (HeapTuple) lfirst(lc);
 			if (!has_id(f->ids, DatumGetInt64(heap_getattr(row, J_ID + 1, desc,
 														   &isnull))))
 				continue;
@@ -265,25 +266,19 @@ erase_events(Forgetting *f, const char *key)
 {
 	Relation	rel = table_open(lr_relid("event"), RowExclusiveLock);
 	TupleDesc	desc = RelationGetDescr(rel);
-	ScanKeyData skey[2];
-	SysScanDesc sys = scan_key(rel, "event_lead", E_LEAD_KEY, E_ROUTED_TABLE,
-							   key, f->table, skey);
-	List	   *rows = NIL;
-	HeapTuple	row;
+	List	   *rows = rows_of_key(rel, "event_lead", E_LEAD_KEY,
+								   E_ROUTED_TABLE, key, f->table);
 	ListCell   *lc;
 
-	while ((row = systable_getnext(sys)) != NULL)
-		rows = lappend(rows, heap_copytuple(row));
-	systable_endscan(sys);
 	foreach(lc, rows)
 	{
+		HeapTuple	row = (HeapTuple) lfirst(lc);
 		Datum		values[E_COLUMNS] = {0};
 		bool		nulls[E_COLUMNS] = {false};
 		bool		replace[E_COLUMNS] = {false};
 		bool		isnull;
 		Datum		value;
 
-		row = (HeapTuple) lfirst(lc);
 		value = heap_getattr(row, E_ASSIGNMENT + 1, desc, &isnull);
 		/* of no decision: under the key that it has or had last */
 		if (isnull ? strcmp(key, (char *) linitial(f->keys)) != 0 :

@@ -6,17 +6,10 @@
 
 #include <math.h>
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "utils/fmgroids.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
-
-#include "config.h"
 #include "evaluate.h"
 #include "journal_row.h"
 #include "load.h"
+#include "scan.h"
 
 /* A load that fits; LR_LEAD_LOAD, and *detail says why, if it does not. */
 static int
@@ -55,23 +48,12 @@ lr_lead_load(LrTable *table, TupleTableSlot *row, char **detail)
 int
 lr_assignment_load(int64 assignment, int load)
 {
-	Relation	rel = table_open(lr_relid("event"), AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc sys;
-	HeapTuple	row;
+	LrScan		scan;
 
-	ScanKeyInit(&key, E_ASSIGNMENT + 1, BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum(assignment));
-	sys = systable_beginscan(rel, lr_relid("event_assignment"), true,
-							 SnapshotSelf, 1, &key);
-	while ((row = systable_getnext(sys)) != NULL)
-	{
-		bool		isnull;
-
-		load += DatumGetInt32(heap_getattr(row, E_LOAD + 1,
-										   RelationGetDescr(rel), &isnull));
-	}
-	systable_endscan(sys);
-	table_close(rel, AccessShareLock);
+	lr_scan_begin_long(&scan, "event", "event_assignment", "assignment",
+					   assignment);
+	while (lr_scan_next(&scan))
+		load += lr_scan_int_at(&scan, E_LOAD + 1, 0);
+	lr_scan_end(&scan);
 	return load;
 }

@@ -13,444 +13,13 @@
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
 #include "common/pg_prng.h"
-#include "datatype/timestamp.h"
 
 #include "board_set.h"
 #include "cap_view.h"
-#include "choice.h"
-#include "held.h"
+#include "eligible.h"
 #include "leadroute.h"
 #include "outcome.h"
-
-/*
- * Members whom a lead does not fit are no candidates and may be many: so many
- * of them, in the order of the team, are asked whether they were due, fewer
- * where each member of the team is not looked at either.
- */
-#define UNFIT_LOOKED		64
-#define UNFIT_LOOKED_BIG	8
-
-/* ---------- eligibility ---------- */
-
-/*
- * Whether nothing can keep any member from the lead: all active, never away,
- * without hours or capacity, no cap, and nobody is busy.  Looked up once a
- * state of the people.  Who becomes busy from now on, has done so after this lead.
- */
-static bool
-is_plain(const LrPickRequest *request)
-{
-	LrTeam	   *team = request->team;
-	int			i;
-
-	if (request->usable != NULL || request->without != 0 ||
-		request->fitting != NULL || request->in_line || request->db->busy > 0 || request->caps != NULL)
-		return false;
-	if (team->plain_seen != request->people)
-	{
-		team->plain_seen = request->people;
-		team->plain = team->hours == NULL;
-		for (i = 0; i < team->n; i++)
-			team->plain &= team->member[i]->active &&
-				team->member[i]->slot != LR_NO_SLOT &&
-				team->seat[i] != LR_NO_SLOT &&
-				team->member[i]->nabsence == 0 &&
-				team->member[i]->capacity < 0;
-	}
-	return team->plain;
-}
-
-/* Whether who is not there may be owed a share of the lead. */
-static inline bool
-may_accrue(const LrPickRequest *request)
-{
-	return request->team->catch_up &&
-		request->method == LR_METHOD_ROUND_ROBIN && !request->ignore_limits;
-}
-
-/* Whether the roll says who of a big team, whom the lead fits, is present. */
-static bool
-may_use_roll(const LrPickRequest *request)
-{
-	return request->fitting != NULL && request->team->n >= lr_board_members &&
-		request->usable == NULL && request->without == 0 &&
-		!request->in_line && !request->dry_run &&
-		!request->ignore_limits && !may_accrue(request);
-}
-
-/* How many whom the lead fits are not gone for good. */
-static int
-fitting_of_roll(const LrChoice *work)
-{
-	const LrPickRequest *request = work->request;
-	int			fits = lr_bits_count(request->fitting, work->team->n);
-	int			i;
-
-	if (work->roll->fits == work->team->n)
-		return fits;
-	for (i = lr_next_fitting(request, 0); i < work->team->n;
-		 i = lr_next_fitting(request, i + 1))
-		fits -= work->roll->why[i] == LR_PASSED_INACTIVE;
-	return fits;
-}
-
-/*
- * What can be said without the counters, of those whom the lead fits.  Returns
- * how many of them are not gone for good.
- */
-static int
-look_at_people(LrChoice *work)
-{
-	LrTeam	   *team = work->team;
-	int			fits;
-	int			i;
-
-	if (work->plain)
-	{
-		memset(team->why, LR_CAN, team->n);
-		return team->n;
-	}
-	if (!work->checks && may_use_roll(work->request))
-	{
-		work->roll = lr_roll_call(work->request);
-		work->until = work->roll->away_until;
-		return fitting_of_roll(work);
-	}
-	work->until = team->until;
-	fits = lr_who_is_present(work->request, team->why, team->until);
-	if (work->accruing != NULL)
-	{
-		work->missing = (bool *) palloc((team->n + 1) * sizeof(bool));
-		for (i = lr_next_fitting(work->request, 0); i < team->n;
-			 i = lr_next_fitting(work->request, i + 1))
-			work->missing[i] = !lr_is_off_duty(team, i, work->request->now);
-	}
-	return fits;
-}
-
-/*
- * What look_at_counters does for those whom the lead fits, with the roll.  Of
- * who is no candidate, why says the reason.
- */
-static void
-look_at_roll(LrChoice *work)
-{
-	const LrPickRequest *request = work->request;
-	const LrRoll *roll = work->roll;
-	LrTeam	   *team = work->team;
-	bool		limits = roll->limits || request->db->busy > 0 ||
-		request->caps != NULL;
-	int			i;
-
-	for (i = 0; i < (int) LR_BITS_SIZE(team->n); i++)
-		work->bitmap[i] = roll->can[i] & request->fitting[i];
-	for (i = lr_next_out(work, 0); i < team->n; i = lr_next_out(work, i + 1))
-		team->why[i] = roll->why[i];
-	work->capacities = limits;
-	for (i = lr_bits_next(work->bitmap, 0, team->n); limits && i < team->n;
-		 i = lr_bits_next(work->bitmap, i + 1, team->n))
-	{
-		const LrMember *m = team->member[i];
-
-		if (lr_member_slots[m->slot].busy)
-			team->why[i] = LR_PASSED_BUSY;
-		else if (m->capacity >= 0 && lr_open_load(m) + request->load > m->capacity)
-			team->why[i] = LR_PASSED_FULL;
-		else if (request->caps != NULL && !lr_caps_allow(request->caps, i))
-			team->why[i] = LR_PASSED_CAP;
-		else
-		{
-			work->capacities &= m->capacity > 0;
-			continue;
-		}
-		work->bitmap[i / 8] &= ~(1 << (i % 8));
-	}
-	work->n = lr_bits_count(work->bitmap, team->n);
-	work->all = work->n == team->n;
-	work->weight = lr_weight_of(team, work->bitmap);
-}
-
-/* Adds what the counters say: who is a candidate.  db->lock held. */
-static void
-look_at_counters(LrChoice *work)
-{
-	LrTeam	   *team = work->team;
-	const LrCapCheck *caps = work->request->ignore_limits ? NULL :
-		work->request->caps;
-	int			load = work->request->load;
-	int			i;
-
-	if (work->plain)
-	{
-		work->n = team->n;
-		work->weight = team->total_weight;
-		work->all = true;
-		return;
-	}
-	if (work->roll != NULL)
-	{
-		look_at_roll(work);
-		return;
-	}
-	work->n = 0;
-	work->weight = 0;
-	work->capacities = true;
-	for (i = lr_next_fitting(work->request, 0); i < team->n;
-		 i = lr_next_fitting(work->request, i + 1))
-	{
-		const LrMember *m = team->member[i];
-
-		if (team->why[i] == LR_CAN && lr_member_slots[m->slot].busy)
-			team->why[i] = LR_PASSED_BUSY;
-		if (team->why[i] == LR_CAN && m->capacity >= 0 &&
-			!work->request->ignore_limits &&
-			lr_open_load(m) + load > m->capacity)
-			team->why[i] = LR_PASSED_FULL;
-		if (team->why[i] == LR_CAN && caps != NULL && !lr_caps_allow(caps, i))
-			team->why[i] = LR_PASSED_CAP;
-		if (team->why[i] == LR_CAN && work->request->in_line &&
-			lr_is_fresh(work->request->db, m->slot, work->request->now))
-			team->why[i] = LR_PASSED_HELD_FIRST;
-		if (team->why[i] == LR_CAN)
-		{
-			work->n++;
-			work->weight += team->weight[i];
-			work->capacities &= m->capacity > 0;
-		}
-	}
-	work->all = work->n == team->n;
-}
-
-/*
- * Who has a share of the lead though he is not there: members of a team with
- * catch_up in their working time, as long as the share takes their credit to
- * credit_limit at most.  The share is taken as it would be if nobody else
- * accrued, so what one has does not depend on the others.
- */
-static void
-note_accruing(LrChoice *work)
-{
-	LrTeam	   *team = work->team;
-	double		candidates = work->weight;
-	int			i;
-
-	memset(work->accruing, 0, LR_BITS_SIZE(team->n));
-	for (i = lr_next_fitting(work->request, 0); i < team->n;
-		 i = lr_next_fitting(work->request, i + 1))
-	{
-		double		weight = team->weight[i];
-
-		if (team->why[i] == LR_CAN || !lr_is_owed(team->why[i]) ||
-			!work->missing[i] || team->seat[i] == LR_NO_SLOT ||
-			lr_seat_credit(team->seat[i]) +
-			(int64) (weight * ((double) LR_CREDIT_ONE / (candidates + weight))) >
-			team->credit_limit)
-			continue;
-		lr_bit_set(work->accruing, i);
-		work->sharing++;
-	}
-	if (work->sharing == work->n)
-		return;
-	work->weight = 0;
-	for (i = lr_next_fitting(work->request, 0); i < team->n;
-		 i = lr_next_fitting(work->request, i + 1))
-		if (team->why[i] == LR_CAN || lr_bit(work->accruing, i))
-			work->weight += team->weight[i];
-}
-
-/*
- * The candidates as a bitmap and a hash, and their shares.  The weights are
- * added in the order of the team, as whoever reads the journal adds them.
- */
-static void
-note_candidates(LrChoice *work)
-{
-	LrTeam	   *team = work->team;
-	uint64		last = team->rotation != LR_NO_SLOT ?
-		lr_rotation_slots[team->rotation].last_set : 0;
-	int			i;
-
-	work->sharing = work->n;
-	if (work->all)
-	{
-		work->share = team->share;
-		work->hash = team->n;
-	}
-	else
-	{
-		double		factor;
-
-		if (work->accruing != NULL)
-			note_accruing(work);
-		if (work->roll == NULL)
-		{
-			memset(work->bitmap, 0, LR_BITS_SIZE(team->n));
-			for (i = lr_next_fitting(work->request, 0); i < team->n;
-				 i = lr_next_fitting(work->request, i + 1))
-				if (team->why[i] == LR_CAN)
-					lr_bit_set(work->bitmap, i);
-		}
-		factor = (double) LR_CREDIT_ONE / work->weight;
-		work->share = team->lead_share;
-		if (lr_weighs_the_same(team))
-			work->share = NULL;
-		else
-			for (i = lr_next_candidate(work, 0); i < team->n;
-				 i = lr_next_candidate(work, i + 1))
-				team->lead_share[i] = (int64) (team->weight[i] * factor);
-		work->hash = hash_bytes_extended(work->bitmap, (team->n + 7) / 8,
-										team->n);
-		if (work->sharing > work->n)
-			work->hash = hash_combine64(work->hash,
-									   hash_bytes_extended(work->accruing,
-														   (team->n + 7) / 8,
-														   team->n));
-	}
-	work->same_set = last == 0 || last == work->hash;
-}
-
-/* ---------- who was passed over ---------- */
-
-/* Which SQL says that the lead does not fit a member. */
-static LrUnfit
-unfit_by(const LrPickRequest *request, int i)
-{
-	if (request->reached != NULL && !lr_bit(request->reached, i))
-		return LR_UNFIT_TEAM;
-	return request->raised != NULL && lr_bit(request->raised, i) ?
-		LR_UNFIT_ERROR : LR_UNFIT_CONDITION;
-}
-
-static void
-describe(const LrChoice *work, int i, LrPassedOver *p)
-{
-	LrMember   *m = work->team->member[i];
-
-	p->member = m;
-	p->why = work->team->why[i];
-	p->cap = 0;
-	p->until = p->a = p->b = 0;
-	if (p->why == LR_PASSED_AWAY || p->why == LR_PASSED_CLOSED)
-		p->until = work->until[i];
-	else if (p->why == LR_PASSED_CAP)
-		lr_cap_reached_by(work->request->caps, i, p);
-	else if (p->why == LR_PASSED_FULL)
-	{
-		p->a = lr_open_load(m);
-		p->b = m->capacity;
-	}
-	else if (p->why == LR_PASSED_UNFIT)
-		p->a = unfit_by(work->request, i);
-}
-
-/*
- * Notes who could not take it, if he was due before the chosen one.  Who has no
- * counters is never due, whatever else keeps him from it.
- */
-static void
-note_passed(const LrChoice *work, int i, LrPick *pick)
-{
-	if (pick->chosen >= 0 &&
-		(work->team->why[i] == LR_PASSED_NO_SLOT ||
-		 work->team->member[i]->slot == LR_NO_SLOT ||
-		 !lr_goes_before(work, i, pick->chosen)))
-		return;
-	if (pick->npassed < lr_passed_over_limit)
-		describe(work, i, &pick->passed[pick->npassed++]);
-	else
-		pick->passed_rest[work->team->why[i]]++;
-	pick->passed_count++;
-}
-
-/* Those whom the lead does not fit: the first ones only. */
-static void
-note_unfit(const LrChoice *work, LrPick *pick)
-{
-	const LrPickRequest *request = work->request;
-	LrTeam	   *team = work->team;
-	int			most = team->n >= lr_board_members ? UNFIT_LOOKED_BIG :
-		UNFIT_LOOKED;
-	int			looked = 0;
-	int			i;
-
-	for (i = lr_bits_next_clear(request->fitting, 0, team->n);
-		 i < team->n && (looked < most || request->dry_run);
-		 i = lr_bits_next_clear(request->fitting, i + 1, team->n))
-	{
-		team->why[i] = lr_why_unfit(request, i);
-		if (looked++ < most)
-			note_passed(work, i, pick);
-	}
-}
-
-/* All of those. */
-static void
-note_passed_over(const LrChoice *work, LrPick *pick)
-{
-	const LrPickRequest *request = work->request;
-	LrTeam	   *team = work->team;
-	int			i;
-
-	if (work->all)
-		return;
-	if (work->roll != NULL)
-		for (i = lr_next_out(work, 0); i < team->n; i = lr_next_out(work, i + 1))
-			note_passed(work, i, pick);
-	else
-		for (i = lr_next_fitting(request, 0); i < team->n;
-			 i = lr_next_fitting(request, i + 1))
-			if (team->why[i] != LR_CAN)
-				note_passed(work, i, pick);
-	if (request->fitting != NULL)
-		note_unfit(work, pick);
-}
-
-static void
-note_all(const LrChoice *work, LrPick *pick)
-{
-	LrTeam	   *team = work->team;
-	int			i;
-
-	pick->same_set = work->same_set;
-	for (i = 0; i < team->n; i++)
-	{
-		LrCandidate *c = &pick->all[i];
-
-		c->member = team->member[i];
-		describe(work, i, &c->state);
-		c->has_measure = lr_measure(work, i, &c->measure);
-		c->share = team->why[i] == LR_CAN && work->weight > 0 ?
-			team->weight[i] / work->weight : 0;
-		c->load = team->member[i]->slot == LR_NO_SLOT ? 0 :
-			lr_open_load(team->member[i]);
-	}
-}
-
-/* What a lead that is held for this has to know, see held.h. */
-static void
-note_nobody(const LrChoice *work, LrPick *pick)
-{
-	LrTeam	   *team = work->team;
-	LrPassedOver reached;
-	int			i;
-
-	pick->seq = work->request->db->free_seq;
-	pick->available_from = DT_NOEND;
-	for (i = lr_next_fitting(work->request, 0); i < team->n;
-		 i = lr_next_fitting(work->request, i + 1))
-	{
-		pick->withheld |= team->why[i] == LR_PASSED_HELD_FIRST;
-		if (team->why[i] != LR_PASSED_CAP)
-			continue;
-		/* it may be a cap of this lead only, and has room in the next window */
-		pick->own_way = true;
-		describe(work, i, &reached);
-		if (reached.until != 0)
-			pick->available_from = Min(pick->available_from, reached.until);
-	}
-}
 
 /* ---------- the choice ---------- */
 
@@ -494,18 +63,18 @@ may_use_board(const LrPickRequest *request)
 		request->usable == NULL && request->without == 0 &&
 		(request->fitting == NULL || request->set != NULL) &&
 		!request->in_line && !request->dry_run && !request->ignore_limits &&
-		!lr_reserve_releases() && !may_accrue(request);
+		!lr_reserve_releases() && !lr_may_accrue(request);
 }
 
 /* Who is a candidate, who is chosen, who was passed over.  db->lock held. */
 static void
 choose_by_looking(LrChoice *work, LrPick *pick)
 {
-	look_at_counters(work);
+	lr_look_at_counters(work);
 	pick->candidates = work->n;
 	if (work->n > 0)
 	{
-		note_candidates(work);
+		lr_note_candidates(work);
 		pick->chosen = lr_choose(work);
 		pick->has_measure = lr_measure(work, pick->chosen, &pick->measure);
 		if (!work->all)
@@ -513,9 +82,9 @@ choose_by_looking(LrChoice *work, LrPick *pick)
 		if (work->sharing > work->n)
 			pick->reservation.accruing = work->accruing;
 	}
-	note_passed_over(work, pick);
+	lr_note_passed_over(work, pick);
 	if (pick->chosen < 0)
-		note_nobody(work, pick);
+		lr_note_nobody(work, pick);
 }
 
 /* The same, and the reservation. */
@@ -528,7 +97,7 @@ decide_locked(LrChoice *work, LrPick *pick)
 		lr_board_missed(work->team);
 	choose_by_looking(work, pick);
 	if (work->request->dry_run)
-		note_all(work, pick);
+		lr_note_all(work, pick);
 	else if (pick->chosen >= 0)
 		fill_reservation(work, pick);
 }
@@ -536,7 +105,7 @@ decide_locked(LrChoice *work, LrPick *pick)
 /* ---------- on the board ---------- */
 
 /*
- * Who is a candidate, as the board has it; what note_candidates says.  false:
+ * Who is a candidate, as the board has it; what lr_note_candidates says.  false:
  * nobody is, or the board does not know.
  */
 static bool
@@ -582,7 +151,7 @@ fitting_of_board(const LrChoice *work)
 		return work->roll->fits;
 	if (set->people != work->request->people)
 	{
-		set->present = fitting_of_roll(work);
+		set->present = lr_fitting_of_roll(work);
 		set->people = work->request->people;
 	}
 	return set->present;
@@ -611,7 +180,7 @@ why_out(const LrChoice *work, int i)
 		LR_PASSED_CAP;
 }
 
-/* What note_passed_over does. */
+/* What lr_note_passed_over does. */
 static void
 note_those_out(const LrChoice *work, LrPick *pick)
 {
@@ -624,10 +193,10 @@ note_those_out(const LrChoice *work, LrPick *pick)
 		 i = next_out_on_board(work, i + 1))
 	{
 		team->why[i] = why_out(work, i);
-		note_passed(work, i, pick);
+		lr_note_passed(work, i, pick);
 	}
 	if (request->fitting != NULL)
-		note_unfit(work, pick);
+		lr_note_unfit(work, pick);
 }
 
 /* Who is present, and has room under the caps of members. */
@@ -753,7 +322,7 @@ begin_check(const LrChoice *work, LrChoice *check, LrPick *pick)
 	if (!check->plain)
 		check->bitmap = (uint8 *) palloc(LR_BITS_SIZE(work->team->n) + 1);
 	make_pick(check, pick);
-	pick->fits = look_at_people(check);
+	pick->fits = lr_look_at_people(check);
 }
 
 /* What differs between a pick and one by looking at each member. */
@@ -832,7 +401,7 @@ pick_by_looking(LrChoice *work, LrPick *pick)
 	LrPick		looked;
 	bool		compare;
 
-	pick->fits = look_at_people(work);
+	pick->fits = lr_look_at_people(work);
 	compare = lr_check_picks && work->roll != NULL;
 	if (compare)
 		begin_check(work, &check, &looked);
@@ -875,10 +444,10 @@ lr_pick(const LrPickRequest *request, LrPick *pick)
 	memset(&work, 0, sizeof(work));
 	work.request = request;
 	work.team = team;
-	work.plain = is_plain(request);
+	work.plain = lr_is_plain(request);
 	if (!work.plain)
 		work.bitmap = (uint8 *) palloc(LR_BITS_SIZE(team->n) + 1);
-	if (may_accrue(request) && !work.plain)
+	if (lr_may_accrue(request) && !work.plain)
 		work.accruing = (uint8 *) palloc(LR_BITS_SIZE(team->n) + 1);
 	make_pick(&work, pick);
 	if (request->method == LR_METHOD_RANDOM)

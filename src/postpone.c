@@ -31,18 +31,11 @@ lr_postpone(const LrDecideRequest *request, LrDecision *decision)
 {
 	LrEntry    *e = &decision->entry;
 
-	memset(decision, 0, sizeof(*decision));
-	e->at = request->now;
-	e->router = request->binding->router->id;
-	e->routed_table = request->table->id;
-	e->lead_key = request->key;
-	e->detail = request->detail;
-	e->team = -1;
+	lr_decision_begin(request, decision);
 	e->kind = LR_KIND_HELD;
 	e->reason = "decide_at";
 	/* nobody has been looked for: it stands in no line, and is due at once */
-	e->held.seq = PG_INT64_MAX;
-	e->held.until = DT_NOEND;
+	e->held.way = 0;
 	e->held.again = true;
 	decision->reservation.member_slot = LR_NO_SLOT;
 	e->id = decision->reservation.id = lr_reserve_id();

@@ -5,7 +5,6 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -19,6 +18,7 @@
 
 #include "acting.h"
 #include "evaluate.h"
+#include "guard.h"
 #include "journal.h"
 #include "lead.h"
 #include "leadroute.h"
@@ -580,6 +580,21 @@ stops_all(ErrorData *error)
 		ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_TRANSACTION_ROLLBACK;
 }
 
+typedef struct Part
+{
+	Batch	   *batch;
+	int			first;
+	int			n;
+} Part;
+
+static void
+try_one_part(void *arg)
+{
+	Part	   *part = (Part *) arg;
+
+	try_part(part->batch, part->first, part->n);
+}
+
 /*
  * A part as a subtransaction; if it fails, its halves.  Nothing but memory of
  * the batch is used across the error.
@@ -587,37 +602,20 @@ stops_all(ErrorData *error)
 static void
 route_part(Batch *b, int first, int n)
 {
-	MemoryContext context = b->context;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
+	Part		part = {b, first, n};
+	ErrorData  *error;
 
 	CHECK_FOR_INTERRUPTS();
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		try_part(b, first, n);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	error = lr_guarded_error(try_one_part, &part);
 	if (error == NULL)
 		add_up(b);
-	else if (stops_all((ErrorData *) error))
-		ReThrowError((ErrorData *) error);
+	else if (stops_all(error))
+		ReThrowError(error);
 	else
 	{
 		memset(b->busy + first, false, n * sizeof(bool));
 		if (n == 1)
-			note_failure(b, first, (ErrorData *) error);
+			note_failure(b, first, error);
 		else
 		{
 			route_part(b, first, n / 2);

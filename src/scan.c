@@ -110,9 +110,10 @@ lr_scan_begin_after(LrScan *scan, const char *table, const char *index,
 								   SnapshotSelf, 2, skey);
 }
 
-void
-lr_scan_begin_id(LrScan *scan, const char *table, const char *index,
-				 const char *column, int32 id)
+/* Rows whose value in a column is equal, by the type's function for that. */
+static void
+begin_equal(LrScan *scan, const char *table, const char *index,
+			const char *column, RegProcedure equal, Datum value)
 {
 	ScanKeyData skey;
 
@@ -120,9 +121,23 @@ lr_scan_begin_id(LrScan *scan, const char *table, const char *index,
 	scan->desc = RelationGetDescr(scan->rel);
 	scan->tuple = NULL;
 	ScanKeyInit(&skey, column_number(scan->desc, column),
-				BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
+				BTEqualStrategyNumber, equal, value);
 	scan->sys = systable_beginscan(scan->rel, lr_relid(index), true,
 								   SnapshotSelf, 1, &skey);
+}
+
+void
+lr_scan_begin_id(LrScan *scan, const char *table, const char *index,
+				 const char *column, int32 id)
+{
+	begin_equal(scan, table, index, column, F_INT4EQ, Int32GetDatum(id));
+}
+
+void
+lr_scan_begin_long(LrScan *scan, const char *table, const char *index,
+				   const char *column, int64 value)
+{
+	begin_equal(scan, table, index, column, F_INT8EQ, Int64GetDatum(value));
 }
 
 bool

@@ -39,6 +39,11 @@ extern void lr_scan_begin_after(LrScan *scan, const char *table,
 								const char *key, const char *column,
 								int64 after);
 
+/* Rows with a value in an int8 column. */
+extern void lr_scan_begin_long(LrScan *scan, const char *table,
+							   const char *index, const char *column,
+							   int64 value);
+
 /* The row of a unique int4 column. */
 extern void lr_scan_begin_id(LrScan *scan, const char *table,
 							 const char *index, const char *column, int32 id);
