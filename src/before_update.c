@@ -322,6 +322,9 @@ lr_before_update(TriggerData *td, const char *name)
 		lr_frame_find(name);
 	Update		u = {0};
 
+	/* the row before this one was to move, and was not stored */
+	if (frame != NULL && frame->pending.active && frame->pending.move != NULL)
+		lr_frame_discard(frame);
 	u.td = td;
 	u.table = frame != NULL ? frame->table : lr_table_pin_sound(name);
 	if (u.table == NULL)
@@ -341,7 +344,8 @@ lr_before_update(TriggerData *td, const char *name)
 		result = look_at_row(&u, frame);
 	}
 	if (rel->rd_rel->relispartition)
-		lr_move_expect(frame, rel, td->tg_trigslot, td->tg_newslot);
+		lr_move_expect(frame, rel, &td->tg_trigtuple->t_self, td->tg_trigslot,
+					   td->tg_newslot);
 	if (frame == NULL)
 		lr_table_unpin(u.table);
 	return result;

@@ -163,8 +163,7 @@ pop(LrFrame *frame)
 
 	while (*link != frame)
 		link = &(*link)->up;
-	lr_frame_discard(frame);
-	lr_redecided_settle(frame);
+	lr_frame_settle(frame);
 	*link = frame->up;
 	release(frame);
 }
@@ -203,7 +202,8 @@ lr_frame_for_row(const char *name)
 	LrFrame    *frame = lr_frame_get(name);
 
 	lr_frame_discard(frame);
-	lr_redecided_settle(frame);
+	if (!lr_redecided_may_arrive(frame))
+		lr_redecided_settle(frame);
 	MemoryContextReset(frame->row_context);
 	return frame;
 }
@@ -310,6 +310,15 @@ lr_frame_discard(LrFrame *frame)
 		lr_sticky_dropped(&frame->pending.decision);
 		lr_reserve_return(&frame->pending.decision.reservation);
 	}
+	else
+		lr_redecided_drop(frame);
+}
+
+void
+lr_frame_settle(LrFrame *frame)
+{
+	lr_frame_discard(frame);
+	lr_redecided_settle(frame);
 }
 
 /* ---------- hooks ---------- */

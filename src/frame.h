@@ -39,6 +39,7 @@ typedef struct LrUpdate
 {
 	MemoryContext context;		/* of what follows; NULL: not made yet */
 	Oid			leaf;			/* where the row is; InvalidOid: none */
+	ItemPointerData tid;
 	struct LrFacts *old;
 	char	   *new_key;
 } LrUpdate;
@@ -73,7 +74,10 @@ extern void lr_frame_init(void);
 extern LrFrame *lr_frame_find(const char *name);
 extern LrFrame *lr_frame_get(const char *name);
 
-/* The same, ready for a row that is inserted: the one before is settled. */
+/*
+ * The same, ready for a row that is inserted: the one before is settled, but for
+ * one that has been decided anew and may be arriving here, see redecide.h.
+ */
 extern LrFrame *lr_frame_for_row(const char *name);
 
 /* The binding to a router for this statement; NULL: no such router. */
@@ -97,8 +101,14 @@ extern void lr_frame_disarm(void);
 /* The frame whose row the current statement has just stored; NULL: none. */
 extern LrFrame *lr_frame_armed(void);
 
-/* The pending row was not stored: its reservation goes back. */
+/*
+ * The pending row was not stored: its reservation goes back, and what was decided
+ * of a row that was to move here.
+ */
 extern void lr_frame_discard(LrFrame *frame);
+
+/* No row of the frame is being stored any more: all that was decided is settled. */
+extern void lr_frame_settle(LrFrame *frame);
 
 /* Before commit: discards what is pending, closes what is open. */
 extern void lr_frames_finish(void);

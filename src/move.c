@@ -6,9 +6,12 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "move.h"
 
@@ -16,8 +19,8 @@ static LrMove *moves = NULL;	/* oldest first, the order of the deletes */
 static LrMove **moves_end = &moves;
 
 void
-lr_move_expect(LrFrame *frame, Relation rel, TupleTableSlot *old,
-			   TupleTableSlot *new)
+lr_move_expect(LrFrame *frame, Relation rel, ItemPointer tid,
+			   TupleTableSlot *old, TupleTableSlot *new)
 {
 	LrTable    *table = frame->table;
 	LrLeaf	   *leaf = lr_table_leaf(table, rel);
@@ -35,7 +38,34 @@ lr_move_expect(LrFrame *frame, Relation rel, TupleTableSlot *old,
 	lr_facts(table, lr_table_root_row(table, leaf, old), update->old);
 	update->new_key = lr_table_key(table, lr_table_root_row(table, leaf, new));
 	MemoryContextSwitchTo(context);
+	update->tid = *tid;
 	update->leaf = RelationGetRelid(rel);
+}
+
+bool
+lr_version_is_gone(Oid leaf, ItemPointer tid)
+{
+	Relation	rel = table_open(leaf, NoLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	bool		gone = !table_tuple_fetch_row_version(rel, tid, SnapshotSelf,
+													  slot);
+
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, NoLock);
+	return gone;
+}
+
+/* In the transaction's memory: the frame, and with it the table, may have gone. */
+static void
+note_new(LrMove *move, LrTable *table, TupleTableSlot *row)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+
+	lr_facts_told(table, row, &move->new);
+	move->new.row = NULL;
+	if (move->new.router != NULL)
+		move->new.router = pstrdup(move->new.router);
+	MemoryContextSwitchTo(old);
 }
 
 LrMove *
@@ -47,8 +77,10 @@ lr_move_arrives(LrFrame *frame, Relation rel, TupleTableSlot *row,
 	MemoryContext old;
 	LrMove	   *move;
 
+	/* not gone: a trigger has suppressed it, and this one is another lead */
 	if (!OidIsValid(update->leaf) || update->leaf == RelationGetRelid(rel) ||
-		strcmp(update->new_key, key) != 0)
+		strcmp(update->new_key, key) != 0 ||
+		!lr_version_is_gone(update->leaf, &update->tid))
 		return NULL;
 	old = MemoryContextSwitchTo(TopTransactionContext);
 	move = (LrMove *) palloc0(sizeof(LrMove));
@@ -59,16 +91,20 @@ lr_move_arrives(LrFrame *frame, Relation rel, TupleTableSlot *row,
 	move->old.router = was->router ? pstrdup(was->router) : NULL;
 	move->old.closed = was->closed;
 	memcpy(move->old.when, was->when, LR_WHENS * sizeof(TimestampTz));
-	lr_facts_told(frame->table, row, &move->new);
-	move->new.row = NULL;
-	/* the frame, and with it the table, may have gone by the time it is read */
-	if (move->new.router != NULL)
-		move->new.router = pstrdup(move->new.router);
 	MemoryContextSwitchTo(old);
+	note_new(move, frame->table, row);
 	*moves_end = move;
 	moves_end = &move->next;
 	update->leaf = InvalidOid;
 	return move;
+}
+
+void
+lr_move_stored(LrMove *move, LrTable *table, TupleTableSlot *changed)
+{
+	move->stored = true;
+	if (changed != NULL)
+		note_new(move, table, changed);
 }
 
 LrMove *

@@ -24,9 +24,9 @@ typedef struct LrMove
 	LrFacts		new;
 } LrMove;
 
-/* A row of this partition is being updated: it may leave. */
-extern void lr_move_expect(LrFrame *frame, Relation rel, TupleTableSlot *old,
-						   TupleTableSlot *new);
+/* A row of this partition, at tid, is being updated: it may leave. */
+extern void lr_move_expect(LrFrame *frame, Relation rel, ItemPointer tid,
+						   TupleTableSlot *old, TupleTableSlot *new);
 
 /*
  * The row that a statement inserts into rel, if it is the one that was
@@ -34,6 +34,15 @@ extern void lr_move_expect(LrFrame *frame, Relation rel, TupleTableSlot *old,
  */
 extern LrMove *lr_move_arrives(LrFrame *frame, Relation rel,
 							   TupleTableSlot *row, const char *key);
+
+/*
+ * The row is stored in its new partition; not NULL: as a trigger has changed it
+ * since it arrived.
+ */
+extern void lr_move_stored(LrMove *move, LrTable *table, TupleTableSlot *changed);
+
+/* Whether the version of a row at tid has been replaced or deleted. */
+extern bool lr_version_is_gone(Oid leaf, ItemPointer tid);
 
 /* Takes the move of a deleted row off the list; NULL: it did not move. */
 extern LrMove *lr_move_leaves(LrTable *table, const char *key);

@@ -13,6 +13,7 @@
 #include "utils/snapmgr.h"
 
 #include "load.h"
+#include "move.h"
 #include "redecide.h"
 #include "reserve.h"
 #include "sticky.h"
@@ -26,6 +27,8 @@ struct LrRedecided
 	char	   *old_key;
 	const char *owner;			/* canonical, that was decided; NULL: nobody */
 	bool		last_word;		/* no other trigger could change it after us */
+	bool		arrived;		/* it is stored, in another partition */
+	bool		as_decided;		/* if so: with this owner and the decision's key */
 	int64		released_id;	/* of the row that says so; 0: not released */
 	TimestampTz when[LR_WHENS];
 };
@@ -181,43 +184,46 @@ lr_redecide(LrFrame *frame, const LrUpdatedRow *row, const LrAgain *again,
 
 /* ---------- the journal follows ---------- */
 
-/*
- * Whether the version that has replaced the lead's has the owner and the key that
- * were decided.
- */
+/* Whether these are the owner and the key that were decided. */
 static bool
-is_as_decided(LrTable *table, const struct LrRedecided *r, Relation rel,
-			  TupleTableSlot *slot)
+is_as_decided(const struct LrRedecided *r, const char *owner, const char *key)
 {
-	TableScanDesc scan = table_beginscan_tid(rel, SnapshotSelf);
-	ItemPointerData tid = r->tid;
-	TupleTableSlot *row;
-	char	   *owner;
-
-	table_tuple_get_latest_tid(scan, &tid);
-	table_endscan(scan);
-	/* it has gone to another partition: see move.h */
-	if (!table_tuple_fetch_row_version(rel, &tid, SnapshotSelf, slot))
-		return true;
-	row = lr_table_root_row(table, lr_table_leaf(table, rel), slot);
-	owner = lr_table_owner(table, row);
 	return (owner == NULL) == (r->owner == NULL) &&
 		(owner == NULL || strcmp(owner, r->owner) == 0) &&
-		strcmp(lr_table_key(table, row), r->decision.entry.lead_key) == 0;
+		strcmp(key, r->decision.entry.lead_key) == 0;
 }
 
-/* Whether the UPDATE has replaced the version that it was to replace. */
+/*
+ * Whether the UPDATE has replaced the version that it was to replace by one as it
+ * was decided.  Whose row has left the partition, and not arrived anywhere, is gone.
+ */
 static bool
 is_stored(LrTable *table, const struct LrRedecided *r)
 {
-	Relation	rel = table_open(r->leaf, NoLock);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	Relation	rel;
+	TupleTableSlot *slot;
+	TableScanDesc scan;
 	ItemPointerData tid = r->tid;
-	bool		stored = !table_tuple_fetch_row_version(rel, &tid,
-														SnapshotSelf, slot);
+	bool		stored;
 
+	if (r->arrived)
+		return r->as_decided;
+	if (!lr_version_is_gone(r->leaf, &tid))
+		return false;
+	rel = table_open(r->leaf, NoLock);
+	slot = table_slot_create(rel, NULL);
+	scan = table_beginscan_tid(rel, SnapshotSelf);
+	table_tuple_get_latest_tid(scan, &tid);
+	table_endscan(scan);
+	stored = table_tuple_fetch_row_version(rel, &tid, SnapshotSelf, slot);
 	if (stored && !r->last_word)
-		stored = is_as_decided(table, r, rel, slot);
+	{
+		TupleTableSlot *row = lr_table_root_row(table,
+												lr_table_leaf(table, rel), slot);
+
+		stored = is_as_decided(r, lr_table_owner(table, row),
+							   lr_table_key(table, row));
+	}
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(rel, NoLock);
 	return stored;
@@ -280,4 +286,35 @@ lr_redecided_settle(LrFrame *frame)
 	else
 		give_up(&r->decision);
 	MemoryContextSwitchTo(caller);
+}
+
+void
+lr_redecided_drop(LrFrame *frame)
+{
+	struct LrRedecided *r = frame->redecided;
+
+	frame->redecided = NULL;
+	if (r != NULL)
+		give_up(&r->decision);
+}
+
+bool
+lr_redecided_may_arrive(LrFrame *frame)
+{
+	struct LrRedecided *r = frame->redecided;
+	LrUpdate   *update = &frame->update;
+
+	return r != NULL && update->leaf == r->leaf &&
+		ItemPointerEquals(&update->tid, &r->tid);
+}
+
+void
+lr_redecided_arrived(LrFrame *frame, const LrFacts *stored)
+{
+	struct LrRedecided *r = frame->redecided;
+
+	if (r == NULL)
+		return;
+	r->arrived = true;
+	r->as_decided = is_as_decided(r, stored->owner, stored->key);
 }

@@ -9,7 +9,8 @@
  * AFTER triggers run: they find the journal in agreement with the row.  A row
  * that was not stored gives its reservation back; so does one that a later
  * trigger has given another owner or key: what is stored counts, and AFTER ROW
- * follows it.
+ * follows it.  One that moves to another partition is stored when it has arrived
+ * there: a trigger may still suppress it between the two, and the lead is gone.
  *
  * No loops: in an UPDATE by a trigger, a lead that this transaction has decided
  * already is not decided again.
@@ -64,5 +65,14 @@ extern void lr_note_released(const LrEntry *decided, int64 id,
 
 /* The frame's last such row is stored or is not: the journal follows. */
 extern void lr_redecided_settle(LrFrame *frame);
+
+/* It is not stored: what was reserved goes back. */
+extern void lr_redecided_drop(LrFrame *frame);
+
+/* Whether the row that is being inserted may be that row, in another partition. */
+extern bool lr_redecided_may_arrive(LrFrame *frame);
+
+/* It is that row, and is stored there with this owner and key. */
+extern void lr_redecided_arrived(LrFrame *frame, const LrFacts *stored);
 
 #endif							/* LR_REDECIDE_H */

@@ -290,6 +290,7 @@ look_at_row(LrFrame *frame, Relation rel, TupleTableSlot *slot)
 	p->move = lr_move_arrives(frame, rel, row, key);
 	if (p->move == NULL)
 	{
+		lr_redecided_settle(frame);
 		router = lr_lead_router(table, row, &detail);
 		if (router != NULL)
 			b = lr_frame_bind(frame, router);
@@ -342,6 +343,19 @@ before_insert(TriggerData *td, const char *name)
 	return td->tg_trigtuple;
 }
 
+/* The row that has moved is stored, whatever later triggers have made of it. */
+static void
+follow_moved_row(LrFrame *frame)
+{
+	LrPending  *p = &frame->pending;
+	MemoryContext old = MemoryContextSwitchTo(frame->row_context);
+
+	lr_move_stored(p->move, frame->table, frame->last_word ? NULL :
+				   lr_table_root_row(frame->table, p->leaf, p->slot));
+	lr_redecided_arrived(frame, &p->move->new);
+	MemoryContextSwitchTo(old);
+}
+
 /* The server has just stored the frame's row. */
 static void
 confirm(LrFrame *frame)
@@ -351,7 +365,7 @@ confirm(LrFrame *frame)
 	p->active = false;
 	lr_frame_disarm();
 	if (p->move != NULL)
-		p->move->stored = true;
+		follow_moved_row(frame);
 	else
 	{
 		if (!frame->last_word)
@@ -471,7 +485,7 @@ after_update(TriggerData *td, const char *name)
 	LrFacts		new;
 
 	if (frame != NULL)
-		lr_redecided_settle(frame);
+		lr_frame_settle(frame);
 	if (table == NULL)
 		return;
 	leaf = lr_table_leaf(table, td->tg_relation);
@@ -496,9 +510,12 @@ static void
 after_delete(TriggerData *td, const char *name)
 {
 	LrTable    *table = lr_table_pin_sound(name);
+	LrFrame    *frame = lr_frame_find(name);
 	LrFacts		old;
 	LrMove	   *move;
 
+	if (frame != NULL)
+		lr_frame_settle(frame);
 	if (table == NULL)
 		return;
 	lr_facts(table, lr_table_root_row(table,
