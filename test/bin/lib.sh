@@ -256,6 +256,10 @@ lr_find_missing() {
 				lr_has_python django || LR_MISSING+=(python3-django)
 				lr_has_python psycopg2 || LR_MISSING+=(python3-psycopg2)
 				;;
+			sqlalchemy)
+				lr_has_python sqlalchemy || LR_MISSING+=(python3-sqlalchemy)
+				lr_has_python psycopg2 || LR_MISSING+=(python3-psycopg2)
+				;;
 			*) lr_die "lr_need: unknown part $part" ;;
 		esac
 	done

@@ -12,8 +12,55 @@ package ClientTest;
 use strict;
 use warnings FATAL => 'all';
 
+use Exporter 'import';
 use IPC::Run;
 use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(app_database route_leads duplicates_and_quarantine);
+
+# app_database(node, name): an empty database of the role crm.
+sub app_database
+{
+	my ($node, $dbname) = @_;
+
+	$node->safe_psql('postgres', "CREATE ROLE crm LOGIN; CREATE DATABASE $dbname OWNER crm");
+	return;
+}
+
+# route_leads(node, database): leads go to all users in turns.  The app has made
+# the tables users (id, name) and leads (id, company, email, stage, owner_id).
+sub route_leads
+{
+	my ($node, $dbname) = @_;
+
+	$node->safe_psql(
+		$dbname, q(
+		CREATE EXTENSION leadroute;
+		SELECT leadroute.attach('leads', 'owner_id', closed_when => $$stage IN ('won', 'lost')$$);
+		INSERT INTO leadroute.member (name, owner_value) SELECT name, id FROM users;
+		INSERT INTO leadroute.rule (name) VALUES ('everyone')));
+	return;
+}
+
+# duplicates_and_quarantine(node, database): what is known by its e-mail address
+# is a duplicate, what is in the stage spam a matter for quarantine.
+sub duplicates_and_quarantine
+{
+	my ($node, $dbname) = @_;
+
+	$node->safe_psql(
+		$dbname, q(
+		UPDATE leadroute.router SET sticky_key = ARRAY['email'], duplicate_window = '1 day';
+		INSERT INTO leadroute.criterion (name, kind, condition) VALUES ('spam', 'quarantine', $$stage = 'spam'$$)));
+	return;
+}
+
+# What has become of the leads of a step that stores a hundred: companies c0,
+# c1 and so on, 90 e-mail addresses, each seventh spam.
+our $kinds = q(
+	SELECT kind, count(*) FROM leadroute.assignment a JOIN leads l ON l.id::text = a.lead_key
+	WHERE is_current AND company ~ '^c[0-9]' GROUP BY 1 ORDER BY 1);
 
 # new(node, database, directory => below test/clients, program => command):
 # a client whose steps are words after the command.
@@ -43,7 +90,7 @@ sub run
 	my $out = '';
 	local %ENV = (%ENV, %{ $self->{env} });
 
-	note("in $self->{directory}: @command") if defined &note;
+	note("in $self->{directory}: @command");
 	my $run = IPC::Run::start(\@command, '<', \undef, '>', \$out, '2>&1',
 		init => sub { chdir $self->{directory} or die "no $self->{directory}: $!" });
 	$run->finish;

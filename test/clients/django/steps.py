@@ -81,7 +81,7 @@ def move():
 
 def by_position():
     """100 leads in one statement; Django gives them their keys by position."""
-    leads = [Lead(company=f"c{n}", email=f"lead{n % 90}@example.com", country="XX" if n % 7 == 0 else "DE") for n in range(100)]
+    leads = [Lead(company=f"c{n}", email=f"lead{n % 90}@example.com", stage="spam" if n % 7 == 0 else "new") for n in range(100)]
     Lead.objects.bulk_create(leads)
     wrong = [lead for lead in leads if Lead.objects.get(pk=lead.pk).company != lead.company]
     return len({lead.pk for lead in leads}), len(wrong)
