@@ -29,7 +29,8 @@
 #	NO_WERROR=1		compiles with the same warnings, not as errors
 #
 # Variables that it sets: LR_TOP (checkout), LR_WORK, LR_STAGE, LR_BINDIR,
-# LR_PKGLIBDIR, LR_PGXS (directory of PostgreSQL's makefiles), LR_MAJOR.
+# LR_PKGLIBDIR, LR_PGXS (directory of PostgreSQL's makefiles), LR_MAJOR,
+# LR_NODE (with the part node).
 
 umask 022
 export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
@@ -95,6 +96,7 @@ lr_begin() {
 	mkdir "$LR_STAGE" "$LR_WORK/home" "$LR_WORK/tmp"
 	[ "$(id -u)" -ne 0 ] || chown "$LR_USER" "$LR_WORK" "$LR_WORK/home" "$LR_WORK/tmp"
 	# TAP tests unset LC_ALL; then LANG decides the encoding of their clusters.
+	LR_CALLER_HOME=${HOME:-/}
 	export HOME=$LR_WORK/home TMPDIR=$LR_WORK/tmp LC_ALL=C LANG=C.UTF-8
 	unset LANGUAGE
 	cd "$LR_WORK" || exit 1
@@ -223,6 +225,37 @@ lr_has_python() {
 	/usr/bin/python3 -c "import $1" 2>/dev/null
 }
 
+# Sets LR_NODE to the first Node.js of PATH that the unprivileged user can run,
+# too: root may have one of its own.
+lr_find_node() {
+	while read -r LR_NODE; do
+		! lr_as "$LR_NODE" --version >/dev/null 2>&1 || return 0
+	done < <(type -ap node)
+	return 1
+}
+
+# lr_node_modules DIR: puts what test/clients/package-lock.json names into
+# DIR/node_modules.  The checkout's .build keeps it for the next run.
+lr_node_modules() {
+	local source=$LR_TOP/test/clients dir
+
+	dir=$LR_TOP/.build/npm-$(cksum <"$source/package-lock.json" | cut -d ' ' -f 1)
+	mkdir -p "$LR_TOP/.build" 2>/dev/null && [ -w "$LR_TOP/.build" ] || dir=$LR_WORK/npm
+	if [ ! -d "$dir" ]; then
+		mkdir "$dir.$$"
+		cp "$source"/package*.json "$dir.$$/"
+		if ! (cd "$dir.$$" && npm ci --userconfig "$LR_CALLER_HOME/.npmrc" --ignore-scripts --no-audit --no-fund) >"$LR_WORK/npm.log" 2>&1; then
+			tail -n 30 "$LR_WORK/npm.log" >&2
+			rm -rf "$dir.$$"
+			lr_die "npm could not install what test/clients/package-lock.json names"
+		fi
+		# Another run may have been faster.
+		mv -T "$dir.$$" "$dir" 2>/dev/null || rm -rf "$dir.$$"
+	fi
+	cp -R "$dir/node_modules" "$1/"
+	chmod -R a+rX "$1/node_modules"
+}
+
 # Fills LR_MISSING with the Debian packages that the parts named ask for and
 # that are not there.  Looks for what is used, not for packages: other systems
 # name them differently.
@@ -259,6 +292,10 @@ lr_find_missing() {
 			sqlalchemy)
 				lr_has_python sqlalchemy || LR_MISSING+=(python3-sqlalchemy)
 				lr_has_python psycopg2 || LR_MISSING+=(python3-psycopg2)
+				;;
+			node)
+				lr_find_node || LR_MISSING+=(nodejs)
+				command -v npm >/dev/null || LR_MISSING+=(npm)
 				;;
 			*) lr_die "lr_need: unknown part $part" ;;
 		esac
