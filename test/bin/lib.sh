@@ -297,6 +297,11 @@ lr_find_missing() {
 				lr_find_node || LR_MISSING+=(nodejs)
 				command -v npm >/dev/null || LR_MISSING+=(npm)
 				;;
+			pgbouncer) command -v pgbouncer >/dev/null || LR_MISSING+=(pgbouncer) ;;
+			activerecord)
+				/usr/bin/ruby -e 'require "active_record"; require "pg"' 2>/dev/null ||
+					LR_MISSING+=(ruby-activerecord ruby-pg)
+				;;
 			*) lr_die "lr_need: unknown part $part" ;;
 		esac
 	done
