@@ -13,6 +13,7 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -131,14 +132,69 @@ lr_lint_note(LrLintRule *rule, LrProof proof, char *because)
 	rule->looked_at = true;
 }
 
-/* Whether a condition can never be true: so says one of two, or a constant. */
-static bool
-is_contradiction(Expr *tree, List *clauses, LrCondition *condition)
+bool
+lr_lint_never(List *clauses, const LrCondition *says)
 {
-	if (IsA(tree, Const))
-		return ((Const *) tree)->constisnull ||
-			!DatumGetBool(((Const *) tree)->constvalue);
-	return condition->never || predicate_refuted_by(clauses, clauses, true);
+	ListCell   *lc;
+
+	foreach(lc, clauses)
+		if (IsA(lfirst(lc), Const) &&
+			(((Const *) lfirst(lc))->constisnull ||
+			 !DatumGetBool(((Const *) lfirst(lc))->constvalue)))
+			return true;
+	return says->never || predicate_refuted_by(clauses, clauses, true);
+}
+
+static bool
+calls_score(Node *node, Oid *score)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, FuncExpr) && ((FuncExpr *) node)->funcid == *score)
+		return true;
+	return expression_tree_walker(node, calls_score, score);
+}
+
+bool
+lr_lint_learn(LrLint *lint, const char *text, LrExprKind kind,
+			  const char *written_by, const char *search_path,
+			  const char *what, LrLearned *learned, char **broken)
+{
+	MemoryContext old = CurrentMemoryContext;
+	MemoryContext temporary;
+	Oid			score = LookupFuncName(list_make2(makeString(pstrdup(LR_SCHEMA)),
+												  makeString(pstrdup("score"))),
+									   0, NULL, true);
+	char	   *error = NULL;
+	LrExpr	   *expr;
+
+	memset(learned, 0, sizeof(LrLearned));
+	temporary = AllocSetContextCreate(lint->context, "leadroute condition",
+									  ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(temporary);
+	expr = lr_compile_guarded(lint->rel, text, kind, written_by, search_path,
+							  what, &error);
+	if (expr == NULL)
+		*broken = MemoryContextStrdup(old, error);
+	else
+	{
+		learned->can_raise = expr->can_raise || expr->generated != NULL;
+		learned->depends_on_writer = expr->switch_user;
+		learned->reads_score = calls_score((Node *) expr->tree, &score);
+		MemoryContextSwitchTo(lint->context);
+		learned->tree = (Expr *) copyObject(expr->tree);
+		pull_varattnos((Node *) learned->tree, LR_LEAD_VARNO, &learned->columns);
+		if (kind == LR_EXPR_BOOL)
+		{
+			learned->clauses = make_ands_implicit(learned->tree);
+			learned->says = lr_condition_analyse(learned->tree);
+			MemoryContextSwitchTo(temporary);
+			learned->never = lr_lint_never(learned->clauses, learned->says);
+		}
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(temporary);
+	return expr != NULL;
 }
 
 /* Finds out whether an expression about members compiles. */
@@ -185,13 +241,8 @@ check_target(LrLint *lint, LrLintRule *rule)
 static bool
 learn(LrLint *lint, LrLintRule *rule)
 {
-	MemoryContext old = CurrentMemoryContext;
-	MemoryContext temporary;
-	LrExpr	   *expr;
-	LrCondition *condition;
-	List	   *clauses;
-	char	   *broken;
-	bool		never;
+	MemoryContext old;
+	LrLearned	learned;
 
 	rule->clauses = NIL;
 	rule->columns = NULL;
@@ -201,40 +252,27 @@ learn(LrLint *lint, LrLintRule *rule)
 	check_target(lint, rule);
 	if (rule->condition == NULL)
 		return true;
-	temporary = AllocSetContextCreate(lint->context, "leadroute condition",
-									  ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(temporary);
-	expr = lr_compile_guarded(lint->rel, rule->condition, LR_EXPR_BOOL,
-							  rule->written_by, rule->search_path,
-							  psprintf("condition of rule \"%s\"", rule->name),
-							  &broken);
-	if (expr == NULL)
+	if (!lr_lint_learn(lint, rule->condition, LR_EXPR_BOOL, rule->written_by,
+					   rule->search_path,
+					   psprintf("condition of rule \"%s\"", rule->name),
+					   &learned, &rule->broken))
 	{
-		rule->broken = MemoryContextStrdup(old, broken);
-		MemoryContextSwitchTo(old);
-		MemoryContextDelete(temporary);
 		lr_lint_note(rule, LR_PROVED_NOTHING, NULL);
 		return false;
 	}
-	clauses = make_ands_implicit(expr->tree);
-	MemoryContextSwitchTo(lint->context);
-	condition = lr_condition_analyse(expr->tree);
-	MemoryContextSwitchTo(temporary);
-	never = is_contradiction(expr->tree, clauses, condition);
-	rule->can_raise = expr->can_raise || expr->generated != NULL;
-	rule->depends_on_writer = expr->switch_user;
-
-	MemoryContextSwitchTo(lint->context);
-	rule->condition_says = condition;
-	rule->arms_say = analyse_arms(NIL, clauses);
-	rule->clauses = (List *) copyObject(clauses);
-	rule->arms = has_arms(clauses);
-	pull_varattnos((Node *) rule->clauses, 1, &rule->columns);
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(temporary);
-	if (never)
+	if (learned.never)
 		lr_lint_note(rule, LR_PROVED_CONTRADICTION, NULL);
-	return !never;
+	rule->can_raise = learned.can_raise;
+	rule->depends_on_writer = learned.depends_on_writer;
+	rule->reads_score |= learned.reads_score;
+	rule->condition_says = learned.says;
+	rule->clauses = learned.clauses;
+	rule->columns = learned.columns;
+	rule->arms = has_arms(learned.clauses);
+	old = MemoryContextSwitchTo(lint->context);
+	rule->arms_say = analyse_arms(NIL, learned.clauses);
+	MemoryContextSwitchTo(old);
+	return !learned.never;
 }
 
 static bool
@@ -368,6 +406,10 @@ report_rule(LrLint *lint, const LrLintRule *rule)
 						rule->team == NULL ? pstrdup("The router has no active member.") :
 						psprintf("Team \"%s\" has no active member.", rule->team),
 						"Add members, or disable the rule.");
+	if (rule->reads_score && !lr_lint_has_scores(lint->router))
+		lr_lint_finding(lint, "warning", rule, "score_missing",
+						"Its condition reads leadroute.score(), and no lead has a score.",
+						"Add criteria with points, or set qualify_at of the router.");
 	report_proof(lint, rule);
 	if (rule->narrower != NULL && rule->proof == LR_PROVED_NOTHING)
 		lr_lint_finding(lint, "notice", rule, "order_by_name",
@@ -448,6 +490,7 @@ lr_lint(PG_FUNCTION_ARGS)
 			report_rule(&lint, lint.rule[i]);
 		lr_lint_hours(&lint);
 		lr_lint_sticky(&lint);
+		lr_lint_criteria(&lint);
 		if (lint.ncut > 0)
 			lr_lint_finding(&lint, "notice", NULL, "not_compared",
 							psprintf("%d %s not compared with all others that may have to do with %s, for these are too many.",

@@ -7,6 +7,9 @@
  *	lint_places.c	which rules are compared with which
  *	lint_proof.c	proofs
  *	lint_hours.c	working hours
+ *	lint_sticky.c	what leads are known by
+ *	lint_criteria.c	criteria and thresholds
+ *	lint_points.c	which scores are possible
  */
 #ifndef LR_LINT_H
 #define LR_LINT_H
@@ -15,6 +18,7 @@
 
 #include "condition.h"
 #include "config.h"
+#include "expr.h"
 #include "rule_image.h"
 
 /* What is proved about a rule; each is worse than the one before. */
@@ -51,6 +55,7 @@ typedef struct LrLintRule
 	bool		known;			/* it is for it, and the fields below are filled */
 	bool		can_raise;
 	bool		depends_on_writer;
+	bool		reads_score;	/* calls leadroute.score() */
 	bool		arms;			/* contains alternatives */
 	List	   *clauses;		/* implicit AND; NIL: every lead */
 	Bitmapset  *columns;
@@ -86,6 +91,32 @@ typedef struct LrLint
 	int			ncut;			/* rules not compared with all */
 } LrLint;
 
+/* What a proof needs of an expression over the table that is being looked at. */
+typedef struct LrLearned
+{
+	Expr	   *tree;
+	bool		can_raise;		/* or reads a generated column */
+	bool		depends_on_writer;
+	bool		reads_score;	/* calls leadroute.score() */
+	Bitmapset  *columns;
+	/* of a condition */
+	bool		never;			/* cannot be true */
+	List	   *clauses;		/* implicit AND */
+	LrCondition *says;
+} LrLearned;
+
+/*
+ * Compiles an expression over the table and finds out what is needed of it, in
+ * the table's context.  false: it is broken; *broken says why, in the context
+ * that was current.
+ */
+extern bool lr_lint_learn(LrLint *lint, const char *text, LrExprKind kind,
+						  const char *written_by, const char *search_path,
+						  const char *what, LrLearned *learned, char **broken);
+
+/* Whether clauses, which are an AND, can never be true together. */
+extern bool lr_lint_never(List *clauses, const LrCondition *says);
+
 /* In the order in which rules are tried. */
 extern int	lr_lint_order(const void *a, const void *b);
 
@@ -118,6 +149,23 @@ extern void lr_lint_hours(LrLint *lint);
 
 /* Reports what is odd about what leads are known by. */
 extern void lr_lint_sticky(LrLint *lint);
+
+/* Reports what is odd about criteria and thresholds. */
+extern void lr_lint_criteria(LrLint *lint);
+
+/* Whether leads of the router get a score. */
+extern bool lr_lint_has_scores(const LrRouter *router);
+
+/* Bounds of what an expression gives; low > high: nothing but NULL. */
+typedef struct LrBounds
+{
+	double		low;
+	double		high;
+	bool		null;			/* it may be NULL */
+} LrBounds;
+
+/* What a score criterion adds where it is asked: points, compiled as a number. */
+extern LrBounds lr_lint_points(const LrLearned *points);
 
 /* Keeps the least that is proved for any of the tables. */
 extern void lr_lint_note(LrLintRule *rule, LrProof proof, char *because);

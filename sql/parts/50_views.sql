@@ -752,7 +752,7 @@ SELECT l.severity, l.what,
 FROM leadroute.router ro
 CROSS JOIN LATERAL leadroute.lint(ro.name) l
 WHERE leadroute.is_preloaded() AND ro.enabled
-AND l.severity <> 'notice' AND l.what NOT IN ('team_empty', 'condition_invalid')
+AND l.severity <> 'notice' AND l.what NOT IN ('team_empty', 'condition_invalid', 'criterion_invalid')
 UNION ALL
 SELECT 'error', 'journal_trigger', format('trigger "%s" on %s', t.tgname, t.tgrelid::regclass),
 	'It does not fire: leadroute writes this table directly.',
@@ -775,7 +775,7 @@ AND (c.conrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
 		'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.checkpoint'::regclass));
 COMMENT ON VIEW leadroute.problem IS 'One row is something that is wrong now; none: nothing is known to be. Expressions are judged as they run, with the rights of their writers.';
 COMMENT ON COLUMN leadroute.problem.severity IS 'error: leads are not decided as configured. warning: they may not be decided as meant.';
-COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, criterion_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, later_trigger, rule_error, criterion_error, held_too_long, owner_inactive, memory_full, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, timezone_unknown (see leadroute.lint), journal_trigger, journal_foreign_key.';
+COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, criterion_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, later_trigger, rule_error, criterion_error, held_too_long, owner_inactive, memory_full, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, timezone_unknown, nobody_qualifies, no_score, qualify_at_unreachable, qualify_at_always, criterion_never, criterion_useless, criterion_reads_score, score_missing (see leadroute.lint), journal_trigger, journal_foreign_key.';
 COMMENT ON COLUMN leadroute.problem.subject IS 'What it is about.';
 COMMENT ON COLUMN leadroute.problem.detail IS 'What is wrong, in a sentence.';
 COMMENT ON COLUMN leadroute.problem.what_to_do IS 'What helps; often a statement.';
