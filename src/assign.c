@@ -25,8 +25,8 @@ PG_FUNCTION_INFO_V1(lr_assign);
  * a cap is reached.
  */
 static void
-take_by_hand(LrMember *m, int load, bool ignore_limits, const LrCapCheck *caps,
-			 LrReservation *r)
+take_by_hand(const LrRouter *router, LrMember *m, int load, bool ignore_limits,
+			 const LrCapCheck *caps, LrReservation *r)
 {
 	LrDatabase *db = lr_database();
 	LrPassedOver reached = {0};
@@ -56,6 +56,7 @@ take_by_hand(LrMember *m, int load, bool ignore_limits, const LrCapCheck *caps,
 		if (caps != NULL)
 			lr_caps_reserve(caps, 0, r);
 		r->id = lr_next_id(db);
+		lr_caps_decided(db, router, r->id);
 		lr_reserve_apply(r, 1);
 	}
 	LWLockRelease(db->lock);
@@ -112,11 +113,11 @@ lr_assign_stored(LrTable *table, LrBinding *b, const LrFacts *facts, LrMember *m
 	e.at = lr_now();
 	/* a duplicate counts in nothing */
 	if (duplicate)
-		lr_take(m, 0, false, NULL, &r);
+		lr_take(b->router, m, 0, false, NULL, &r);
 	else
 	{
 		caps = lr_caps_judge_row(table, b, facts->row, e.at, &detail);
-		take_by_hand(m, facts->closed ? 0 : facts->load, ignore_limits,
+		take_by_hand(b->router, m, facts->closed ? 0 : facts->load, ignore_limits,
 					 lr_caps_of_member(caps, m), &r);
 	}
 	lr_caps_note(&e, &r);

@@ -280,7 +280,7 @@ lr_adopt_lead(LrTable *table, const LrFacts *facts)
 
 		e.at = lr_now();
 		caps = lr_caps_judge_row(table, b, facts->row, e.at, &detail);
-		lr_take(m, facts->closed ? 0 : facts->load, false,
+		lr_take(b->router, m, facts->closed ? 0 : facts->load, false,
 				lr_caps_of_member(caps, m), &r);
 		lr_caps_note(&e, &r);
 		e.id = r.id;

@@ -11,6 +11,7 @@
 #include "binding.h"
 #include "calendar.h"
 #include "cap.h"
+#include "cap_earlier.h"
 #include "cap_view.h"
 #include "compile.h"
 #include "generated.h"

@@ -145,6 +145,17 @@ extern int64 lr_cap_use_counted(const LrCapUse *use, int i);
 /* The reservation counts under them; the level has room. */
 extern void lr_caps_reserve(const LrCapCheck *check, int i, LrReservation *r);
 
+/* A lead that was not counted may be missing under a cap, see cap_earlier.h. */
+extern void lr_caps_missed(LrDatabase *db, int64 id);
+
+/* Whoever gives a lead to somebody says so, whether caps concern it or not. */
+static inline void
+lr_caps_decided(LrDatabase *db, const LrRouter *router, int64 id)
+{
+	if (unlikely(db->caps_begun != router->caps_begun))
+		lr_caps_missed(db, id);
+}
+
 /*
  * And this for who does not.
  */
@@ -157,19 +168,5 @@ extern const char *lr_cap_name(const LrRouter *router, int32 id);
 
 /* Why a cap keeps somebody from a lead, in its own time zone. */
 extern char *lr_cap_sentence(const LrCapCheck *check, const LrPassedOver *p);
-
-/* ---------- cap_earlier.c ---------- */
-
-/*
- * Counts from the journal the leads that came before the caps, where that has
- * not been done.
- */
-extern void lr_caps_count_earlier(const LrCapCheck *check);
-
-/*
- * Transactions that were open when something was counted have ended: it is to
- * be counted again.
- */
-extern void lr_caps_settle(LrDatabase *db);
 
 #endif							/* LR_CAP_H */

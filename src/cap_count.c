@@ -107,3 +107,11 @@ lr_cap_complete(const LrCapSlot *slot, const LrCapWindow *window)
 	return count != NULL ? count->complete :
 		last == NULL || follows(last, window);
 }
+
+bool
+lr_cap_counts_again(const LrCapSlot *slot, const LrCapWindow *window)
+{
+	const LrCapCount *count = find(slot, window->key);
+
+	return count != NULL && count->again;
+}

@@ -69,4 +69,8 @@ extern void lr_cap_add(int slot, uint32 key, int64 amount);
  */
 extern bool lr_cap_complete(const LrCapSlot *slot, const LrCapWindow *window);
 
+/* Whether they have been, and are to be once more. */
+extern bool lr_cap_counts_again(const LrCapSlot *slot,
+								const LrCapWindow *window);
+
 #endif							/* LR_CAP_COUNT_H */

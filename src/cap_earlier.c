@@ -1,17 +1,6 @@
 /*
  * cap_earlier.c
- *	  Leads that a cap has to count though they came before it.
- *
- * A counter that is needed for the first time (its cap is new, or counts
- * something else than before; shared memory is new, and no checkpoint says
- * it; a member's zone has changed) begins in the middle of a window.  Then the
- * journal tells what the window has had: the rows that the cap would have
- * counted, had it been there.  Under a cap with a condition only rows count
- * that name it: nobody can tell what a lead was like when it came.
- *
- * Transactions that are open while that is read may have routed leads that
- * cannot be seen, without knowing of the cap.  So what is read is good until
- * all of them have ended; then it is read once more.  Nobody waits for them.
+ *	  Leads that came before a cap.  See cap_earlier.h.
  *
  * This reads with the latest snapshot, as loading does, and as rarely.
  */
@@ -21,7 +10,7 @@
 #include "executor/spi.h"
 #include "utils/snapmgr.h"
 
-#include "cap.h"
+#include "cap_earlier.h"
 #include "fold.h"
 #include "owner_rights.h"
 
@@ -29,7 +18,7 @@ static const char *const query =
 "SELECT CASE WHEN $6 THEN j.member ELSE 0 END, pg_catalog.count(*)"
 " FROM leadroute.journal j"
 " WHERE j.router = $1 AND j.assigned_at >= $2 AND j.assigned_at < $3"
-" AND j.member IS NOT NULL"
+" AND j.member IS NOT NULL AND j.kind <> 'u'"
 " AND ($7 = 0 OR j.member = $7) AND ($8 = -1 OR j.team = $8)"
 " AND ($9 = 0 OR j.rule = $9)"
 " AND (j.caps IS NULL OR $4 <> ALL (j.caps))"
@@ -50,6 +39,7 @@ set_earlier(LrDatabase *db, int slot, const LrCapWindow *window, int64 earlier,
 		return;
 	count->earlier = earlier;
 	count->complete = true;
+	count->again = false;
 	count->open_below = open_below;
 	lr_cap_touched(slot);
 	db->caps_open_below = Max(db->caps_open_below, open_below);
@@ -98,29 +88,57 @@ read_earlier(const LrCapCheck *check, const LrCap *cap,
 	PopActiveSnapshot();
 }
 
+/*
+ * Whether anybody of a use whose zone this is, is not counted yet; the last id
+ * that was handed out before it began.
+ */
+static bool
+begin_count(LrDatabase *db, const LrCapCheck *check, const LrCapUse *use,
+			const LrCapZone *zone, int64 *last_id)
+{
+	LrRouter   *router = check->lead.router;
+	bool		needed = false;
+	bool		begins = false;
+	int			i;
+
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	*last_id = db->last_id;
+	for (i = 0; i < (use->by_member ? check->nmembers : 1); i++)
+	{
+		const LrCapSlot *slot;
+
+		if (use->zone[i] != zone || use->slot[i] < 0)
+			continue;
+		slot = &lr_cap_slots[use->slot[i]];
+		if (lr_cap_complete(slot, &zone->window))
+			continue;
+		needed = true;
+		begins |= !lr_cap_counts_again(slot, &zone->window);
+	}
+	if (begins)
+	{
+		/* we know of it */
+		router->caps_begun += router->caps_begun == db->caps_begun;
+		db->caps_begun++;
+	}
+	LWLockRelease(db->lock);
+	return needed;
+}
+
 /* The members of a use whose zone this is, and who are not counted yet. */
 static void
 count_zone(const LrCapCheck *check, const LrCapUse *use, LrCapZone *zone)
 {
 	LrDatabase *db = lr_database();
 	int64		last_id;
-	int64		open_below = 0;
-	bool		needed = false;
-	int			n = use->by_member ? check->nmembers : 1;
+	bool		open;
 	int			i;
 
-	LWLockAcquire(db->lock, LW_SHARED);
-	last_id = db->last_id;
-	for (i = 0; i < n && !needed; i++)
-		needed = use->zone[i] == zone && use->slot[i] >= 0 &&
-			!lr_cap_complete(&lr_cap_slots[use->slot[i]], &zone->window);
-	LWLockRelease(db->lock);
-	if (!needed)
+	if (!begin_count(db, check, use, zone, &last_id))
 		return;
-	if (lr_settled_below(db) <= last_id)
-		open_below = 1;
+	open = lr_settled_below(db) <= last_id;
 	read_earlier(check, use->cap, &zone->window);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < (use->by_member ? check->nmembers : 1); i++)
 	{
 		int64		earlier;
 
@@ -130,7 +148,8 @@ count_zone(const LrCapCheck *check, const LrCapUse *use, LrCapZone *zone)
 		LWLockAcquire(db->lock, LW_EXCLUSIVE);
 		if (!lr_cap_complete(&lr_cap_slots[use->slot[i]], &zone->window))
 			set_earlier(db, use->slot[i], &zone->window, earlier,
-						open_below == 0 ? 0 : db->last_id + 1);
+						open || db->caps_missed > last_id ?
+						db->last_id + 1 : 0);
 		LWLockRelease(db->lock);
 	}
 	SPI_freetuptable(SPI_tuptable);
@@ -155,15 +174,25 @@ lr_caps_count_earlier(const LrCapCheck *check)
 	lr_resign(&rights);
 }
 
-/* low: all smaller ids are settled. */
-static void
-settle(LrDatabase *db, LrCapCount *count, int64 low)
+void
+lr_caps_missed(LrDatabase *db, int64 id)
 {
+	db->caps_missed = id;
+	db->caps_open_below = Max(db->caps_open_below, id + 1);
+}
+
+/* low: all smaller ids are settled; missed: see LrDatabase, 0: it is noted. */
+static void
+settle(LrDatabase *db, LrCapCount *count, int64 low, int64 missed)
+{
+	if (missed != 0 && count->complete)
+		count->open_below = Max(count->open_below, missed + 1);
 	if (count->open_below == 0)
 		return;
 	if (count->open_below <= low)
 	{
 		count->complete = false;
+		count->again = true;
 		count->open_below = 0;
 	}
 	else
@@ -174,6 +203,7 @@ void
 lr_caps_settle(LrDatabase *db)
 {
 	int			index = lr_db_index(db);
+	int64		missed;
 	int64		low;
 	int			i;
 
@@ -181,15 +211,21 @@ lr_caps_settle(LrDatabase *db)
 	if (db->caps_open_below == 0)
 		return;
 	low = lr_settled_below(db);
+	/* whatever was counted since, was counted with a later id */
+	if (low == db->caps_settled && db->caps_missed == db->caps_marked)
+		return;
 	LWLockAcquire(lr_shared->lock, LW_SHARED);
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	missed = db->caps_missed != db->caps_marked ? db->caps_missed : 0;
+	db->caps_marked = db->caps_missed;
+	db->caps_settled = low;
 	db->caps_open_below = 0;
 	lr_caps_touched(db);
 	for (i = 0; i < lr_shared->caps_used; i++)
 		if (lr_cap_slots[i].db == index)
 		{
-			settle(db, &lr_cap_slots[i].now, low);
-			settle(db, &lr_cap_slots[i].before, low);
+			settle(db, &lr_cap_slots[i].now, low, missed);
+			settle(db, &lr_cap_slots[i].before, low, missed);
 		}
 	LWLockRelease(db->lock);
 	LWLockRelease(lr_shared->lock);

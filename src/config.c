@@ -385,6 +385,19 @@ read_router_row(LrRouter *router, const char *name)
 	return found;
 }
 
+/*
+ * Read before the version, it tells whether a cap has begun to count since, of
+ * which what is read does not know; see cap_earlier.h.
+ */
+static inline int64
+caps_begun(const LrDatabase *db)
+{
+	int64		begun = *(volatile const int64 *) &db->caps_begun;
+
+	pg_read_barrier();
+	return begun;
+}
+
 static LrRouter *
 read_router(const char *name)
 {
@@ -398,6 +411,7 @@ read_router(const char *name)
 													  ALLOCSET_DEFAULT_SIZES);
 		uint64		checked = config_generation;
 		uint64		people = people_generation;
+		int64		begun = caps_begun(db);
 		int64		version = read_version(name);
 		LrRouter   *router;
 
@@ -409,6 +423,7 @@ read_router(const char *name)
 		router->own_changes = own_changes;
 		router->generation = db->generation;
 		router->people_seen = people;
+		router->caps_begun = begun;
 		if (read_router_row(router, name))
 		{
 			lr_people_read(router);
@@ -490,22 +505,29 @@ LrRouter *
 lr_router_pin(const char *name)
 {
 	LrRouter   *router = cached_router(name);
+	LrDatabase *db = lr_database();
 	MemoryContext old;
 
 	/* its slots of members and seats are good for one use of the database's */
-	if (router != NULL && router->generation != lr_database()->generation)
+	if (router != NULL && router->generation != db->generation)
 	{
 		drop_router(router);
 		router = NULL;
 	}
-	if (router != NULL && router->checked != config_generation)
+	/* who has a cap counted may know of it before its message is out */
+	if (router != NULL && (router->checked != config_generation ||
+						   router->caps_begun != caps_begun(db)))
 	{
 		uint64		generation = config_generation;
+		int64		begun = caps_begun(db);
 
 		if (router->own_changes == own_changes &&
 			router->id == lr_router_id(name) &&
 			read_version(name) == router->version)
+		{
 			router->checked = generation;
+			router->caps_begun = begun;
+		}
 		else
 		{
 			drop_router(router);

@@ -160,6 +160,8 @@ typedef struct LrRouter
 	struct LrFacts *facts;		/* see facts.h; NULL: not read yet */
 	int			ncaps;
 	struct LrCap **cap;			/* by name */
+	int64		caps_begun;		/* LrDatabase.caps_begun, before it was last found
+								 * to be current */
 	struct LrQualification *qualification;	/* see criterion.h; NULL: every
 											 * lead is qualified */
 } LrRouter;

@@ -351,6 +351,7 @@ lr_pick_from(const LrDecideRequest *request, LrRule *rule,
 	LrPickRequest r = {0};
 
 	r.db = lr_database();
+	r.router = request->binding->router;
 	r.team = rule->team;
 	r.method = rule->method;
 	r.ignore_limits = ignore_limits;
@@ -801,8 +802,8 @@ lr_decide(const LrDecideRequest *request, LrDecision *decision)
 }
 
 void
-lr_take(LrMember *member, int load, bool touch_turn, const LrCapCheck *caps,
-		LrReservation *r)
+lr_take(const LrRouter *router, LrMember *member, int load, bool touch_turn,
+		const LrCapCheck *caps, LrReservation *r)
 {
 	LrDatabase *db = lr_database();
 
@@ -815,6 +816,7 @@ lr_take(LrMember *member, int load, bool touch_turn, const LrCapCheck *caps,
 		lr_reserve_prepare_caps(caps->n);
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	r->id = lr_next_id(db);
+	lr_caps_decided(db, router, r->id);
 	if (touch_turn && r->member_slot != LR_NO_SLOT)
 		r->last_turn = lr_member_slots[r->member_slot].last_turn;
 	if (caps != NULL)

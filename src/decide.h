@@ -132,7 +132,8 @@ extern char *lr_lead_router(LrTable *table, TupleTableSlot *row, char **detail);
  * counts under caps (NULL: none concern it), whether they are reached or not.
  * member may be NULL.  Gives out the id of the journal row.
  */
-extern void lr_take(LrMember *member, int load, bool touch_turn,
+extern void lr_take(const LrRouter *router, LrMember *member, int load,
+					bool touch_turn,
 					const LrCapCheck *caps, LrReservation *reservation);
 
 #endif							/* LR_DECIDE_H */

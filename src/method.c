@@ -32,6 +32,7 @@ fill_reservation(const LrChoice *work, LrPick *pick)
 	int			slot = team->member[pick->chosen]->slot;
 
 	r->id = lr_next_id(request->db);
+	lr_caps_decided(request->db, request->router, r->id);
 	r->member_slot = slot;
 	r->load = request->load;
 	r->last_turn = request->keeps_turns ? -1 : lr_member_slots[slot].last_turn;

@@ -29,6 +29,7 @@ typedef struct LrRanking
 typedef struct LrPickRequest
 {
 	LrDatabase *db;
+	const LrRouter *router;
 	LrTeam	   *team;
 	char		method;
 	bool		ignore_limits;

@@ -232,6 +232,7 @@ lr_next_turns(PG_FUNCTION_ARGS)
 	request.db = lr_database();
 	lr_settle_prepared(request.db);
 	lr_journal_flush();
+	request.router = router;
 	request.team = team_named(router, PG_ARGISNULL(0) ? NULL :
 							  text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	request.method = LR_METHOD_ROUND_ROBIN;

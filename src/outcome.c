@@ -253,7 +253,7 @@ owner_changed(LrTable *table, const LrFacts *old, const LrFacts *new,
 	{
 		caps = m == NULL ? NULL :
 			lr_caps_judge_row(table, b, new->row, e.at, &detail);
-		lr_take(m, m != NULL && !new->closed ? new->load : 0, true,
+		lr_take(b->router, m, m != NULL && !new->closed ? new->load : 0, true,
 				lr_caps_of_member(caps, m), &r);
 		lr_caps_note(&e, &r);
 		e.detail = detail;

@@ -310,7 +310,8 @@ make_database(Oid dboid, int64 incarnation)
 		db->state = LR_EMPTY;
 		db->replayed = InvalidXLogRecPtr;
 		db->last_id = db->checkpoint_id = db->tried_id = 0;
-		db->caps_open_below = 0;
+		db->caps_open_below = db->caps_settled = 0;
+		db->caps_marked = db->caps_missed = 0;
 		db->rewritten = 0;
 		db->busy = 0;
 		db->restored = false;

@@ -116,6 +116,8 @@ typedef struct LrDatabase
 	XLogRecPtr	replayed;		/* loaded on a standby, as of here; 0: not */
 	int			busy;			/* member slots that are; read without lock, too */
 	int64		caps_open_below;	/* greatest open_below of its cap slots; 0: none */
+	int64		caps_settled;	/* all smaller ids were settled when they were looked at */
+	int64		caps_marked;	/* caps_missed up to which they are marked */
 	int64		rewritten;		/* counts commits of SQL that wrote the journal */
 	bool		restored;		/* journal written by SQL: see restore.c */
 
@@ -125,6 +127,10 @@ typedef struct LrDatabase
 	int64		checkpoint_id;	/* last_id at the last checkpoint */
 	int			open_xacts;		/* backends whose min_id is set */
 	int			prepared;		/* entries of the prepared array */
+
+	/* see cap_earlier.h */
+	int64		caps_begun;		/* counts counters of caps that began in a window */
+	int64		caps_missed;	/* last lead that may not have known of one; 0: none */
 
 	/* what the worker has to do, see due.h */
 	TimestampTz checkpoint_due;
@@ -264,6 +270,7 @@ typedef struct LrCapCount
 {
 	uint32		key;			/* of the window; 0: none */
 	bool		complete;		/* earlier is known */
+	bool		again;			/* it was, and is to be counted once more */
 	TimestampTz until;			/* of the window; 0: not known */
 	int64		used;
 	int64		earlier;

@@ -296,7 +296,8 @@ take_duplicate(const LrDecideRequest *request, LrMember *m,
 	if (request->dry_run)
 		decision->reservation.member_slot = LR_NO_SLOT;
 	else
-		lr_take(m, 0, false, NULL, &decision->reservation);
+		lr_take(request->binding->router, m, 0, false, NULL,
+				&decision->reservation);
 	note(decision, m, LR_KIND_DUPLICATE, "duplicate", words);
 }
 

@@ -128,7 +128,7 @@ keep_given(LrFrame *frame, LrBinding *b, TupleTableSlot *row, char *key,
 		lr_caps_judge_row(frame->table, b, row, now, &detail);
 
 	memset(d, 0, sizeof(*d));
-	lr_take(m, m == NULL || closed ? 0 : lr_lead_load(frame->table, row, &detail), true,
+	lr_take(b->router, m, m == NULL || closed ? 0 : lr_lead_load(frame->table, row, &detail), true,
 			lr_caps_of_member(caps, m), &d->reservation);
 	d->member = m;
 	lr_caps_note(&d->entry, &d->reservation);
