@@ -289,6 +289,7 @@ lr_find_missing() {
 				lr_has_python django || LR_MISSING+=(python3-django)
 				lr_has_python psycopg2 || LR_MISSING+=(python3-psycopg2)
 				;;
+			psycopg2) lr_has_python psycopg2 || LR_MISSING+=(python3-psycopg2) ;;
 			sqlalchemy)
 				lr_has_python sqlalchemy || LR_MISSING+=(python3-sqlalchemy)
 				lr_has_python psycopg2 || LR_MISSING+=(python3-psycopg2)
