@@ -632,6 +632,18 @@ JOIN leadroute.routed_table rt ON rt.name = s.routed_table
 WHERE s.state <> 'ok'
 GROUP BY s.routed_table, s.relation
 UNION ALL
+-- A restore that has left configuration out, or of which errors were not read.
+SELECT 'error', 'not_attached', format('table "%s"', t.tgrelid::regclass),
+	'It has triggers of leadroute, and is not in leadroute.routed_table: its leads are stored without owner.',
+	'Restore leadroute''s configuration and journal, as a superuser; or attach it: leadroute.attach().',
+	NULL
+FROM pg_trigger t
+WHERE t.tgfoid = 'leadroute.lead_trigger()'::regprocedure
+-- those of partitions come with their table's
+AND t.tgparentid = 0
+AND NOT EXISTS (SELECT FROM leadroute.routed_table rt WHERE rt.relation = t.tgrelid)
+GROUP BY t.tgrelid
+UNION ALL
 SELECT 'warning', 'later_trigger', format('trigger "%s" of table %s', l.trigger_name, l.relation),
 	'It runs after leadroute has decided: rules do not see what it sets.',
 	format('Give it a name that sorts before "zz_leadroute_decide": ALTER TRIGGER %I ON %s RENAME TO ...', l.trigger_name, l.relation),
@@ -775,7 +787,7 @@ AND (c.conrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
 		'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.checkpoint'::regclass));
 COMMENT ON VIEW leadroute.problem IS 'One row is something that is wrong now; none: nothing is known to be. Expressions are judged as they run, with the rights of their writers.';
 COMMENT ON COLUMN leadroute.problem.severity IS 'error: leads are not decided as configured. warning: they may not be decided as meant.';
-COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, criterion_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, later_trigger, rule_error, criterion_error, held_too_long, owner_inactive, memory_full, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, timezone_unknown, nobody_qualifies, no_score, qualify_at_unreachable, qualify_at_always, criterion_never, criterion_useless, criterion_reads_score, score_missing (see leadroute.lint), journal_trigger, journal_foreign_key.';
+COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, criterion_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, not_attached, later_trigger, rule_error, criterion_error, held_too_long, owner_inactive, memory_full, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, timezone_unknown, nobody_qualifies, no_score, qualify_at_unreachable, qualify_at_always, criterion_never, criterion_useless, criterion_reads_score, score_missing (see leadroute.lint), journal_trigger, journal_foreign_key.';
 COMMENT ON COLUMN leadroute.problem.subject IS 'What it is about.';
 COMMENT ON COLUMN leadroute.problem.detail IS 'What is wrong, in a sentence.';
 COMMENT ON COLUMN leadroute.problem.what_to_do IS 'What helps; often a statement.';

@@ -154,7 +154,7 @@ sub restore
 	my ($dbname, $file, @user) = @_;
 	my ($out, $err) = ('', '');
 
-	$node->safe_psql('postgres', "CREATE DATABASE $dbname TEMPLATE template0 OWNER odoo");
+	$node->safe_psql('postgres', "CREATE DATABASE $dbname TEMPLATE template0 OWNER odoo") unless $dbname eq 'prepared';
 	IPC::Run::run([ 'psql', '-Xq', '-h', $node->host, '-p', $node->port, @user, '-f', $file, $dbname ],
 		'<', \undef, '>', \$out, '2>', \$err);
 	return $err;
@@ -182,6 +182,13 @@ isnt($node->safe_psql('broken', 'SELECT count(*) FROM leadroute.verify()'), '0',
 like(restore('theirs', $dump, '-U', 'odoo'), qr/permission denied to create extension/, 'a restore by the role of the app');
 is(leads_of('theirs'), leads_of('broken'), '... has its leads and their owners');
 is($node->psql('theirs', 'SELECT leadroute.verify()'), 3, '... and no leadroute, which verify() tells by not being there');
+
+# Where a DBA has made the extension before, rights on its tables are missing.
+$node->safe_psql('postgres', 'CREATE DATABASE prepared TEMPLATE template0 OWNER odoo');
+$node->safe_psql('prepared', q(CREATE EXTENSION leadroute; SELECT leadroute.grant_to('odoo', 'admin')));
+like(restore('prepared', $dump, '-U', 'odoo'), qr/permission denied for table journal/, 'a restore by the role of the app, with a profile');
+is($node->safe_psql('prepared', q(SELECT what, subject FROM leadroute.problem WHERE severity = 'error')),
+	'not_attached|table "crm_lead"', '... is a problem');
 
 $node->stop;
 done_testing();

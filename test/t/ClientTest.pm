@@ -6,6 +6,23 @@
 #	is($client->step('save_again'), 'None talking anna', 'what the app has seen');
 #
 # The app connects as the role of its name, which is no superuser.
+#
+# What real applications do, and where it is tried:
+#
+#	a snapshot older than the INSERT		136_odoo, 005_isolation_levels
+#	a hundred rows, RETURNING by position	130 to 133, 135, 136
+#	columns filled later (decide_at)		136_odoo, 110_decide_at
+#	owner NULL written back, merge()		130_django, 132_knex, 133_typeorm, 135_activerecord
+#	the owner read back (README)			130 to 135
+#	imports that are taken back				136_odoo, 130_django
+#	a copy of a database					130_django, 008_dump
+#	an empty search_path					sql/applications, 008_dump
+#	apply workers							011_replication
+#	cached plans of RETURNING *				sql/applications, 135_activerecord, 007_prepared
+#	pgbouncer in transaction mode			134_pgbouncer
+#	RETURNING under row security			sql/applications
+#	backup as the app's role, restore		136_odoo
+#	tests that change rules and roll back	130_django
 
 package ClientTest;
 
