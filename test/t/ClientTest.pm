@@ -18,7 +18,7 @@
 #	a copy of a database					130_django, 008_dump
 #	an empty search_path					sql/applications, 008_dump
 #	apply workers							011_replication
-#	cached plans of RETURNING *				sql/applications, 135_activerecord, 007_prepared
+#	cached plans of RETURNING *				sql/applications, 135_activerecord
 #	pgbouncer in transaction mode			134_pgbouncer
 #	RETURNING under row security			sql/applications
 #	backup as the app's role, restore		136_odoo
