@@ -125,7 +125,7 @@ SELECT * FROM add(1);
 SELECT reason, detail FROM leadroute.assignment ORDER BY id DESC LIMIT 1;
 SELECT begin_anew();
 
--- what came before it counts, with a condition it does not
+-- what came before it counts, with a condition too
 SET leadroute.test_clock = '2026-03-23 10:00+00';
 SELECT * FROM add(6);
 INSERT INTO leadroute.cap (name, each_member, period, max_leads, condition) VALUES ('each', true, 'week', 4, NULL),
@@ -133,7 +133,7 @@ INSERT INTO leadroute.cap (name, each_member, period, max_leads, condition) VALU
 SELECT * FROM counted;
 SELECT * FROM add(9);
 SELECT * FROM counted;
--- another limit or name: the same count; counting something else: from the start
+-- another limit or name: the same count; counting something else: anew, from the journal
 UPDATE leadroute.cap SET name = 'each one', max_leads = 5 WHERE name = 'each';
 UPDATE leadroute.cap SET period = 'day' WHERE name = 'each DE';
 SELECT * FROM counted;

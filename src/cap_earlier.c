@@ -2,32 +2,220 @@
  * cap_earlier.c
  *	  Leads that came before a cap.  See cap_earlier.h.
  *
- * This reads with the latest snapshot, as loading does, and as rarely.
+ * This reads with the latest snapshot, as loading does, and as rarely; what it
+ * keeps in memory does not grow with the leads.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "cap_earlier.h"
+#include "cap_judge.h"
 #include "fold.h"
 #include "owner_rights.h"
 
-static const char *const query =
-"SELECT CASE WHEN $6 THEN j.member ELSE 0 END, pg_catalog.count(*)"
-" FROM leadroute.journal j"
-" WHERE j.router = $1 AND j.assigned_at >= $2 AND j.assigned_at < $3"
-" AND j.member IS NOT NULL AND j.kind <> 'u'"
-" AND ($7 = 0 OR j.member = $7) AND ($8 = -1 OR j.team = $8)"
-" AND ($9 = 0 OR j.rule = $9)"
-" AND (j.caps IS NULL OR $4 <> ALL (j.caps))"
-" AND (NOT $5 OR EXISTS (SELECT FROM pg_catalog.unnest(j.caps) u (tag)"
-" WHERE u.tag >> 32 = $4 >> 32))"
-/* who lost the lead to another did not receive it */
-" AND NOT EXISTS (SELECT FROM leadroute.event e"
-" WHERE e.assignment = j.id AND e.kind = 'released')"
-" GROUP BY 1";
+/* Leads that are judged at once. */
+#define BATCH	1000
+
+/* Decisions that a cap would have counted, but for its condition. */
+#define EARLIER \
+	" WHERE j.router = $1 AND j.assigned_at >= $2 AND j.assigned_at < $3" \
+	" AND j.member IS NOT NULL AND j.kind <> 'u'" \
+	" AND ($6 = 0 OR j.member = $6) AND ($7 = -1 OR j.team = $7)" \
+	" AND ($8 = 0 OR j.rule = $8)" \
+	" AND (j.caps IS NULL OR $4 <> ALL (j.caps))" \
+	/* who lost the lead to another did not receive it */ \
+	" AND NOT EXISTS (SELECT FROM leadroute.event e" \
+	" WHERE e.assignment = j.id AND e.kind = 'released')"
+
+/* The cap is named, in whatever window. */
+#define NAMED \
+	" EXISTS (SELECT FROM pg_catalog.unnest(j.caps) u (tag)" \
+	" WHERE u.tag >> 32 = $4 >> 32)"
+
+#define COUNTER	"CASE WHEN $5 THEN j.member ELSE 0 END"
+
+#define PARAMETERS	8
+
+static const char *const count_all =
+"SELECT " COUNTER ", pg_catalog.count(*) FROM leadroute.journal j"
+EARLIER " GROUP BY 1";
+
+static const char *const count_named =
+"SELECT " COUNTER ", pg_catalog.count(*) FROM leadroute.journal j"
+EARLIER " AND" NAMED " GROUP BY 1";
+
+/* A lead that is gone has no decision that is current. */
+static const char *const list_others =
+"SELECT t.name, j.lead_key, " COUNTER ", j.score FROM leadroute.journal j"
+" JOIN leadroute.routed_table t ON t.id = j.routed_table"
+EARLIER " AND NOT j.superseded AND NOT" NAMED " ORDER BY t.name";
+
+/* ---------- reading ---------- */
+
+/* Leads that a counter has to count. */
+typedef struct Found
+{
+	int32		member;			/* 0: not of one member */
+	int64		n;
+} Found;
+
+static HTAB *
+make_found(void)
+{
+	HASHCTL		ctl = {0};
+
+	ctl.keysize = sizeof(int32);
+	ctl.entrysize = sizeof(Found);
+	ctl.hcxt = CurrentMemoryContext;
+	return hash_create("leadroute earlier leads", 64, &ctl,
+					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static void
+add_found(HTAB *found, int32 member, int64 n)
+{
+	bool		is_there;
+	Found	   *f = hash_search(found, &member, HASH_ENTER, &is_there);
+
+	f->n = (is_there ? f->n : 0) + n;
+}
+
+static int64
+found_of(HTAB *found, int32 member)
+{
+	const Found *f = hash_search(found, &member, HASH_FIND, NULL);
+
+	return f != NULL ? f->n : 0;
+}
+
+/* What the queries are asked with. */
+typedef struct Asked
+{
+	Oid			type[PARAMETERS];
+	Datum		value[PARAMETERS];
+} Asked;
+
+static void
+ask(Asked *asked, const LrCapCheck *check, const LrCap *cap,
+	const LrCapWindow *window)
+{
+	static const Oid types[PARAMETERS] = {INT4OID, TIMESTAMPTZOID,
+		TIMESTAMPTZOID, INT8OID, BOOLOID, INT4OID, INT4OID, INT4OID};
+
+	memcpy(asked->type, types, sizeof(types));
+	asked->value[0] = Int32GetDatum(check->lead.router->id);
+	asked->value[1] = TimestampTzGetDatum(window->since);
+	asked->value[2] = TimestampTzGetDatum(window->until);
+	asked->value[3] = Int64GetDatum(LR_CAP_TAG(cap->id, cap->each_member,
+											   window->key));
+	asked->value[4] = BoolGetDatum(cap->each_member);
+	asked->value[5] = Int32GetDatum(cap->member);
+	asked->value[6] = Int32GetDatum(cap->team);
+	asked->value[7] = Int32GetDatum(cap->rule);
+}
+
+static void
+count_decisions(Asked *asked, const char *query, HTAB *found)
+{
+	uint64		i;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (SPI_execute_with_args(query, PARAMETERS, asked->type, asked->value,
+							  NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the journal");
+	PopActiveSnapshot();
+	for (i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+
+		add_found(found, DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i],
+													 SPI_tuptable->tupdesc, 1,
+													 &isnull)),
+				  lr_spi_int8(i, 2));
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+static void
+read_lead(uint64 row, LrCapLead *lead)
+{
+	HeapTuple	tuple = SPI_tuptable->vals[row];
+	TupleDesc	desc = SPI_tuptable->tupdesc;
+	bool		isnull;
+	Datum		score;
+
+	lead->table = SPI_getvalue(tuple, desc, 1);
+	lead->key = SPI_getvalue(tuple, desc, 2);
+	lead->member = DatumGetInt32(SPI_getbinval(tuple, desc, 3, &isnull));
+	score = SPI_getbinval(tuple, desc, 4, &isnull);
+	lead->has_score = !isnull;
+	lead->score = isnull ? 0 : DatumGetFloat8(score);
+}
+
+/* Those of the other decisions whose lead makes the condition true. */
+static void
+judge_decisions(Asked *asked, LrCapJudge *judge, HTAB *found)
+{
+	LrCapLead  *lead = (LrCapLead *) palloc(BATCH * sizeof(LrCapLead));
+	bool	   *is_true = (bool *) palloc(BATCH * sizeof(bool));
+	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext,
+												"leadroute earlier leads",
+												ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old;
+	Portal		cursor;
+	int			n;
+	int			i;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	cursor = SPI_cursor_open_with_args(NULL, list_others, PARAMETERS,
+									   asked->type, asked->value, NULL, true, 0);
+	PopActiveSnapshot();
+	do
+	{
+		SPI_cursor_fetch(cursor, true, BATCH);
+		n = (int) SPI_processed;
+		old = MemoryContextSwitchTo(batch);
+		for (i = 0; i < n; i++)
+			read_lead(i, &lead[i]);
+		MemoryContextSwitchTo(old);
+		SPI_freetuptable(SPI_tuptable);
+		lr_cap_judge(judge, lead, n, is_true);
+		for (i = 0; i < n; i++)
+			if (is_true[i])
+				add_found(found, lead[i].member, 1);
+		MemoryContextReset(batch);
+	} while (n == BATCH);
+	SPI_cursor_close(cursor);
+}
+
+/*
+ * What a cap has to count, by counter.  false: a table could not be read now, so
+ * that it is to be counted again.
+ */
+static bool
+read_earlier(const LrCapCheck *check, const LrCap *cap,
+			 const LrCapWindow *window, HTAB *found)
+{
+	LrCapJudge	judge;
+	Asked		asked;
+
+	ask(&asked, check, cap, window);
+	count_decisions(&asked, cap->condition == NULL ? count_all : count_named,
+					found);
+	if (cap->condition == NULL)
+		return true;
+	lr_cap_judge_begin(&judge, check->lead.router, cap);
+	judge_decisions(&asked, &judge, found);
+	lr_cap_judge_end(&judge);
+	return !judge.locked;
+}
+
+/* ---------- counting ---------- */
 
 static void
 set_earlier(LrDatabase *db, int slot, const LrCapWindow *window, int64 earlier,
@@ -43,49 +231,6 @@ set_earlier(LrDatabase *db, int slot, const LrCapWindow *window, int64 earlier,
 	count->open_below = open_below;
 	lr_cap_touched(slot);
 	db->caps_open_below = Max(db->caps_open_below, open_below);
-}
-
-/* What the query found of a member. */
-static int64
-found_of(int32 member)
-{
-	uint64		i;
-
-	for (i = 0; i < SPI_processed; i++)
-	{
-		bool		isnull;
-
-		if (DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i],
-										SPI_tuptable->tupdesc, 1,
-										&isnull)) == member)
-			return lr_spi_int8(i, 2);
-	}
-	return 0;
-}
-
-static void
-read_earlier(const LrCapCheck *check, const LrCap *cap,
-			 const LrCapWindow *window)
-{
-	Oid			types[9] = {INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID,
-		BOOLOID, BOOLOID, INT4OID, INT4OID, INT4OID};
-	Datum		values[9];
-
-	values[0] = Int32GetDatum(check->lead.router->id);
-	values[1] = TimestampTzGetDatum(window->since);
-	values[2] = TimestampTzGetDatum(window->until);
-	values[3] = Int64GetDatum(LR_CAP_TAG(cap->id, cap->each_member,
-										 window->key));
-	values[4] = BoolGetDatum(cap->condition != NULL);
-	values[5] = BoolGetDatum(cap->each_member);
-	values[6] = Int32GetDatum(cap->member);
-	values[7] = Int32GetDatum(cap->team);
-	values[8] = Int32GetDatum(cap->rule);
-	PushActiveSnapshot(GetLatestSnapshot());
-	if (SPI_execute_with_args(query, 9, types, values, NULL, true,
-							  0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the journal");
-	PopActiveSnapshot();
 }
 
 /*
@@ -131,20 +276,22 @@ count_zone(const LrCapCheck *check, const LrCapUse *use, LrCapZone *zone)
 {
 	LrDatabase *db = lr_database();
 	int64		last_id;
+	HTAB	   *found;
 	bool		open;
 	int			i;
 
 	if (!begin_count(db, check, use, zone, &last_id))
 		return;
 	open = lr_settled_below(db) <= last_id;
-	read_earlier(check, use->cap, &zone->window);
+	found = make_found();
+	open |= !read_earlier(check, use->cap, &zone->window, found);
 	for (i = 0; i < (use->by_member ? check->nmembers : 1); i++)
 	{
 		int64		earlier;
 
 		if (use->zone[i] != zone || use->slot[i] < 0)
 			continue;
-		earlier = found_of(lr_cap_slots[use->slot[i]].member);
+		earlier = found_of(found, lr_cap_slots[use->slot[i]].member);
 		LWLockAcquire(db->lock, LW_EXCLUSIVE);
 		if (!lr_cap_complete(&lr_cap_slots[use->slot[i]], &zone->window))
 			set_earlier(db, use->slot[i], &zone->window, earlier,
@@ -152,7 +299,7 @@ count_zone(const LrCapCheck *check, const LrCapUse *use, LrCapZone *zone)
 						db->last_id + 1 : 0);
 		LWLockRelease(db->lock);
 	}
-	SPI_freetuptable(SPI_tuptable);
+	hash_destroy(found);
 }
 
 void

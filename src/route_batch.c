@@ -21,6 +21,7 @@
 #include "guard.h"
 #include "journal.h"
 #include "lead.h"
+#include "lead_keys.h"
 #include "leadroute.h"
 #include "prepared.h"
 #include "route_batch.h"
@@ -111,131 +112,7 @@ lr_without_owner(LrTable *table, int param, Oid *type, Datum *value)
 					owner, param);
 }
 
-char *
-lr_key_of_values(LrTable *table, const Datum *values)
-{
-	TupleTableSlot *row = MakeSingleTupleTableSlot(table->desc,
-												   &TTSOpsVirtual);
-	int			i;
-
-	memset(row->tts_isnull, true, table->desc->natts * sizeof(bool));
-	for (i = 0; i < table->nkeys; i++)
-	{
-		row->tts_values[table->key[i] - 1] = values[i];
-		row->tts_isnull[table->key[i] - 1] = false;
-	}
-	return lr_table_key(table, ExecStoreVirtualTuple(row));
-}
-
-/* ---------- statements over keys ---------- */
-
-static ArrayType *
-array_of(Datum *values, int n, Oid type)
-{
-	int16		len;
-	bool		byval;
-	char		align;
-
-	get_typlenbyvalalign(type, &len, &byval, &align);
-	return construct_array(values, n, type, len, byval, align);
-}
-
-/* The array type of a column's type. */
-static Oid
-array_type(Oid type)
-{
-	Oid			array = get_array_type(type);
-
-	return OidIsValid(array) ? array : get_array_type(getBaseType(type));
-}
-
-/* Parameters of a statement, as it is put together. */
-typedef struct Statement
-{
-	StringInfoData text;
-	int			n;
-	Oid		   *type;
-	Datum	   *value;
-} Statement;
-
-static void
-begin_statement(Statement *s, LrTable *table)
-{
-	initStringInfo(&s->text);
-	s->n = 0;
-	s->type = (Oid *) palloc((table->nkeys + 2) * sizeof(Oid));
-	s->value = (Datum *) palloc((table->nkeys + 2) * sizeof(Datum));
-}
-
-/* Adds an array as a parameter, as an argument of ROWS FROM. */
-static void
-add_array(Statement *s, Datum *values, int n, Oid type)
-{
-	appendStringInfo(&s->text, "%spg_catalog.unnest($%d)",
-					 s->n > 0 ? ", " : "", s->n + 1);
-	s->type[s->n] = array_type(type);
-	s->value[s->n++] = PointerGetDatum(array_of(values, n, type));
-}
-
-static Oid
-key_type(LrTable *table, int i)
-{
-	return TupleDescAttr(table->desc, table->key[i] - 1)->atttypid;
-}
-
-/* "lr_lead.a = lr_key.k1 AND …" */
-static void
-add_join(Statement *s, LrTable *table)
-{
-	int			i;
-
-	for (i = 0; i < table->nkeys; i++)
-		appendStringInfo(&s->text, "%slr_lead.%s OPERATOR(pg_catalog.=) lr_key.k%d",
-						 i > 0 ? " AND " : "",
-						 quote_identifier(NameStr(TupleDescAttr(table->desc,
-																table->key[i] - 1)->attname)),
-						 i + 1);
-}
-
-/* "ROWS FROM (…) WITH ORDINALITY AS lr_key (k1, …, n)" of leads at[0..n-1] */
-static void
-add_keys(Statement *s, LrTable *table, const LrKeys *keys, const int *at,
-		 int n)
-{
-	Datum	   *values = (Datum *) palloc(n * sizeof(Datum));
-	int			i;
-	int			k;
-
-	appendStringInfoString(&s->text, "ROWS FROM (");
-	for (k = 0; k < table->nkeys; k++)
-	{
-		for (i = 0; i < n; i++)
-			values[i] = keys->value[k][at[i]];
-		add_array(s, values, n, key_type(table, k));
-	}
-	appendStringInfoString(&s->text, ") WITH ORDINALITY AS lr_key (");
-	for (k = 0; k < table->nkeys; k++)
-		appendStringInfo(&s->text, "k%d, ", k + 1);
-	appendStringInfoString(&s->text, "n)");
-	pfree(values);
-}
-
-/*
- * Runs it, a SELECT.  Planned for any number of keys, which makes it look for
- * each by the index: planned for these it would at times read the whole table,
- * which is wrong in the next batch again.
- */
-static void
-run_statement(Statement *s, LrTable *table)
-{
-	SPIPlanPtr	plan = SPI_prepare_cursor(s->text.data, s->n, s->type,
-										  CURSOR_OPT_GENERIC_PLAN);
-
-	if (plan == NULL ||
-		SPI_execute_plan(plan, s->value, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read or update lead table \"%s\"", table->name);
-	SPI_freeplan(plan);
-}
+/* ---------- statements over many leads ---------- */
 
 /*
  * Leads of these that have no owner: their number among at, and their row if
@@ -245,21 +122,21 @@ static SPITupleTable *
 select_leads(LrTable *table, const LrKeys *keys, const int *at, int n,
 			 bool lock)
 {
-	Statement	s;
+	LrKeyed	s;
 	char	   *without;
 
-	begin_statement(&s, table);
+	lr_keyed_begin(&s, table);
 	appendStringInfo(&s.text, "SELECT lr_key.n%s FROM ",
 					 lock ? ", lr_lead" : "");
-	add_keys(&s, table, keys, at, n);
+	lr_keyed_keys(&s, table, keys, at, n);
 	appendStringInfo(&s.text, " JOIN %s AS lr_lead ON ",
 					 lr_lead_relation(table));
-	add_join(&s, table);
+	lr_keyed_join(&s, table);
 	without = lr_without_owner(table, s.n + 1, &s.type[s.n], &s.value[s.n]);
 	s.n += OidIsValid(s.type[s.n]);
 	appendStringInfo(&s.text, " WHERE %s ORDER BY lr_key.n%s", without,
 					 lock ? " FOR NO KEY UPDATE OF lr_lead SKIP LOCKED" : "");
-	run_statement(&s, table);
+	lr_keyed_run(&s, table, NULL);
 	return SPI_tuptable;
 }
 
@@ -280,7 +157,7 @@ static void
 set_owners(LrTable *table, const LrKeys *keys, const int *at, Datum *owner,
 		   int n)
 {
-	Statement	s;
+	LrKeyed	s;
 	const char *column = quote_identifier(NameStr(TupleDescAttr(table->desc,
 																table->owner - 1)->attname));
 	bool		isnull;
@@ -291,26 +168,26 @@ set_owners(LrTable *table, const LrKeys *keys, const int *at, Datum *owner,
 	int			i;
 	Datum	   *values = (Datum *) palloc(n * sizeof(Datum));
 
-	begin_statement(&s, table);
+	lr_keyed_begin(&s, table);
 	appendStringInfo(&s.text, "WITH lr_set AS (UPDATE %s AS lr_lead SET %s = lr_key.lr_owner FROM ROWS FROM (",
 					 lr_lead_relation(table), column);
 	for (k = 0; k < table->nkeys; k++)
 	{
 		for (i = 0; i < n; i++)
 			values[i] = keys->value[k][at[i]];
-		add_array(&s, values, n, key_type(table, k));
+		lr_keyed_array(&s, values, n, lr_key_type(table, k));
 	}
-	add_array(&s, owner, n, table->owner_type);
+	lr_keyed_array(&s, owner, n, table->owner_type);
 	appendStringInfoString(&s.text, ") AS lr_key (");
 	for (k = 0; k < table->nkeys; k++)
 		appendStringInfo(&s.text, "k%d, ", k + 1);
 	appendStringInfoString(&s.text, "lr_owner) WHERE ");
-	add_join(&s, table);
+	lr_keyed_join(&s, table);
 	appendStringInfo(&s.text, " RETURNING lr_lead.%s IS DISTINCT FROM lr_key.lr_owner AS other)"
 					 " SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE other) FROM lr_set",
 					 column);
 	lr_own_update_begin();
-	run_statement(&s, table);
+	lr_keyed_run(&s, table, NULL);
 	lr_own_update_end();
 	counts = SPI_tuptable->vals[0];
 	updated = DatumGetInt64(SPI_getbinval(counts, SPI_tuptable->tupdesc, 1,

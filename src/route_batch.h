@@ -15,7 +15,7 @@
 #ifndef LR_ROUTE_BATCH_H
 #define LR_ROUTE_BATCH_H
 
-#include "table.h"
+#include "lead_keys.h"
 
 /* Which leads are meant, and on whose behalf. */
 typedef struct LrWanted
@@ -42,13 +42,6 @@ typedef struct LrRouted
 	MemoryContext context;
 } LrRouted;
 
-/* Keys of leads, as values of the key columns. */
-typedef struct LrKeys
-{
-	int			n;
-	Datum	  **value;			/* by key column, then by lead */
-} LrKeys;
-
 /* The filter, checked and compiled in this context; NULL: there is none. */
 extern LrExpr *lr_filter_compile(LrTable *table, const LrWanted *wanted);
 
@@ -59,9 +52,6 @@ extern LrExpr *lr_filter_compile(LrTable *table, const LrWanted *wanted);
 extern bool lr_lead_wanted(LrTable *table, const LrWanted *wanted,
 						   LrExpr *filter, TupleTableSlot *row,
 						   const char *key, LrRouted *routed);
-
-/* The canonical key of a lead from the values of its key columns. */
-extern char *lr_key_of_values(LrTable *table, const Datum *values);
 
 /* SQL: the lead lr_lead has no owner; its parameter, if any, is $param. */
 extern char *lr_without_owner(LrTable *table, int param, Oid *type,

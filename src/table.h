@@ -183,7 +183,11 @@ extern char *lr_canonical_output(Oid output, Datum value);
 /* Key text as given by a caller: text, or any type. */
 extern char *lr_key_argument(FunctionCallInfo fcinfo, int arg);
 
-/* A WHERE clause over the key columns, for a key text as parameters. */
+/* The values of the key columns that a key text stands for. */
+extern void lr_key_values(LrTable *table, const char *key, Oid *types,
+						  Datum *values);
+
+/* A WHERE clause over the key columns, with these as parameters. */
 extern char *lr_key_where(LrTable *table, const char *key, Oid *types,
 						  Datum *values);
 

@@ -178,14 +178,12 @@ split_key(LrTable *table, const char *key)
 	return field;
 }
 
-char *
-lr_key_where(LrTable *table, const char *key, Oid *types, Datum *values)
+void
+lr_key_values(LrTable *table, const char *key, Oid *types, Datum *values)
 {
 	char	  **field = split_key(table, key);
-	StringInfoData buf;
 	int			i;
 
-	initStringInfo(&buf);
 	for (i = 0; i < table->nkeys; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(table->desc, table->key[i] - 1);
@@ -196,10 +194,23 @@ lr_key_where(LrTable *table, const char *key, Oid *types, Datum *values)
 		types[i] = att->atttypid;
 		values[i] = OidInputFunctionCall(input, field[i], param,
 										 att->atttypmod);
+	}
+}
+
+char *
+lr_key_where(LrTable *table, const char *key, Oid *types, Datum *values)
+{
+	StringInfoData buf;
+	int			i;
+
+	lr_key_values(table, key, types, values);
+	initStringInfo(&buf);
+	for (i = 0; i < table->nkeys; i++)
 		appendStringInfo(&buf, "%s%s OPERATOR(pg_catalog.=) $%d",
 						 i > 0 ? " AND " : "",
-						 quote_identifier(NameStr(att->attname)), i + 1);
-	}
+						 quote_identifier(NameStr(TupleDescAttr(table->desc,
+																table->key[i] - 1)->attname)),
+						 i + 1);
 	return buf.data;
 }
 

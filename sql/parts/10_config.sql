@@ -313,7 +313,7 @@ COMMENT ON COLUMN leadroute.cap.period IS 'hour, day, week (from Monday), month:
 COMMENT ON COLUMN leadroute.cap.counts IS 'leads: what is received.';
 COMMENT ON COLUMN leadroute.cap.max_leads IS 'Most leads in a period. 0: none.';
 COMMENT ON COLUMN leadroute.cap.max_amount IS 'Not in effect yet, so it must be NULL.';
-COMMENT ON COLUMN leadroute.cap.condition IS 'SQL over the lead, boolean: only leads for which it is true count, and are kept back when the limit is reached. NULL: all. Must be valid for each attached table (with rule: for those of the rule).';
+COMMENT ON COLUMN leadroute.cap.condition IS 'SQL over the lead, boolean: only leads for which it is true count, and are kept back when the limit is reached. Leads that came before the cap are judged as their table has them when it begins to count; those that are gone do not count. NULL: all. Must be valid for each attached table (with rule: for those of the rule).';
 COMMENT ON COLUMN leadroute.cap.timezone IS 'Name of the time zone in which periods begin. NULL: that of the member, where the cap is of one or each has it for itself and he has one; else the router''s.';
 COMMENT ON COLUMN leadroute.cap.since IS 'total counts leads from this moment on; other periods do not look at it. Default: when the cap was made, or last changed in what it counts.';
 COMMENT ON COLUMN leadroute.cap.written_by IS 'Role that wrote the condition and with whose rights it runs. Filled by leadroute.';
