@@ -12,7 +12,10 @@
  *				a column has changed that routed_table.reroute_on names, or it was
  *				not qualified and anything has changed; and the statement does not
  *				say itself whose it is
- * Status and score (mapped.h) are copied from EXCLUDED as little as the owner is.
+ * Status and score (mapped.h) are copied from EXCLUDED as little as the owner is.  An
+ * app that writes nobody, or no score, over what it has not read has not read the
+ * status either: where it then writes NULL or the column's default over a word of
+ * leadroute's, that stays; any other status is meant.
  *
  * What a statement writes is known by the columns that it sets, not by the
  * values: an object mapper writes all columns of an object that it has.  Columns
@@ -49,9 +52,12 @@ typedef struct Update
 	char	   *new_owner;		/* what is to be stored */
 } Update;
 
-/* Whether the statement sets the owner and no other column. */
+/*
+ * Whether the statement sets a column beside the owner, or beside the owner and
+ * what is mapped.
+ */
 static bool
-sets_owner_alone(const Update *u)
+sets_another(const Update *u, bool but_mapped)
 {
 	TupleDesc	desc = RelationGetDescr(u->td->tg_relation);
 	int			column = -1;
@@ -60,12 +66,14 @@ sets_owner_alone(const Update *u)
 	{
 		AttrNumber	attno = column + FirstLowInvalidHeapAttributeNumber;
 
+		if (attno <= 0 || attno == u->leaf->owner ||
+			(but_mapped && (attno == u->leaf->status || attno == u->leaf->score)))
+			continue;
 		/* what is computed from the owner follows it */
-		if (attno != u->leaf->owner && attno > 0 &&
-			!TupleDescAttr(desc, attno - 1)->attgenerated)
-			return false;
+		if (!TupleDescAttr(desc, attno - 1)->attgenerated)
+			return true;
 	}
-	return true;
+	return false;
 }
 
 /*
@@ -108,7 +116,7 @@ is_written_unread(const Update *u)
 	char	   *detail = NULL;
 
 	return u->table->protect_owner && u->old_owner != NULL &&
-		u->new_owner == NULL && !sets_owner_alone(u) &&
+		u->new_owner == NULL && sets_another(u, false) &&
 		!InNoForceRLSOperation() &&
 		lr_lead_router(u->table, u->new, &detail) != NULL;
 }
@@ -254,11 +262,32 @@ take_back_excluded(Update *u, LrFrame *frame)
 									  &d->verdict->mapped);
 }
 
+/* Status and score stay where the app has not read them. */
+static void
+keep_unread(Update *u, bool owner_unread)
+{
+	Relation	rel = u->td->tg_relation;
+	HeapTuple	old = u->td->tg_trigtuple;
+	char	   *detail = NULL;
+
+	if (u->table->mapping == NULL || !u->table->protect_owner ||
+		!sets_another(u, true) || InNoForceRLSOperation() ||
+		!(owner_unread ||
+		  (lr_mapped_is_unread(u->table, u->leaf, rel, u->td->tg_updatedcols,
+							   old, u->row) &&
+		   lr_lead_router(u->table, u->new, &detail) != NULL)))
+		return;
+	u->row = lr_mapped_kept(u->table, u->leaf, rel, u->td->tg_updatedcols, old,
+							u->row);
+	u->new = row_to_store(u);
+}
+
 /* The steps, for a row in which they may have something to do. */
 static HeapTuple
 look_at_row(Update *u, LrFrame *frame)
 {
 	LrAgain		again;
+	bool		unread = false;
 
 	u->row = u->td->tg_newtuple;
 	take_back_excluded(u, frame);
@@ -266,11 +295,12 @@ look_at_row(Update *u, LrFrame *frame)
 	u->new = row_to_store(u);
 	u->old_owner = lr_table_owner(u->table, u->old);
 	u->new_owner = lr_table_owner(u->table, u->new);
-	if (is_copied_from_excluded(u, frame) || is_written_unread(u))
+	if (is_copied_from_excluded(u, frame) || (unread = is_written_unread(u)))
 	{
 		u->new_owner = u->old_owner;
 		u->row = with_old_owner(u);
 	}
+	keep_unread(u, unread);
 	return is_to_be_decided(u, &again) ? decided(u, frame, &again) : u->row;
 }
 
@@ -309,7 +339,10 @@ concerns(const Update *u, const LrFrame *frame)
 	return u->table->nreroute > 0 ||
 		(frame != NULL && frame->pending.active) ||
 		lr_column_differs(desc, u->leaf->owner, u->td->tg_trigslot,
-						  u->td->tg_newslot) || may_be_judged(u);
+						  u->td->tg_newslot) ||
+		(u->leaf->score != 0 &&
+		 lr_column_differs(desc, u->leaf->score, u->td->tg_trigslot,
+						   u->td->tg_newslot)) || may_be_judged(u);
 }
 
 HeapTuple

@@ -505,3 +505,64 @@ lr_mapped_taken_back(LrTable *table, const LrLeaf *leaf, Relation rel,
 		new = taken_back(&m->score, leaf->score, rel, old, new, values->score);
 	return new;
 }
+
+/* ---------- written back unread ---------- */
+
+static bool
+is_set(AttrNumber attno, const Bitmapset *columns)
+{
+	return attno != 0 &&
+		bms_is_member(attno - FirstLowInvalidHeapAttributeNumber, columns);
+}
+
+bool
+lr_mapped_is_unread(LrTable *table, const LrLeaf *leaf, Relation rel,
+					const Bitmapset *columns, HeapTuple old, HeapTuple new)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	return is_set(leaf->score, columns) &&
+		!heap_attisnull(old, leaf->score, desc) &&
+		heap_attisnull(new, leaf->score, desc);
+}
+
+/* Whether a new status is what a row has from the start, over a word of ours. */
+static bool
+is_first_status(const LrMapping *m, AttrNumber attno, TupleDesc desc,
+				HeapTuple old, HeapTuple new)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(new, attno, desc, &isnull);
+	int			i;
+
+	if (!isnull &&
+		!(m->has_default && same(&m->status, value, m->default_value)))
+		return false;
+	value = heap_getattr(old, attno, desc, &isnull);
+	for (i = 0; !isnull && i < LR_STATUS_WORDS; i++)
+		if (m->refused[i] == NULL && same(&m->status, value, m->word[i]))
+			return true;
+	return false;
+}
+
+HeapTuple
+lr_mapped_kept(LrTable *table, const LrLeaf *leaf, Relation rel,
+			   const Bitmapset *columns, HeapTuple old, HeapTuple new)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	int			attno[2];
+	Datum		value[2];
+	bool		isnull[2];
+	int			n = 0;
+	int			i;
+
+	if (is_set(leaf->status, columns) &&
+		is_first_status(table->mapping, leaf->status, desc, old, new))
+		attno[n++] = leaf->status;
+	if (is_set(leaf->score, columns))
+		attno[n++] = leaf->score;
+	for (i = 0; i < n; i++)
+		value[i] = heap_getattr(old, attno[i], desc, &isnull[i]);
+	return n == 0 ? new :
+		heap_modify_tuple_by_cols(new, desc, n, attno, value, isnull);
+}

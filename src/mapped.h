@@ -8,7 +8,8 @@
  * what it has, and the decision's detail tells.  A status that the application
  * has set itself stays: leadroute writes only where it finds NULL, the column's
  * default, or the word that it has written itself.  The score column is
- * leadroute's own.
+ * leadroute's own.  An application that writes back what it had before leadroute
+ * wrote has set nothing, see before_update.c.
  */
 #ifndef LR_MAPPED_H
 #define LR_MAPPED_H
@@ -103,6 +104,22 @@ extern HeapTuple lr_mapped_row(LrTable *table, LrLeaf *leaf, Relation rel,
 extern HeapTuple lr_mapped_taken_back(LrTable *table, const LrLeaf *leaf,
 									  Relation rel, HeapTuple old,
 									  HeapTuple new, const LrMapped *values);
+
+/*
+ * Whether a statement, which sets these columns, writes NULL over a score: so does
+ * an application that has not read the lead since leadroute wrote it.
+ */
+extern bool lr_mapped_is_unread(LrTable *table, const LrLeaf *leaf,
+								Relation rel, const Bitmapset *columns,
+								HeapTuple old, HeapTuple new);
+
+/*
+ * A new row of a leaf with what the old one has, where such a statement sets
+ * the score, or NULL or the default over a word of leadroute's.
+ */
+extern HeapTuple lr_mapped_kept(LrTable *table, const LrLeaf *leaf,
+								Relation rel, const Bitmapset *columns,
+								HeapTuple old, HeapTuple new);
 
 /*
  * What of them is to be written into a stored lead (in the root's layout, which
