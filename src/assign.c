@@ -15,6 +15,7 @@
 #include "lead.h"
 #include "leadroute.h"
 #include "people.h"
+#include "permitted.h"
 #include "reserve.h"
 #include "sticky.h"
 
@@ -140,58 +141,118 @@ lr_assign_stored(LrTable *table, LrBinding *b, const LrFacts *facts, LrMember *m
 		lr_sticky_note(table, b, facts->row, facts->key, e.id, e.at, m->id);
 }
 
-static void
-assign_lead(LrTable *table, const char *key, const char *member,
-			const char *reason, bool ignore_limits)
+/* A lead by hand. */
+typedef struct Assignment
 {
+	LrTable    *table;
+	Oid			caller;
+	const char *key;
+	const char *member;
+	const char *reason;
+	bool		ignore_limits;
+} Assignment;
+
+/*
+ * Who may: who manages members, and who could set the owner column himself.
+ * The lead_member of a team gives what is on its list to the team's members:
+ * returns its id; 0: any lead, and anybody.  Nobody learns of a lead that is not
+ * his to give.
+ */
+static int32
+permitted_team(const Assignment *a, const LrFacts *facts)
+{
+	LrTable    *table = a->table;
+	LrCurrent	current;
+
+	if (lr_manages_members(a->caller) ||
+		lr_may_update_leads(table->relid, table->owner, a->caller))
+		return 0;
+	if (facts != NULL && lr_journal_current(table->id, facts->key, &current) &&
+		current.kind == LR_KIND_TRIAGE && !current.closed &&
+		lr_leads_team(a->caller, current.team))
+		return current.team;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied to assign lead %s of table \"%s\"", a->key,
+					table->name),
+			 errdetail("Roles that may UPDATE its column \"%s\" may, who manages members, and the lead_member of the team on whose triage list the lead is, whose role_name is the current role.",
+					   NameStr(TupleDescAttr(table->desc, table->owner - 1)->attname))));
+	return 0;
+}
+
+/* Who decides for a team gives to its members. */
+static void
+require_membership(LrBinding *b, int32 team_id, const LrMember *m)
+{
+	LrTeam	   *team = lr_team_by_id(b->router, team_id);
+	int			i;
+
+	for (i = 0; team != NULL && i < team->n; i++)
+		if (team->member[i] == m)
+			return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("member \"%s\" is not in team \"%s\"", m->name,
+					team != NULL ? team->name : "?"),
+			 errhint("The lead_member of a team gives leads of its triage list to the members of that team.")));
+}
+
+static void
+assign_lead(const Assignment *a)
+{
+	LrTable    *table = a->table;
+	const char *key = a->key;
 	TupleTableSlot *row = lr_lead_fetch(table, key, true);
 	LrFacts		facts;
 	LrBinding  *b;
 	LrMember   *m;
+	int32		team;
 
+	if (row != NULL)
+		lr_stored_facts(table, row, true, &facts);
+	team = permitted_team(a, row != NULL ? &facts : NULL);
 	if (row == NULL)
 		lr_no_such_lead(table, key);
-	lr_stored_facts(table, row, true, &facts);
 	b = facts.router != NULL ? lr_table_bind(table, facts.router) : NULL;
 	if (b == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("lead %s of \"%s\" belongs to no router", key,
 						table->name)));
-	m = lr_member_for_assign(b, member);
+	m = lr_member_for_assign(b, a->member);
+	if (team != 0)
+		require_membership(b, team, m);
 	if (facts.owner == NULL || strcmp(facts.owner, b->owner_text[m->index]) != 0)
-		lr_assign_stored(table, b, &facts, m, ignore_limits, false,
-						 "assigned_by_hand", reason);
+		lr_assign_stored(table, b, &facts, m, a->ignore_limits, false,
+						 "assigned_by_hand", a->reason);
 	lr_binding_unpin(b);
 }
 
 Datum
 lr_assign(PG_FUNCTION_ARGS)
 {
-	LrTable    *table;
+	Assignment	a;
 	LrRights	rights;
-	char	   *key;
-	char	   *member;
-	char	   *reason;
 
 	lr_require_preload();
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("lead_table, key and member must not be null")));
-	table = lr_table_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)),
-						  RowExclusiveLock);
-	key = lr_key_argument(fcinfo, 1);
-	member = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	reason = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
-	lr_act_as(GetUserId());
-	lr_lead_become(table, false, &rights);
+	a.table = lr_table_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+							RowExclusiveLock);
+	a.key = lr_key_argument(fcinfo, 1);
+	a.member = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	a.reason = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
+	a.ignore_limits = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
+	a.caller = GetUserId();
+	lr_act_as(a.caller);
+	lr_lead_become(a.table, false, &rights);
 	SPI_connect();
-	assign_lead(table, key, member, reason,
-				!PG_ARGISNULL(4) && PG_GETARG_BOOL(4));
+	assign_lead(&a);
 	SPI_finish();
 	lr_resign(&rights);
 	lr_act_end();
-	lr_table_unpin(table);
-	PG_RETURN_TEXT_P(cstring_to_text(member));
+	lr_table_unpin(a.table);
+	PG_RETURN_TEXT_P(cstring_to_text(a.member));
 }

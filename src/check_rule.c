@@ -125,6 +125,14 @@ lr_check_rule(LrRow *row)
 				 errmsg("method best_match of rule \"%s\" needs member_rank",
 						lr_row_text(row, row->new, "name")),
 				 errhint("Say who goes first, for example: member_rank = '(member.attributes ->> ''level'')::integer'.")));
+	if (lr_row_text(row, row->new, "method") != NULL &&
+		strcmp(lr_row_text(row, row->new, "method"), "manual") == 0 &&
+		lr_row_text(row, row->new, "member_expr") != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("method manual of rule \"%s\" needs a team, not member_expr",
+						lr_row_text(row, row->new, "name")),
+				 errhint("The lead_member of the team decides; a rule with member_expr needs no method.")));
 	lr_check_word("overflow", lr_row_text(row, row->new, "overflow"), overflows);
 	check_overflow_team(row);
 	lr_fill_writer(row, changed);

@@ -17,19 +17,17 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/numeric.h"
-#include "utils/rls.h"
 
 #include "acting.h"
 #include "by_hand.h"
 #include "lead.h"
 #include "leadroute.h"
+#include "permitted.h"
 #include "reserve.h"
-#include "scan.h"
 
 PG_FUNCTION_INFO_V1(lr_respond_sql);
 PG_FUNCTION_INFO_V1(lr_close_sql);
@@ -45,35 +43,6 @@ typedef struct Call
 	LrFacts		facts;
 	LrCurrent	current;
 } Call;
-
-/* ---------- who may ---------- */
-
-static bool
-may_change_leads(Oid relid, Oid role)
-{
-	if (pg_class_aclcheck(lr_relid("absence"), role, ACL_INSERT) == ACLCHECK_OK)
-		return true;
-	return (pg_class_aclcheck(relid, role, ACL_UPDATE) == ACLCHECK_OK ||
-			pg_attribute_aclcheck_all(relid, role, ACL_UPDATE,
-									  ACLMASK_ANY) == ACLCHECK_OK) &&
-		check_enable_rls(relid, role, true) != RLS_ENABLED;
-}
-
-/* Whether a role is the member with this id. */
-static bool
-is_member(Oid role, int32 member)
-{
-	LrScan		scan;
-	char	   *name = NULL;
-
-	if (member == 0)
-		return false;
-	lr_scan_begin_id(&scan, "member", "member_id_key", "id", member);
-	if (lr_scan_next(&scan))
-		name = lr_scan_text(&scan, "role_name");
-	lr_scan_end(&scan);
-	return name != NULL && strcmp(name, GetUserNameFromId(role, false)) == 0;
-}
 
 /* ---------- a call ---------- */
 
@@ -103,8 +72,9 @@ begin_call(FunctionCallInfo fcinfo, Call *call)
 		lr_stored_facts(table, row, true, &call->facts);
 	known = row != NULL &&
 		lr_journal_current(table->id, call->facts.key, &call->current);
-	if (!may_change_leads(table->relid, call->caller) &&
-		!(known && is_member(call->caller, call->current.member)))
+	if (!lr_manages_members(call->caller) &&
+		!lr_may_update_leads(table->relid, InvalidAttrNumber, call->caller) &&
+		!(known && lr_is_member(call->caller, call->current.member)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for lead %s of table \"%s\"",

@@ -58,7 +58,7 @@ static const char *const relation_name[] = {
 	"schedule", "schedule_pkey", "holiday", "holiday_pkey",
 	"suppression", "suppression_pkey", "sticky_lead", "sticky_lead_find",
 	"cap", "cap_pkey", "event_assignment", "event_lead", "criterion", "criterion_pkey",
-	"member_id_key",
+	"member_id_key", "team_id_key",
 };
 
 /*

@@ -353,7 +353,8 @@ lr_pick_from(const LrDecideRequest *request, LrRule *rule,
 	r.db = lr_database();
 	r.router = request->binding->router;
 	r.team = rule->team;
-	r.method = rule->method;
+	r.method = rule->method == LR_METHOD_MANUAL ? LR_METHOD_LEAST_LOADED :
+		rule->method;
 	r.ignore_limits = ignore_limits;
 	r.keeps_turns = rule->keeps_turns;
 	r.dry_run = request->dry_run;
@@ -594,6 +595,39 @@ overflow(const LrDecideRequest *request, LrEvaluation *ev,
 	}
 }
 
+/*
+ * Somebody decides: the lead goes on the triage list of the rule's team, whoever
+ * is in it.  A dry run looks who could take it.
+ */
+static void
+leave_to_triage(const LrDecideRequest *request, LrEvaluation *ev,
+				LrBoundRule *bound, LrRule *rule, LrDecision *decision)
+{
+	LrEntry    *e = &decision->entry;
+
+	if (request->dry_run)
+	{
+		LrTrial    *trial = add_trial(decision, rule, LR_TRIED_TRIAGE, NULL,
+									  NULL);
+		LrFitting	fitting;
+
+		find_fitting(request, ev, bound, rule, &fitting, decision);
+		lr_evaluation_end(ev);
+		offer(request, rule, &fitting, false, trial, decision)->chosen = -1;
+		trial->tried = LR_TRIED_TRIAGE;
+	}
+	e->kind = LR_KIND_TRIAGE;
+	e->reason = NULL;
+	e->rule = rule->id;
+	e->rule_version = rule->version;
+	e->team = rule->team->id;
+	e->method = rule->method;
+	/* what an earlier rule has left, which had nobody */
+	e->team_version = 0;
+	e->candidates = e->accruing = NULL;
+	e->npassed = e->passed_count = 0;
+}
+
 /* Offers the lead to a rule that matches; true: the lead is settled. */
 static bool
 try_rule(const LrDecideRequest *request, LrEvaluation *ev,
@@ -601,10 +635,16 @@ try_rule(const LrDecideRequest *request, LrEvaluation *ev,
 {
 	LrFitting	fitting;
 	LrEntry    *e = &decision->entry;
-	LrTrial    *trial = request->dry_run ?
-		add_trial(decision, rule, LR_TRIED_NOBODY, NULL, NULL) : NULL;
+	LrTrial    *trial;
 	LrPick	   *pick;
 
+	if (rule->method == LR_METHOD_MANUAL)
+	{
+		leave_to_triage(request, ev, bound, rule, decision);
+		return true;
+	}
+	trial = request->dry_run ?
+		add_trial(decision, rule, LR_TRIED_NOBODY, NULL, NULL) : NULL;
 	find_fitting(request, ev, bound, rule, &fitting, decision);
 	/* reservations belong to the lead's own (sub)transaction */
 	lr_evaluation_end(ev);
@@ -649,7 +689,7 @@ settle_without_owner(const LrDecideRequest *request, LrDecision *decision)
 		e->kind = LR_KIND_HELD;
 	if (e->held.own_way || request->without != 0)
 		e->held.way = 0;
-	if (e->reason == NULL)
+	if (e->reason == NULL && e->kind != LR_KIND_TRIAGE)
 		e->reason = "no_rule";
 	decision->reservation.member_slot = LR_NO_SLOT;
 	decision->reservation.turn = false;

@@ -64,6 +64,7 @@ typedef enum LrTried
 	LR_TRIED_ERROR,				/* error: its message */
 	LR_TRIED_NO_MEMBER,			/* its team has nobody */
 	LR_TRIED_NOBODY,			/* members fit, none can take it now */
+	LR_TRIED_TRIAGE,			/* matches, and somebody decides */
 	LR_TRIED_CHOSEN
 } LrTried;
 

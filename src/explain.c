@@ -29,42 +29,18 @@
 #include "prepared.h"
 #include "qualify.h"
 #include "sticky.h"
+#include "visible.h"
 
 PG_FUNCTION_INFO_V1(lr_explain);
 PG_FUNCTION_INFO_V1(lr_explain_lead);
 
 /* ---------- who may see what ---------- */
 
-/*
- * Whether the caller, with whose rights this runs, sees the lead, as in any
- * SELECT of his.  Operators and the table are qualified, so his search_path
- * means nothing here.
- */
-static bool
-is_visible(LrTable *table, const char *key)
-{
-	Oid		   *types = (Oid *) palloc(table->nkeys * sizeof(Oid));
-	Datum	   *values = (Datum *) palloc(table->nkeys * sizeof(Datum));
-	LrRights	rights;
-	char	   *where;
-
-	/* reading the key runs code of its type's owner */
-	lr_lead_become(table, true, &rights);
-	where = lr_key_where(table, key, types, values);
-	lr_resign(&rights);
-	if (SPI_execute_with_args(psprintf("SELECT FROM %s AS lr_lead WHERE %s",
-									   lr_lead_relation(table), where),
-							  table->nkeys, types, values, NULL, false,
-							  1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read lead table \"%s\"", table->name);
-	return SPI_processed > 0;
-}
-
 /* Error unless the caller sees the lead. */
 static void
 require_visible(LrTable *table, const char *key)
 {
-	if (is_visible(table, key))
+	if (lr_lead_is_visible(table, key))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_NO_DATA_FOUND),
@@ -72,21 +48,6 @@ require_visible(LrTable *table, const char *key)
 			 check_enable_rls(table->relid, InvalidOid,
 							  true) == RLS_ENABLED ?
 			 errdetail("Leads that row-level security hides from you are not explained to you.") : 0));
-}
-
-/* Whether the caller may name the columns of a key in a query. */
-static bool
-may_read_key(LrTable *table)
-{
-	int			i;
-
-	for (i = 0; i < table->nkeys; i++)
-		if (pg_class_aclcheck(table->relid, GetUserId(),
-							  ACL_SELECT) != ACLCHECK_OK &&
-			pg_attribute_aclcheck(table->relid, table->key[i], GetUserId(),
-								  ACL_SELECT) != ACLCHECK_OK)
-			return false;
-	return true;
 }
 
 /*
@@ -107,27 +68,10 @@ hide_followed(LrTable *table, LrSticky *s)
 
 		its = name != NULL ? lr_table_lock_sound(name, AccessShareLock) : NULL;
 	}
-	f->hidden = its == NULL || !may_read_key(its) ||
-		!is_visible(its, f->lead_key);
+	f->hidden = its == NULL || !lr_may_read_key(its) ||
+		!lr_lead_is_visible(its, f->lead_key);
 	if (its != NULL && its != table)
 		lr_table_unpin(its);
-}
-
-/* The columns that the caller may read, by number - 1; NULL: all. */
-static bool *
-visible_columns(LrTable *table)
-{
-	bool	   *visible;
-	int			i;
-
-	if (pg_class_aclcheck(table->relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
-		return NULL;
-	visible = (bool *) palloc(table->desc->natts * sizeof(bool));
-	for (i = 0; i < table->desc->natts; i++)
-		visible[i] = TupleDescAttr(table->desc, i)->attisdropped ||
-			pg_attribute_aclcheck(table->relid, i + 1, GetUserId(),
-								  ACL_SELECT) == ACLCHECK_OK;
-	return visible;
 }
 
 /* ---------- the decision ---------- */
@@ -203,6 +147,15 @@ result_words(const LrDecision *d)
 						" (of overflow_team)" : " (limits ignored)");
 	if (d->entry.kind == LR_KIND_NONE)
 		return pstrdup("stays without owner, as the rule's overflow says");
+	if (d->entry.kind == LR_KIND_TRIAGE)
+	{
+		const LrTeam *team = ((LrTrial *) llast(d->trials))->rule->team;
+
+		return team->name == NULL ?
+			pstrdup("put on the triage list, for somebody to decide") :
+			psprintf("put on the triage list of team \"%s\", for somebody to decide",
+					 team->name);
+	}
 	return psprintf("held: %s", strcmp(d->entry.reason, "no_rule") == 0 ?
 					"no rule matches" :
 					strcmp(d->entry.reason, "no_member") == 0 ?
@@ -352,7 +305,7 @@ fetch_lead(LrExplain *x, FunctionCallInfo fcinfo, LrRights *rights)
 	}
 	key = lr_key_argument(fcinfo, 1);
 	require_visible(x->table, key);
-	x->visible = visible_columns(x->table);
+	x->visible = lr_visible_columns(x->table);
 	lr_lead_become(x->table, true, rights);
 	x->row = lr_lead_fetch(x->table, key, false);
 	if (x->row == NULL)

@@ -234,7 +234,8 @@ walk_rules(Walk *walk)
 	const LrDecision *d = &x->decision;
 	LrRuleIndex *index = x->binding->index;
 	bool		settled = d->member != NULL || d->entry.kind == LR_KIND_NONE ||
-		d->entry.kind == LR_KIND_SUPPRESSED || lr_kept_back(d->entry.kind);
+		d->entry.kind == LR_KIND_SUPPRESSED ||
+		d->entry.kind == LR_KIND_TRIAGE || lr_kept_back(d->entry.kind);
 	ListCell   *trial = list_head(d->trials);
 	LrRuleSearch all;
 	LrRuleRef	ref;
@@ -303,6 +304,8 @@ fate_word(const Told *told)
 				"matches, but its team has no member";
 		case LR_TRIED_NOBODY:
 			return "matches, but nobody can take the lead now";
+		case LR_TRIED_TRIAGE:
+			return "matches, and somebody decides";
 		case LR_TRIED_CHOSEN:
 			break;
 	}

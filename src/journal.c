@@ -87,15 +87,18 @@ lr_pool_add(const LrEntry *e)
 	values[P_ROUTER] = Int32GetDatum(e->router);
 	set_int(values, nulls, P_RULE, e->rule, 0);
 	set_int(values, nulls, P_TEAM, e->team, -1);
-	values[P_STATE] = CStringGetTextDatum("held");
+	values[P_STATE] = CStringGetTextDatum(e->kind == LR_KIND_TRIAGE ? "triage" :
+										  "held");
 	values[P_ASSIGNMENT] = Int64GetDatum(e->id);
 	values[P_ENTERED_AT] = TimestampTzGetDatum(e->at);
-	nulls[P_LINE] = e->held.line == 0;
+	/* who is on a triage list stands in no line, and the worker leaves it alone */
+	nulls[P_LINE] = e->held.line == 0 || e->kind == LR_KIND_TRIAGE;
 	values[P_LINE] = Int64GetDatum(e->held.line);
-	nulls[P_WAY] = e->held.way == 0;
+	nulls[P_WAY] = e->held.way == 0 || e->kind == LR_KIND_TRIAGE;
 	values[P_WAY] = Int64GetDatum(e->held.way);
 	lr_row_add(ROW_POOL, values, nulls);
-	lr_lead_held(&e->held);
+	if (e->kind != LR_KIND_TRIAGE)
+		lr_lead_held(&e->held);
 }
 
 void
@@ -190,7 +193,7 @@ lr_journal_add(const LrEntry *e)
 		(e->kind == LR_KIND_GIVEN || e->kind == LR_KIND_MANUAL))
 		lr_late_lead(e->id);
 	lr_row_add(ROW_JOURNAL, values, nulls);
-	if (e->kind == LR_KIND_HELD && !e->closed)
+	if (lr_waits(e->kind) && !e->closed)
 		lr_pool_add(e);
 }
 

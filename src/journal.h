@@ -97,11 +97,14 @@ typedef struct LrCurrent
 	bool		mine;			/* this transaction has written its row, or changed it */
 	LrTurn	   *turn;			/* NULL: it has taken none, and counts in no target */
 	int64		previous_id;	/* of the row that it superseded; 0: none */
+	int32		rule;			/* these two of leads on a triage list only */
+	int32		team;
 	int			ncaps;
 	int64	   *caps;			/* see LR_CAP_TAG */
 	LrTold		told;
 	bool		released;		/* a quarantine of it was ended by hand */
-	bool		has_score;		/* these four of leads that are kept back only */
+	bool		has_score;		/* these four of leads that are kept back, or on a
+								 * triage list, only */
 	double		score;
 	char	   *reason;
 	char	   *detail;
@@ -118,7 +121,7 @@ typedef struct LrCurrent
 #define LR_EVENT_CRITERION_ERROR	"criterion_error"
 #define LR_EVENT_ROUTE_FAILED	"route_failed"
 
-/* Appends a row; a held one appends to pool_entry too. */
+/* Appends a row; that of an open lead that waits appends to pool_entry too. */
 extern void lr_journal_add(const LrEntry *entry);
 
 /* Appends to event; payload is JSON text or NULL, lead_key may be NULL. */

@@ -142,8 +142,8 @@ end_others(Relation rel, int32 table, const char *key, int64 id)
 		load = DatumGetInt32(heap_getattr(old, J_LOAD + 1, desc, &isnull));
 		member = DatumGetInt32(heap_getattr(old, J_MEMBER + 1, desc,
 											&no_member));
-		if (DatumGetChar(heap_getattr(old, J_KIND + 1, desc,
-									  &isnull)) == LR_KIND_HELD)
+		if (lr_waits(DatumGetChar(heap_getattr(old, J_KIND + 1, desc,
+											   &isnull))))
 			leave_pool(table, key, old_id);
 		values[J_SUPERSEDED] = BoolGetDatum(true);
 		values[J_ENDED_AT] = TimestampTzGetDatum(lr_now());
@@ -337,7 +337,7 @@ text_of(HeapTuple tuple, TupleDesc desc, int column)
 	return isnull ? NULL : TextDatumGetCString(value);
 }
 
-/* What the criteria said of a lead that they keep back. */
+/* What the criteria said of a lead that they keep back, or that is in triage. */
 static void
 read_verdict(HeapTuple tuple, TupleDesc desc, LrCurrent *current)
 {
@@ -346,7 +346,7 @@ read_verdict(HeapTuple tuple, TupleDesc desc, LrCurrent *current)
 
 	current->has_score = false;
 	current->reason = current->detail = NULL;
-	if (!lr_kept_back(current->kind))
+	if (!lr_kept_back(current->kind) && current->kind != LR_KIND_TRIAGE)
 		return;
 	score = heap_getattr(tuple, J_SCORE + 1, desc, &isnull);
 	current->has_score = !isnull;
@@ -354,6 +354,19 @@ read_verdict(HeapTuple tuple, TupleDesc desc, LrCurrent *current)
 		current->score = DatumGetFloat8(score);
 	current->reason = text_of(tuple, desc, J_REASON);
 	current->detail = text_of(tuple, desc, J_DETAIL);
+}
+
+/* On whose list a lead is. */
+static void
+read_triage(HeapTuple tuple, TupleDesc desc, LrCurrent *current)
+{
+	bool		isnull;
+
+	current->rule = current->team = 0;
+	if (current->kind != LR_KIND_TRIAGE)
+		return;
+	current->rule = DatumGetInt32(heap_getattr(tuple, J_RULE + 1, desc, &isnull));
+	current->team = DatumGetInt32(heap_getattr(tuple, J_TEAM + 1, desc, &isnull));
 }
 
 /* The same without rows that wait to be written. */
@@ -399,6 +412,7 @@ read_current(int32 routed_table, const char *lead_key, LrCurrent *current)
 		read_caps(tuple, desc, current);
 		read_told(tuple, desc, &current->told);
 		read_verdict(tuple, desc, current);
+		read_triage(tuple, desc, current);
 		(void) heap_getattr(tuple, J_RELEASED + 1, desc, &isnull);
 		current->released = !isnull;
 		heap_freetuple(tuple);
@@ -457,7 +471,7 @@ lr_journal_given_up_by(int32 routed_table, const char *lead_key,
 	int32		member = 0;
 	bool		isnull;
 
-	if (current->kind != LR_KIND_HELD || current->previous_id == 0)
+	if (!lr_waits(current->kind) || current->previous_id == 0)
 		return 0;
 	rel = table_open(lr_relid("journal"), RowExclusiveLock);
 	released = find_past(rel, routed_table, lead_key, current->previous_id);
@@ -562,7 +576,7 @@ change_row(ItemPointer tid, Datum *values, bool *nulls, bool *replace)
 	table_close(rel, NoLock);
 }
 
-/* A held lead waits (again), in the order of its decision. */
+/* A lead waits (again), a held one in the order of its decision. */
 static void
 enter_pool(int32 routed_table, const char *lead_key, const LrCurrent *current)
 {
@@ -571,7 +585,9 @@ enter_pool(int32 routed_table, const char *lead_key, const LrCurrent *current)
 	e.routed_table = routed_table;
 	e.router = current->router;
 	e.lead_key = lead_key;
-	e.team = -1;
+	e.kind = current->kind;
+	e.rule = current->rule;
+	e.team = current->kind == LR_KIND_TRIAGE ? current->team : -1;
 	e.id = current->id;
 	e.at = lr_now();
 	lr_pool_add(&e);
@@ -590,7 +606,7 @@ lr_journal_end(int32 routed_table, const char *lead_key,
 	values[J_ENDED_AT] = TimestampTzGetDatum(at);
 	replace[J_SUPERSEDED] = replace[J_ENDED_AT] = true;
 	change_row(&tid, values, nulls, replace);
-	if (current->kind == LR_KIND_HELD)
+	if (lr_waits(current->kind))
 		leave_pool(routed_table, lead_key, current->id);
 }
 
@@ -665,7 +681,7 @@ lr_journal_happened(int32 routed_table, const char *lead_key,
 	if (change[LR_CLOSED] && when[LR_CLOSED] == LR_NOT_YET)
 		nulls[J_OUTCOME] = replace[J_OUTCOME] = true;
 	change_row(&tid, values, nulls, replace);
-	if (current->kind != LR_KIND_HELD || !change[LR_CLOSED])
+	if (!lr_waits(current->kind) || !change[LR_CLOSED])
 		return;
 	if (when[LR_CLOSED] != LR_NOT_YET)
 		leave_pool(routed_table, lead_key, current->id);
@@ -690,7 +706,7 @@ lr_journal_rekey(int32 routed_table, const char *old_key,
 	values[J_LEAD_KEY] = CStringGetTextDatum(new_key);
 	replace[J_LEAD_KEY] = true;
 	change_row(&tid, values, nulls, replace);
-	if (current->kind == LR_KIND_HELD && !current->closed)
+	if (lr_waits(current->kind) && !current->closed)
 	{
 		leave_pool(routed_table, old_key, current->id);
 		enter_pool(routed_table, new_key, current);

@@ -83,7 +83,7 @@ extern void lr_set_happened(Datum *values, bool *nulls, LrWhen what,
 /* Fills in what a lead tells of itself. */
 extern void lr_set_told(Datum *values, bool *nulls, const LrTold *told);
 
-/* A held lead enters the pool. */
+/* A lead that waits enters the pool: for somebody, or on a triage list. */
 extern void lr_pool_add(const LrEntry *entry);
 
 #endif							/* LR_JOURNAL_ROW_H */

@@ -28,6 +28,7 @@
 #define LR_KIND_NURTURE		'w'
 #define LR_KIND_DISQUALIFIED	'x'
 #define LR_KIND_QUARANTINED	'q'
+#define LR_KIND_TRIAGE		't'
 
 /* Not qualified: it is stored, judged again when it changes, and nobody gets it. */
 static inline bool
@@ -35,6 +36,13 @@ lr_kept_back(char kind)
 {
 	return kind == LR_KIND_NURTURE || kind == LR_KIND_DISQUALIFIED ||
 		kind == LR_KIND_QUARANTINED;
+}
+
+/* It has an entry in pool_entry while it is open. */
+static inline bool
+lr_waits(char kind)
+{
+	return kind == LR_KIND_HELD || kind == LR_KIND_TRIAGE;
 }
 
 /* journal.method */
@@ -46,6 +54,7 @@ lr_kept_back(char kind)
 #define LR_METHOD_TOP_PRODUCER	'p'
 #define LR_METHOD_WATERFALL		'w'
 #define LR_METHOD_BEST_MATCH	'b'
+#define LR_METHOD_MANUAL		'm'
 
 /* rule.overflow */
 #define LR_OVERFLOW_NEXT_RULE		'n'

@@ -42,9 +42,10 @@ read_rule(LrScan *scan, LrRouter *router)
 	rule->team = lr_scan_text(scan, "team");
 	rule->written_by = lr_scan_text(scan, "written_by");
 	rule->search_path = lr_scan_text(scan, "search_path");
-	rule->next_rule = strcmp(overflow, "next_rule") == 0;
+	rule->manual = strcmp(lr_scan_text(scan, "method"), "manual") == 0;
+	rule->next_rule = strcmp(overflow, "next_rule") == 0 && !rule->manual;
 	rule->stops = strcmp(overflow, "none") == 0 ||
-		strcmp(overflow, "hold") == 0;
+		strcmp(overflow, "hold") == 0 || rule->manual;
 	team = rule->team ? lr_team_by_name(router, rule->team) : lr_everyone(router);
 	rule->team_expr = lr_scan_text(scan, "team_expr");
 	rule->member_expr = lr_scan_text(scan, "member_expr");
@@ -489,6 +490,7 @@ lr_lint(PG_FUNCTION_ARGS)
 		for (i = 0; i < lint.nrules; i++)
 			report_rule(&lint, lint.rule[i]);
 		lr_lint_hours(&lint);
+		lr_lint_triage(&lint);
 		lr_lint_sticky(&lint);
 		lr_lint_criteria(&lint);
 		if (lint.ncut > 0)

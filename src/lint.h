@@ -10,6 +10,7 @@
  *	lint_sticky.c	what leads are known by
  *	lint_criteria.c	criteria and thresholds
  *	lint_points.c	which scores are possible
+ *	lint_triage.c	triage lists
  */
 #ifndef LR_LINT_H
 #define LR_LINT_H
@@ -47,7 +48,8 @@ typedef struct LrLintRule
 	bool		selective;		/* leads that it matches may fit nobody there */
 	bool		staffed;
 	bool		next_rule;		/* overflow: next_rule */
-	bool		stops;			/* overflow: none, hold */
+	bool		manual;			/* method: somebody decides */
+	bool		stops;			/* overflow: none, hold; or manual */
 	char	   *written_by;
 	char	   *search_path;
 	LrRuleScope scope;
@@ -146,6 +148,9 @@ extern void lr_lint_finding(LrLint *lint, const char *severity,
 
 /* Reports what is odd about working hours. */
 extern void lr_lint_hours(LrLint *lint);
+
+/* Reports what is odd about triage lists: of rules that are read. */
+extern void lr_lint_triage(LrLint *lint);
 
 /* Reports what is odd about what leads are known by. */
 extern void lr_lint_sticky(LrLint *lint);

@@ -48,7 +48,9 @@ comparable(const LrLintRule *a, const LrLintRule *b)
 static bool
 always_asked(const LrLint *lint, const LrLintRule *earlier, const LrLintRule *rule)
 {
-	return earlier->staffed && !earlier->computed && !earlier->selective &&
+	/* by method manual it does so whoever is there */
+	return (earlier->manual || (earlier->staffed && !earlier->selective)) &&
+		!earlier->computed &&
 		!earlier->can_raise &&
 		earlier->scope.percent >= 100 &&
 		earlier->scope.since <= Max(rule->scope.since, lint->now) &&

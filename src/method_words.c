@@ -25,6 +25,9 @@ static const LrMethodWords methods[] = {
 	"not measured"},
 	{LR_METHOD_BEST_MATCH, "best_match", "rank", "rank %.*f", 3, "no rank"},
 	{LR_METHOD_RANDOM, "random", "draw", "draw %.*f", 3, "not measured"},
+	/* nobody is chosen: this is shown to who decides */
+	{LR_METHOD_MANUAL, "manual", "load ratio", "load ratio %.*f", 3,
+	"not measured"},
 };
 
 static const char *words[lengthof(methods) + 1];

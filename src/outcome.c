@@ -100,7 +100,7 @@ lr_facts_may_differ(LrTable *table, TupleTableSlot *old, TupleTableSlot *new)
 bool
 lr_had_owner(const LrCurrent *current)
 {
-	return current->kind != LR_KIND_HELD && current->kind != LR_KIND_NONE &&
+	return !lr_waits(current->kind) && current->kind != LR_KIND_NONE &&
 		current->kind != LR_KIND_RELEASED &&
 		current->kind != LR_KIND_SUPPRESSED && !lr_kept_back(current->kind);
 }

@@ -73,9 +73,9 @@ lr_stored_decide(LrTable *table, LrBinding *b, const LrFacts *facts,
 		request.released = true;
 		request.detail = psprintf("released: %s", released);
 	}
-	if (known && current.kind == LR_KIND_HELD)
+	if (known && lr_waits(current.kind))
 	{
-		request.held_id = current.id;
+		request.held_id = current.kind == LR_KIND_HELD ? current.id : 0;
 		request.without = lr_journal_given_up_by(table->id, facts->key,
 												 &current);
 	}

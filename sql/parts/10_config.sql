@@ -161,9 +161,12 @@ CREATE TABLE leadroute.team (
 	schedule	text COLLATE "C",
 	catch_up		boolean NOT NULL DEFAULT false,
 	credit_limit	numeric CONSTRAINT team_credit_limit_is_above_0_to_1000000 CHECK (credit_limit > 0 AND credit_limit <= 1000000),
+	lead_member		text COLLATE "C",
 	PRIMARY KEY (router, name),
 	UNIQUE (id),
-	FOREIGN KEY (router, schedule) REFERENCES leadroute.schedule (router, name) ON UPDATE CASCADE
+	FOREIGN KEY (router, schedule) REFERENCES leadroute.schedule (router, name) ON UPDATE CASCADE,
+	FOREIGN KEY (router, lead_member) REFERENCES leadroute.member (router, name)
+		ON UPDATE CASCADE ON DELETE SET NULL (lead_member)
 );
 COMMENT ON TABLE leadroute.team IS 'One row is a group of members among whom rules distribute; it has one rotation, shared by all rules that name it.';
 COMMENT ON COLUMN leadroute.team.router IS 'Router it belongs to.';
@@ -172,6 +175,7 @@ COMMENT ON COLUMN leadroute.team.id IS 'Compact id, used by the journal; never r
 COMMENT ON COLUMN leadroute.team.schedule IS 'When it works, in the local time of each member; a member''s own hours count as well. NULL: always.';
 COMMENT ON COLUMN leadroute.team.catch_up IS 'true: who is away or on a call when a lead is distributed by round_robin is owed its share of it, up to credit_limit, and catches up afterwards. false: its credit stays what it was.';
 COMMENT ON COLUMN leadroute.team.credit_limit IS 'Credit, in leads (turns), beyond which a member that is away or on a call accrues no more; greater than 0, at most 1000000. NULL, or more than this: 8 million divided by the members of the team. Without catch_up it has no effect.';
+COMMENT ON COLUMN leadroute.team.lead_member IS 'Member who decides the leads of rules with method manual for the team (leadroute.my_triage); need not be in it. NULL: nobody; leadroute.triage shows them to who manages.';
 
 CREATE TABLE leadroute.team_member (
 	router		text COLLATE "C" NOT NULL DEFAULT leadroute.default_router(),
@@ -240,7 +244,7 @@ COMMENT ON COLUMN leadroute.rule.condition IS 'SQL over the lead''s columns, boo
 COMMENT ON COLUMN leadroute.rule.team IS 'Team among whose members the lead is distributed. NULL: every member of the router; such rules share one rotation, weight 1, ties by name.';
 COMMENT ON COLUMN leadroute.rule.team_expr IS 'SQL over the lead that gives the name of the team, instead of team. NULL or an unknown name: the rule has nobody for the lead (reason unknown_team), the next ones are tried.';
 COMMENT ON COLUMN leadroute.rule.member_expr IS 'SQL over the lead that gives the name of a member, or else its owner_value, instead of a team: the lead is for this member alone, without a method. NULL or unknown: the rule has nobody for the lead (reason unknown_member), the next ones are tried.';
-COMMENT ON COLUMN leadroute.rule.method IS 'round_robin: turns by weight, exact shares. least_loaded: fewest open leads by capacity or weight. longest_idle: longest without a new lead. random: by weight, seeded by the lead''s key. by_target: least received by target in the calendar month. top_producer: the best tier. best_match: the highest member_rank. waterfall: the first by position. Ties: least_loaded, by_target, top_producer and best_match: the longest without a new lead; then, and for all others, by position and name.';
+COMMENT ON COLUMN leadroute.rule.method IS 'round_robin: turns by weight, exact shares. least_loaded: fewest open leads by capacity or weight. longest_idle: longest without a new lead. random: by weight, seeded by the lead''s key. by_target: least received by target in the calendar month. top_producer: the best tier. best_match: the highest member_rank. waterfall: the first by position. manual: nobody is chosen, whoever could take it: the lead goes on the triage list of the team (kind triage), where its lead_member assigns it; no later rule is tried. Ties: least_loaded, by_target, top_producer and best_match: the longest without a new lead; then, and for all others, by position and name.';
 COMMENT ON COLUMN leadroute.rule.member_condition IS 'SQL over lead and member, boolean: who may have the lead. member.… are the columns of leadroute.member_facts, lead.… or a name alone the lead''s; no sub-selects, no volatile functions. Whom it is not true for does not fit; a member for whom it raises an error does not fit either, and the decision''s detail tells. NULL: everybody of the team fits.';
 COMMENT ON COLUMN leadroute.rule.member_rank IS 'SQL over lead and member as in member_condition, a number: who goes first by method best_match, the highest. NULL: none.';
 COMMENT ON COLUMN leadroute.rule.overflow IS 'When members fit but none can take the lead now: next_rule: the following rules are tried. team: it is offered to overflow_team by the rule''s method; if nobody there can take it, as next_rule. hold: it is held at once, no later rule is tried. ignore_limits: the method decides without regard to limits, never an absent or inactive member; if nobody is there, as next_rule. none: the lead stays without owner, no later rule is tried. Where no member fits at all: the following rules are tried. After the last rule the lead is held.';

@@ -151,16 +151,16 @@ CREATE TABLE leadroute.pool_entry (
 	way				bigint,
 	PRIMARY KEY (routed_table, lead_key)
 );
-COMMENT ON TABLE leadroute.pool_entry IS 'One row is a lead that waits. Held leads wait for somebody to become eligible; the worker decides them again.';
+COMMENT ON TABLE leadroute.pool_entry IS 'One row is a lead that waits. Held leads wait for somebody to become eligible; the worker decides them again. Those in triage wait for somebody to assign them.';
 COMMENT ON COLUMN leadroute.pool_entry.routed_table IS 'routed_table.id';
 COMMENT ON COLUMN leadroute.pool_entry.lead_key IS 'Key of the lead as text.';
 COMMENT ON COLUMN leadroute.pool_entry.router IS 'router.id';
-COMMENT ON COLUMN leadroute.pool_entry.rule IS 'rule.id of the first rule that would have had it. NULL: no rule matched.';
+COMMENT ON COLUMN leadroute.pool_entry.rule IS 'rule.id of the first rule that would have had it, or that put it on the triage list. NULL: no rule matched.';
 COMMENT ON COLUMN leadroute.pool_entry.team IS 'team.id of that rule. 0: every member. NULL: no rule matched.';
-COMMENT ON COLUMN leadroute.pool_entry.state IS 'held';
-COMMENT ON COLUMN leadroute.pool_entry.assignment IS 'journal.id of the decision to hold it; the order of arrival.';
+COMMENT ON COLUMN leadroute.pool_entry.state IS 'held; triage: on the triage list of the team (0: of none).';
+COMMENT ON COLUMN leadroute.pool_entry.assignment IS 'journal.id of the decision that it waits; the order of arrival.';
 COMMENT ON COLUMN leadroute.pool_entry.entered_at IS 'When it entered this state.';
-COMMENT ON COLUMN leadroute.pool_entry.line IS 'Leads with the same one wait for the same, in the order of assignment: rule.id * 2^32 + team.id (of a rule that names a member: + 2^31 + member.id). NULL: no rule has members for it.';
+COMMENT ON COLUMN leadroute.pool_entry.line IS 'Leads with the same one wait for the same, in the order of assignment: rule.id * 2^32 + team.id (of a rule that names a member: + 2^31 + member.id). NULL: no rule has members for it, or it is in triage.';
 COMMENT ON COLUMN leadroute.pool_entry.way IS 'Hash of all rules and teams that it was offered to, and of the members whom it fits: when nobody could take one of those with the same way just now, nobody can take the others. NULL: it says more than that who can.';
 CREATE INDEX pool_entry_line ON leadroute.pool_entry (line, assignment);
 

@@ -20,10 +20,18 @@ COMMENT ON FUNCTION leadroute.release(text, anyelement, text) IS 'The same with 
 
 CREATE FUNCTION leadroute.assign(lead_table text, key text, member text, reason text DEFAULT NULL, ignore_limits boolean DEFAULT false) RETURNS text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_assign';
-COMMENT ON FUNCTION leadroute.assign(text, text, text, text, boolean) IS 'Gives a lead to a member by hand, through the same journal (kind manual); moves the load, not the shares. Returns the member''s name. Error: unknown table, key or member; the member is inactive, or (without ignore_limits) at its capacity.';
+COMMENT ON FUNCTION leadroute.assign(text, text, text, text, boolean) IS 'Gives a lead to a member by hand, through the same journal (kind manual); moves the load, not the shares. Returns the member''s name. May be called by who manages members, and by roles that may UPDATE the owner column (not under row-level security); by the lead_member of a team for leads on its triage list, to members of the team. Error: unknown table, key or member; the caller may not; the member is inactive, or (without ignore_limits) at its capacity or a cap.';
 CREATE FUNCTION leadroute.assign(lead_table text, key anyelement, member text, reason text DEFAULT NULL, ignore_limits boolean DEFAULT false) RETURNS text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_assign';
 COMMENT ON FUNCTION leadroute.assign(text, anyelement, text, text, boolean) IS 'The same with a key of any type.';
+
+CREATE FUNCTION leadroute.lead_data(lead_table text, key text) RETURNS jsonb
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'lr_lead_data';
+COMMENT ON FUNCTION leadroute.lead_data(text, text) IS 'A lead as an object of those columns that the caller may SELECT, row security included. NULL: there is no such lead for him, he may not read its key, or an argument is NULL. Error: unknown table.';
+
+CREATE FUNCTION leadroute.triage_candidates(lead_table text, key text, OUT member text, OUT available boolean, OUT not_available_because text, OUT until timestamptz, OUT detail text, OUT load bigint, OUT capacity integer) RETURNS SETOF record
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'lr_triage_candidates';
+COMMENT ON FUNCTION leadroute.triage_candidates(text, text) IS 'Who of the team could take a lead that is on its triage list, as a method would see it: those that can first, by open leads to capacity or weight. not_available_because: word of the reason (leadroute.passed_name), until when it lasts (infinity: not known; NULL: not told), detail the same in prose; NULL: available. load: what is open. capacity NULL: no limit. No row: the lead is on no list, or on one that is not the caller''s: it is told to the lead_member of the team and to roles that may read leadroute.pool_entry. Error: unknown table.';
 
 CREATE FUNCTION leadroute.respond(lead_table text, key text) RETURNS boolean
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_respond_sql';
@@ -121,7 +129,7 @@ COMMENT ON FUNCTION leadroute.score() IS 'Score of the lead that is being decide
 
 CREATE FUNCTION leadroute.lint(router text DEFAULT NULL, OUT severity text, OUT rule text, OUT what text, OUT detail text, OUT what_to_do text) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_lint';
-COMMENT ON FUNCTION leadroute.lint(text) IS 'What is odd about the enabled rules of a router (NULL: the default one), its criteria, thresholds, sticky keys and working hours, a row each; what can be proved only: no row is no promise that a rule is reached. rule is NULL for what is not about rules. error: condition_invalid, target_invalid (of team_expr, member_expr, member_condition or member_rank), timezone_unknown (this server does not know it), sticky_key_invalid, criterion_invalid. warning: contradiction (can never be true), unreachable (never gets a lead, for earlier rules take them all), covered (earlier, wider rules leave it only what nobody there can take), expired, percent_zero, team_empty, score_missing (reads leadroute.score(), and no lead has a score), no_catch_all, hours_never_meet (members whose hours and those of a team do not meet), sticky_key_unused (no lead has one), nobody_qualifies (all leads of a table are disqualified or quarantined), no_score (qualify_at, and no criterion gives points), qualify_at_unreachable, qualify_at_always (every score reaches it), criterion_never (its condition can never be true), criterion_useless (its points are of leads that are disqualified), criterion_reads_score (it depends on the score, which it is part of). notice: fallback (as covered, by rules that are not wider), order_by_name (a narrower rule of the same priority comes first by its name only), criterion_redundant (keeps back nobody whom another one does not), criterion_same (scores the same leads as another one), criterion_zero (its points are 0), status_column_unused, score_column_unused (nothing is written there), not_compared (some comparisons were left out, for over a million pairs of rules share a value, a range or a column, or more than 100 rules would be needed together to cover one; or there are more than 500 criteria). Error: unknown router.';
+COMMENT ON FUNCTION leadroute.lint(text) IS 'What is odd about the enabled rules of a router (NULL: the default one), its criteria, thresholds, sticky keys and working hours, a row each; what can be proved only: no row is no promise that a rule is reached. rule is NULL for what is not about rules. error: condition_invalid, target_invalid (of team_expr, member_expr, member_condition or member_rank), timezone_unknown (this server does not know it), sticky_key_invalid, criterion_invalid. warning: contradiction (can never be true), unreachable (never gets a lead, for earlier rules take them all), covered (earlier, wider rules leave it only what nobody there can take), expired, percent_zero, team_empty, score_missing (reads leadroute.score(), and no lead has a score), no_catch_all, hours_never_meet (members whose hours and those of a team do not meet), triage_unattended (method manual, and nobody decides: no lead_member, or one who is inactive or has no role_name), sticky_key_unused (no lead has one), nobody_qualifies (all leads of a table are disqualified or quarantined), no_score (qualify_at, and no criterion gives points), qualify_at_unreachable, qualify_at_always (every score reaches it), criterion_never (its condition can never be true), criterion_useless (its points are of leads that are disqualified), criterion_reads_score (it depends on the score, which it is part of). notice: fallback (as covered, by rules that are not wider), order_by_name (a narrower rule of the same priority comes first by its name only), criterion_redundant (keeps back nobody whom another one does not), criterion_same (scores the same leads as another one), criterion_zero (its points are 0), status_column_unused, score_column_unused (nothing is written there), not_compared (some comparisons were left out, for over a million pairs of rules share a value, a range or a column, or more than 100 rules would be needed together to cover one; or there are more than 500 criteria). Error: unknown router.';
 
 CREATE FUNCTION leadroute.verify(OUT what text, OUT router text, OUT subject text, OUT expected text, OUT found text) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_verify';
@@ -225,8 +233,8 @@ RETURN CASE kind
 	WHEN 'l' THEN 'released' WHEN 'n' THEN 'none'
 	WHEN 'u' THEN 'duplicate' WHEN 's' THEN 'suppressed'
 	WHEN 'w' THEN 'nurture' WHEN 'x' THEN 'disqualified'
-	WHEN 'q' THEN 'quarantined' END;
-COMMENT ON FUNCTION leadroute.kind_name("char") IS 'Word for a code of journal.kind: a assigned, g given, d adopted, r reassigned, m manual, h held, l released, n none, u duplicate, s suppressed, w nurture, x disqualified, q quarantined.';
+	WHEN 'q' THEN 'quarantined' WHEN 't' THEN 'triage' END;
+COMMENT ON FUNCTION leadroute.kind_name("char") IS 'Word for a code of journal.kind: a assigned, g given, d adopted, r reassigned, m manual, h held, l released, n none, u duplicate, s suppressed, w nurture, x disqualified, q quarantined, t triage.';
 
 CREATE FUNCTION leadroute.method_name(method "char") RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -234,8 +242,8 @@ RETURN CASE method
 	WHEN 'r' THEN 'round_robin' WHEN 'l' THEN 'least_loaded'
 	WHEN 'i' THEN 'longest_idle' WHEN 'x' THEN 'random'
 	WHEN 't' THEN 'by_target' WHEN 'p' THEN 'top_producer' WHEN 'w' THEN 'waterfall'
-	WHEN 'b' THEN 'best_match' END;
-COMMENT ON FUNCTION leadroute.method_name("char") IS 'Word for a code of journal.method: r round_robin, l least_loaded, i longest_idle, x random, t by_target, p top_producer, w waterfall, b best_match.';
+	WHEN 'b' THEN 'best_match' WHEN 'm' THEN 'manual' END;
+COMMENT ON FUNCTION leadroute.method_name("char") IS 'Word for a code of journal.method: r round_robin, l least_loaded, i longest_idle, x random, t by_target, p top_producer, w waterfall, b best_match, m manual.';
 
 CREATE FUNCTION leadroute.passed_name(code integer) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lr_passed_name';

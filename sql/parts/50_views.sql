@@ -138,7 +138,7 @@ COMMENT ON COLUMN leadroute.assignment.team IS 'Team among whose members it was 
 COMMENT ON COLUMN leadroute.assignment.rule IS 'Rule that decided; of a held lead, the first that would have had it. NULL: no rule was concerned.';
 COMMENT ON COLUMN leadroute.assignment.rule_version IS 'Version of the rule at the time.';
 COMMENT ON COLUMN leadroute.assignment.method IS 'Method that chose. NULL: none was used.';
-COMMENT ON COLUMN leadroute.assignment.kind IS 'assigned; given: the application set the owner; adopted: owned before the table was attached or the owner became a member; reassigned: decided anew after an earlier owner; manual: moved by hand; held: waits; released: the owner was taken away; none: a rule wants no owner; duplicate: the same lead again, of the same owner; suppressed: a key of it is never routed; nurture: its score is not enough yet, it is judged again when it changes; disqualified: its score is too low, or a criterion says so; quarantined: a criterion sets it aside.';
+COMMENT ON COLUMN leadroute.assignment.kind IS 'assigned; given: the application set the owner; adopted: owned before the table was attached or the owner became a member; reassigned: decided anew after an earlier owner; manual: moved by hand; held: waits; released: the owner was taken away; none: a rule wants no owner; duplicate: the same lead again, of the same owner; suppressed: a key of it is never routed; nurture: its score is not enough yet, it is judged again when it changes; disqualified: its score is too low, or a criterion says so; quarantined: a criterion sets it aside; triage: on the triage list of the team, for somebody to assign it.';
 COMMENT ON COLUMN leadroute.assignment.reason IS 'Code of the reason: no_rule, no_member, nobody_available, unknown_team (team_expr names none), unknown_member (member_expr names none; an owner given or set by hand is none), ignore_limits, overflow_team (nobody of the rule''s team could take it), late_trigger (one that ran after the decision took the owner away), decide_at (left to the worker), assigned_by_hand, handover (leadroute.handover), sticky (a lead of the same person has that owner), duplicate, suppressed, score (of the lead, too low), criterion (detail names it). NULL: the method chose, or the owner was there already.';
 COMMENT ON COLUMN leadroute.assignment.detail IS 'The reason in prose, and what went wrong in rules. NULL: nothing to add.';
 COMMENT ON COLUMN leadroute.assignment.passed_over IS 'Members that were due before the chosen one, each {"member", "code", "detail", "until"}: for the codes see leadroute.passed_name; detail is in the local time of the member; until when it lasts ("infinity": until resumed), where that is known, else null. NULL: nobody.';
@@ -205,12 +205,13 @@ SELECT a.id,
 			WHEN 'nurture' THEN 'kept for later'
 			WHEN 'disqualified' THEN 'disqualified'
 			WHEN 'quarantined' THEN 'quarantined'
+			WHEN 'triage' THEN 'put on the triage list' || coalesce(' of team "' || a.team || '"', '')
 			ELSE a.kind END,
 		CASE WHEN a.kind IN ('given', 'manual', 'released', 'adopted') THEN ' (role "' || a.role_name || '"'
 			|| coalesce(', actor "' || a.actor || '"', '') || ')' END,
 		CASE WHEN a.kind = 'held' THEN ', first by rule "' ELSE ' by rule "' END || a.rule || '" (version ' || a.rule_version || ')',
-		', ' || a.method || CASE WHEN a.team IS NULL THEN ' among all members' ELSE ' in team "' || a.team || '"' END,
-		CASE WHEN a.method IS NOT NULL THEN ': ' || concat_ws(', ',
+		', ' || nullif(a.method, 'manual') || CASE WHEN a.team IS NULL THEN ' among all members' ELSE ' in team "' || a.team || '"' END,
+		CASE WHEN a.method <> 'manual' THEN ': ' || concat_ws(', ',
 			CASE a.method
 				WHEN 'round_robin' THEN 'credit ' || trim_scale(round(a.measure::numeric, 4))
 				WHEN 'least_loaded' THEN 'load ratio ' || trim_scale(round(a.measure::numeric, 4))
@@ -285,6 +286,75 @@ COMMENT ON COLUMN leadroute.lead_history.event IS 'event.kind. NULL: a decision.
 COMMENT ON COLUMN leadroute.lead_history.is_current IS 'Of a decision: whether it is what holds for the lead now. NULL: an event.';
 COMMENT ON COLUMN leadroute.lead_history.previous_id IS 'Of a decision: the one that it took the place of, also when the lead had another key then. NULL: it was the first, or an event.';
 
+-- Leads that wait for somebody to decide (rule.method manual).  What only some
+-- ask for, the lead's columns and who could take it, is computed for them alone.
+CREATE VIEW leadroute.triage AS
+SELECT coalesce(ro.name, fro.name) AS router,
+	coalesce(t.name, ft.name) AS team,
+	t.lead_member,
+	rt.name AS routed_table,
+	p.lead_key,
+	coalesce(r.name, fr.name) AS rule,
+	p.entered_at AS since,
+	j.score,
+	j.source,
+	j.value,
+	coalesce(j.captured_at, CASE WHEN j.previous_id IS NULL THEN j.assigned_at END) AS captured_at,
+	j.detail,
+	leadroute.lead_data(rt.name, p.lead_key) AS lead,
+	(SELECT jsonb_agg(to_jsonb(c) - 'i' ORDER BY c.i)
+		FROM leadroute.triage_candidates(rt.name, p.lead_key)
+			WITH ORDINALITY c (member, available, not_available_because, until, detail, load, capacity, i)) AS candidates,
+	p.assignment
+FROM leadroute.pool_entry p
+JOIN leadroute.routed_table rt ON rt.id = p.routed_table
+JOIN leadroute.journal j ON j.lead_key = p.lead_key AND j.routed_table = p.routed_table AND NOT j.superseded
+LEFT JOIN leadroute.router ro ON ro.id = p.router
+LEFT JOIN leadroute.team t ON t.id = p.team
+LEFT JOIN leadroute.rule r ON r.id = p.rule
+LEFT JOIN leadroute.former_name fro ON fro.table_name = 'router' AND fro.id = p.router
+LEFT JOIN leadroute.former_name ft ON ft.table_name = 'team' AND ft.id = p.team
+LEFT JOIN leadroute.former_name fr ON fr.table_name = 'rule' AND fr.id = p.rule
+WHERE p.state = 'triage';
+COMMENT ON VIEW leadroute.triage IS 'One row is a lead that waits for somebody to assign it (rule.method manual), with what there is to decide by.';
+COMMENT ON COLUMN leadroute.triage.router IS 'Router that decided.';
+COMMENT ON COLUMN leadroute.triage.team IS 'Team on whose triage list it is. NULL: the rule is for every member.';
+COMMENT ON COLUMN leadroute.triage.lead_member IS 'Who decides for the team. NULL: nobody.';
+COMMENT ON COLUMN leadroute.triage.routed_table IS 'Attached table of the lead.';
+COMMENT ON COLUMN leadroute.triage.lead_key IS 'Key of the lead as text.';
+COMMENT ON COLUMN leadroute.triage.rule IS 'Rule that put it on the list.';
+COMMENT ON COLUMN leadroute.triage.since IS 'Since when it has been on it.';
+COMMENT ON COLUMN leadroute.triage.score IS 'Score of the lead when it was put there. NULL: nothing scores it.';
+COMMENT ON COLUMN leadroute.triage.source IS 'Where the lead came from. NULL: not known.';
+COMMENT ON COLUMN leadroute.triage.value IS 'What the lead is worth. NULL: not known.';
+COMMENT ON COLUMN leadroute.triage.captured_at IS 'When the lead was captured. NULL: not known.';
+COMMENT ON COLUMN leadroute.triage.detail IS 'What else was found when it was decided. NULL: nothing.';
+COMMENT ON COLUMN leadroute.triage.lead IS 'The lead, as far as the caller may SELECT it, as by leadroute.lead_data. NULL: he may not see it.';
+COMMENT ON COLUMN leadroute.triage.candidates IS 'Members of the team, those that could take it now first, each as a row of leadroute.triage_candidates. NULL: there are none.';
+COMMENT ON COLUMN leadroute.triage.assignment IS 'assignment.id of the decision to leave it to somebody.';
+
+CREATE VIEW leadroute.my_triage WITH (security_barrier) AS
+SELECT t.router, t.team, t.routed_table, t.lead_key, t.rule, t.since, t.score, t.source, t.value,
+	t.captured_at, t.detail, t.lead, t.candidates, t.assignment
+FROM leadroute.triage t
+JOIN leadroute.member m ON (m.router, m.name) = (t.router, t.lead_member)
+WHERE m.active AND m.role_name = current_user;
+COMMENT ON VIEW leadroute.my_triage IS 'The caller''s triage list: the rows of leadroute.triage of teams whose lead_member is active and has the caller''s role_name. leadroute.assign gives one to a member of the team.';
+COMMENT ON COLUMN leadroute.my_triage.router IS 'Router that decided.';
+COMMENT ON COLUMN leadroute.my_triage.team IS 'Team on whose triage list it is.';
+COMMENT ON COLUMN leadroute.my_triage.routed_table IS 'Attached table of the lead.';
+COMMENT ON COLUMN leadroute.my_triage.lead_key IS 'Key of the lead as text.';
+COMMENT ON COLUMN leadroute.my_triage.rule IS 'Rule that put it on the list.';
+COMMENT ON COLUMN leadroute.my_triage.since IS 'Since when it has been on it.';
+COMMENT ON COLUMN leadroute.my_triage.score IS 'Score of the lead when it was put there. NULL: nothing scores it.';
+COMMENT ON COLUMN leadroute.my_triage.source IS 'Where the lead came from. NULL: not known.';
+COMMENT ON COLUMN leadroute.my_triage.value IS 'What the lead is worth. NULL: not known.';
+COMMENT ON COLUMN leadroute.my_triage.captured_at IS 'When the lead was captured. NULL: not known.';
+COMMENT ON COLUMN leadroute.my_triage.detail IS 'What else was found when it was decided. NULL: nothing.';
+COMMENT ON COLUMN leadroute.my_triage.lead IS 'The lead, as far as the caller may SELECT it. NULL: he may not see it.';
+COMMENT ON COLUMN leadroute.my_triage.candidates IS 'Members of the team, those that could take it now first, each as a row of leadroute.triage_candidates. NULL: there are none.';
+COMMENT ON COLUMN leadroute.my_triage.assignment IS 'assignment.id of the decision to leave it to the caller.';
+
 CREATE VIEW leadroute.my_lead_history WITH (security_barrier) AS
 SELECT h.id, h.at, h.routed_table, h.lead_key, h.sentence, h.assignment, h.event, h.is_current, h.previous_id
 FROM leadroute.lead_history h
@@ -292,8 +362,9 @@ WHERE EXISTS (SELECT FROM leadroute.journal c
 	JOIN leadroute.routed_table rt ON rt.id = c.routed_table
 	JOIN leadroute.member m ON m.id = c.member
 	WHERE NOT c.superseded AND c.lead_key = h.lead_key
-	AND rt.name = h.routed_table AND m.role_name = current_user);
-COMMENT ON VIEW leadroute.my_lead_history IS 'The rows of lead_history about leads that the caller owns now: whose member has the caller''s role_name.';
+	AND rt.name = h.routed_table AND m.role_name = current_user)
+OR EXISTS (SELECT FROM leadroute.my_triage t WHERE (t.lead_key, t.routed_table) = (h.lead_key, h.routed_table));
+COMMENT ON VIEW leadroute.my_lead_history IS 'The rows of lead_history about leads that the caller owns now, whose member has the caller''s role_name, or that are on his triage list.';
 COMMENT ON COLUMN leadroute.my_lead_history.id IS 'Number of the decision or event.';
 COMMENT ON COLUMN leadroute.my_lead_history.at IS 'When.';
 COMMENT ON COLUMN leadroute.my_lead_history.routed_table IS 'Attached table of the lead.';
@@ -349,11 +420,11 @@ BEGIN
 	END IF;
 	RAISE EXCEPTION 'permission denied for lead % of table "%"', why.key, why.lead_table
 		USING ERRCODE = 'insufficient_privilege',
-			DETAIL = 'Its owner may ask, whose role_name is the current role, and roles that may read leadroute.lead_history.',
+			DETAIL = 'Its owner may ask, or who has it on his triage list, whose role_name is the current role, and roles that may read leadroute.lead_history.',
 			HINT = 'SELECT leadroute.grant_to(..., ''app'') or ''analyst'' gives that right.';
 END
 $$;
-COMMENT ON FUNCTION leadroute.why(text, text) IS 'What was decided about a lead and what happened to it, a sentence each, oldest first, from the journal; times in the session''s time zone. No row: nothing is known of it. The owner of the lead may ask, and who may read lead_history. Error: the caller is neither.';
+COMMENT ON FUNCTION leadroute.why(text, text) IS 'What was decided about a lead and what happened to it, a sentence each, oldest first, from the journal; times in the session''s time zone. No row: nothing is known of it. The owner of the lead may ask, who has it on his triage list, and who may read lead_history. Error: the caller is neither.';
 
 CREATE FUNCTION leadroute.key_text(key anyelement) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -423,7 +494,9 @@ SELECT m.router,
 		WHERE tm.router = m.router AND tm.member = m.name ORDER BY tm.team) AS teams,
 	t.turns,
 	k.limits,
-	nullif(c.last_turn, 0) AS last_assignment
+	nullif(c.last_turn, 0) AS last_assignment,
+	(SELECT count(*) FROM leadroute.team lt JOIN leadroute.pool_entry p ON p.team = lt.id AND p.state = 'triage'
+		WHERE lt.router = m.router AND lt.lead_member = m.name) AS triage
 FROM leadroute.member m
 JOIN leadroute.router ro ON ro.name = m.router
 LEFT JOIN leadroute.schedule sc ON sc.router = m.router AND sc.name = m.schedule
@@ -487,6 +560,7 @@ COMMENT ON COLUMN leadroute.member_status.capacity IS 'Most open leads at once. 
 COMMENT ON COLUMN leadroute.member_status.open_capacity IS 'How many more it can take. NULL: no limit, or load is not known.';
 COMMENT ON COLUMN leadroute.member_status.teams IS 'Its teams.';
 COMMENT ON COLUMN leadroute.member_status.last_assignment IS 'assignment.id of the last lead that it received by a method. NULL: none.';
+COMMENT ON COLUMN leadroute.member_status.triage IS 'Leads on the triage lists of the teams that it leads.';
 
 CREATE VIEW leadroute.performance AS
 SELECT r.name AS router, coalesce(t.name, ft.name) AS team, m.name AS member, p.team IS NULL AS all_leads, p.leads, p.responded, p.converted,
@@ -683,6 +757,15 @@ JOIN leadroute.routed_table rt ON rt.id = p.routed_table
 WHERE p.state = 'held' AND p.entered_at < now() - interval '1 hour'
 GROUP BY rt.name
 UNION ALL
+SELECT 'warning', 'triage_too_long', format('team "%s" of router "%s"', t.name, t.router),
+	format('%s leads have been on its triage list for more than a day, the oldest since %s.', count(*), date_trunc('second', min(p.entered_at))),
+	format('SELECT * FROM leadroute.triage WHERE team = %L; and leadroute.assign.', t.name),
+	min(p.entered_at)
+FROM leadroute.pool_entry p
+JOIN leadroute.team t ON t.id = p.team
+WHERE p.state = 'triage' AND p.entered_at < now() - interval '1 day'
+GROUP BY t.router, t.name
+UNION ALL
 SELECT 'warning', 'owner_inactive', format('member "%s" of router "%s"', m.name, m.router),
 	format('It is inactive, and its open leads count %s.', c.load),
 	format('SELECT * FROM leadroute.handover(%L); SET leadroute.router names the router.', m.name),
@@ -787,7 +870,7 @@ AND (c.conrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
 		'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.checkpoint'::regclass));
 COMMENT ON VIEW leadroute.problem IS 'One row is something that is wrong now; none: nothing is known to be. Expressions are judged as they run, with the rights of their writers.';
 COMMENT ON COLUMN leadroute.problem.severity IS 'error: leads are not decided as configured. warning: they may not be decided as meant.';
-COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, criterion_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, not_attached, later_trigger, rule_error, criterion_error, held_too_long, owner_inactive, memory_full, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, timezone_unknown, nobody_qualifies, no_score, qualify_at_unreachable, qualify_at_always, criterion_never, criterion_useless, criterion_reads_score, score_missing (see leadroute.lint), journal_trigger, journal_foreign_key.';
+COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, criterion_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, not_attached, later_trigger, rule_error, criterion_error, held_too_long, triage_too_long, owner_inactive, memory_full, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, triage_unattended, timezone_unknown, nobody_qualifies, no_score, qualify_at_unreachable, qualify_at_always, criterion_never, criterion_useless, criterion_reads_score, score_missing (see leadroute.lint), journal_trigger, journal_foreign_key.';
 COMMENT ON COLUMN leadroute.problem.subject IS 'What it is about.';
 COMMENT ON COLUMN leadroute.problem.detail IS 'What is wrong, in a sentence.';
 COMMENT ON COLUMN leadroute.problem.what_to_do IS 'What helps; often a statement.';

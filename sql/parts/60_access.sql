@@ -9,14 +9,14 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	reads text[] := '{assignment,lead_history,member_status,rotation,member_facts,performance,problem,fairness,trigger_status,later_trigger,ownership,progress}';
+	reads text[] := '{assignment,lead_history,member_status,rotation,member_facts,performance,problem,fairness,trigger_status,later_trigger,ownership,progress,triage}';
 	records text[] := '{journal,event,pool_entry,team_version,former_name}';
 	settings text[] := '{router,routed_table,schedule,holiday,member,team,team_member,rule,cap,criterion,territory,suppression}';
 	-- export_config tells who is away
 	io text[] := '{config_table,export_config}';
 	asks text[] := '{why,key_text}';
 	explains text[] := '{explain,explain_lead}';
-	computes text[] := '{fairness,ownership,member_counter,seat_counter,next_turns,cap_status,room,condition_error,criterion_error,expression_error,sticky_key_error,check_condition,rule_at,lint,territory,is_open,next_opening,working_time,available_from,local_days,progress_entry}';
+	computes text[] := '{fairness,ownership,member_counter,seat_counter,next_turns,cap_status,room,condition_error,criterion_error,expression_error,sticky_key_error,check_condition,rule_at,lint,territory,is_open,next_opening,working_time,available_from,local_days,progress_entry,lead_data,triage_candidates}';
 	selects text[] := '{}';
 	writes text[] := '{}';
 	calls text[] := '{}';
@@ -33,9 +33,9 @@ BEGIN
 
 	CASE grant_to.profile
 		WHEN 'rep' THEN
-			selects := '{my_status,my_lead_history}';
+			selects := '{my_status,my_lead_history,my_triage}';
 			writes := '{my_absence}';
-			calls := asks || '{pause,resume,away,busy,absence_of,local_days,respond,close,reopen}'::text[];
+			calls := asks || '{pause,resume,away,busy,absence_of,local_days,respond,close,reopen,assign,lead_data,triage_candidates}'::text[];
 		WHEN 'app' THEN
 			selects := '{lead_history}';
 			calls := asks || explains || '{route,release,respond,close,reopen}'::text[];
@@ -80,7 +80,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadroute.grant_to(text, text) IS
-'Gives a role the rights of a profile; returns a sentence. rep: pause and resume itself, say when it is away or busy, ask why it has a lead; it is known by member.role_name. app: ask why about every lead, explain those that it may SELECT, route stored ones; inserting leads needs no right. analyst: read all decisions, views and configuration, explain leads that it may SELECT; not why somebody is away. manager: what an analyst may, and write members, teams, schedules, absences and suppressions, export the configuration, route, assign and hand over leads. admin: write and import all configuration, attach and detach tables that it owns, verify, rebuild and forget. backup: read all tables and sequences, for pg_dump; to be given again after an update of the extension. A role may have several. Error: unknown role or profile; the caller does not own the extension.';
+'Gives a role the rights of a profile; returns a sentence. rep: pause and resume itself, say when it is away or busy, ask why it has a lead, and as lead_member of a team assign what is on its triage list; it is known by member.role_name. app: ask why about every lead, explain those that it may SELECT, route stored ones; inserting leads needs no right. analyst: read all decisions, views and configuration, explain leads that it may SELECT; not why somebody is away. manager: what an analyst may, and write members, teams, schedules, absences and suppressions, export the configuration, route, assign and hand over leads. admin: write and import all configuration, attach and detach tables that it owns, verify, rebuild and forget. backup: read all tables and sequences, for pg_dump; to be given again after an update of the extension. A role may have several. Error: unknown role or profile; the caller does not own the extension.';
 
 DO $$
 DECLARE

@@ -11,6 +11,8 @@ INSERT INTO expected VALUES
 	('assign(lead_table text, key anyelement, member text, reason text DEFAULT NULL::text, ignore_limits boolean DEFAULT false)', 'text', 'c volatile'),
 	('respond(lead_table text, key anyelement)', 'boolean', 'c volatile'),
 	('respond(lead_table text, key text)', 'boolean', 'c volatile'),
+	('lead_data(lead_table text, key text)', 'jsonb', 'c stable'),
+	('triage_candidates(lead_table text, key text, OUT member text, OUT available boolean, OUT not_available_because text, OUT until timestamp with time zone, OUT detail text, OUT load bigint, OUT capacity integer)', 'SETOF record', 'c stable'),
 	('close(lead_table text, key anyelement, outcome text DEFAULT NULL::text, value numeric DEFAULT NULL::numeric)', 'boolean', 'c volatile'),
 	('close(lead_table text, key text, outcome text DEFAULT NULL::text, value numeric DEFAULT NULL::numeric)', 'boolean', 'c volatile'),
 	('reopen(lead_table text, key anyelement)', 'boolean', 'c volatile'),

@@ -46,7 +46,9 @@ $node->safe_psql(
 	DELETE FROM leadroute.team WHERE name = 'gone';
 	INSERT INTO leadroute.team_member (team, member, weight) VALUES
 		('t', 'anna', 3), ('t', 'bruno', 1), ('t', 'chiara', 2.5), ('small', 'dora', 1);
+	UPDATE leadroute.team SET lead_member = 'anna' WHERE name = 't';
 	INSERT INTO leadroute.rule (name, routed_table, condition, team, method) VALUES
+		('triage', 'lead', 'n = 12', 't', 'manual'),
 		('big', 'lead', 'is_big(n)', 't', 'round_robin'),
 		('idle', 'lead', 'n % 7 = 0', 't', 'longest_idle'),
 		('small', 'lead', 'n = 13', 'small', 'round_robin'),
