@@ -146,7 +146,8 @@ summarize(Relation rel, Relation index, IndexInfo *info, HeapTuple *rows, int n)
 
 /*
  * What the access methods ask of an index of ours.  BuildIndexInfo would copy
- * the predicate as well, which every row that is appended satisfies.
+ * the predicate as well: every row that is appended satisfies that of a unique
+ * one; another one holds the rows that have a value in its first column.
  */
 static IndexInfo *
 plain_index_info(Relation index)
@@ -165,19 +166,30 @@ plain_index_info(Relation index)
 	return info;
 }
 
+/* Whether a row has a value in the first column of an index. */
+static bool
+has_value(Relation rel, const IndexInfo *info, HeapTuple row)
+{
+	return !heap_attisnull(row, info->ii_IndexAttrNumbers[0],
+						   RelationGetDescr(rel));
+}
+
 static void
 insert_into_index(Relation rel, Oid indexoid, HeapTuple *rows, int n,
 				  LrConflictFn on_conflict)
 {
 	Relation	index = index_open(indexoid, RowExclusiveLock);
 	IndexInfo  *info = plain_index_info(index);
+	bool		some = !info->ii_Unique &&
+		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
 	int			i;
 
 	if (index->rd_rel->relam == BRIN_AM_OID)
 		summarize(rel, index, info, rows, n);
 	else
 		for (i = 0; i < n; i++)
-			insert_or_resolve(rel, index, info, rows[i], on_conflict);
+			if (!some || has_value(rel, info, rows[i]))
+				insert_or_resolve(rel, index, info, rows[i], on_conflict);
 	lr_index_insert_cleanup(index, info);
 	index_close(index, NoLock);
 }

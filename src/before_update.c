@@ -199,9 +199,9 @@ is_to_be_decided(const Update *u, LrAgain *again)
 		NULL;
 	if (column != NULL)
 		again->detail = psprintf("column \"%s\" has changed", column);
-	again->judged = column == NULL && u->old_owner == NULL &&
+	again->changed = column == NULL && u->old_owner == NULL &&
 		u->new_owner == NULL && changes_anything(u);
-	return column != NULL || again->judged;
+	return column != NULL || again->changed;
 }
 
 /* The row with what is decided. */
@@ -305,11 +305,11 @@ look_at_row(Update *u, LrFrame *frame)
 }
 
 /*
- * Whether it may be a lead that was not qualified, and is judged; cheap for one
- * that has an owner.
+ * Whether it may be a lead that was not qualified, and is judged, or that waits
+ * to be ready; cheap for one that has an owner.
  */
 static bool
-may_be_judged(const Update *u)
+may_become_decided(const Update *u)
 {
 	LrTable    *table = u->table;
 	LrRouter   *router;
@@ -320,7 +320,7 @@ may_be_judged(const Update *u)
 		lr_table_owner(table, lr_table_root_row(table, u->leaf,
 												u->td->tg_trigslot)) != NULL)
 		return false;
-	if (table->router == NULL)
+	if (table->ready != NULL || table->router == NULL)
 		return true;			/* the row says by whom */
 	router = lr_router_pin(table->router);
 	if (router == NULL)
@@ -342,7 +342,7 @@ concerns(const Update *u, const LrFrame *frame)
 						  u->td->tg_newslot) ||
 		(u->leaf->score != 0 &&
 		 lr_column_differs(desc, u->leaf->score, u->td->tg_trigslot,
-						   u->td->tg_newslot)) || may_be_judged(u);
+						   u->td->tg_newslot)) || may_become_decided(u);
 }
 
 HeapTuple

@@ -33,6 +33,7 @@
 #include "leadroute.h"
 #include "outcome.h"
 #include "owner_rights.h"
+#include "ready.h"
 #include "reserve.h"
 #include "scan.h"
 #include "sticky.h"
@@ -75,21 +76,52 @@ require_quarantine(LrTable *table, const char *key)
 }
 
 /*
+ * Whether there is no reason to decide a lead as one that has waited to be
+ * ready; puts right when the worker looks at it again.  *detail: why it is
+ * decided, if it is not ready.
+ */
+static bool
+goes_on_waiting(LrTable *table, const LrFacts *facts, char **detail)
+{
+	LrCurrent	current;
+	TimestampTz until;
+
+	if (facts->owner != NULL ||
+		!lr_journal_current(table->id, facts->key, &current) || !current.waits)
+		return true;
+	if (table->ready == NULL || lr_is_ready(table, facts->row, detail))
+		return false;
+	until = lr_waits_until(table, current.at);
+	if (until > lr_now())
+	{
+		lr_journal_wait_until(table->id, facts->key, current.id, until);
+		return true;
+	}
+	*detail = psprintf("was not ready within %s",
+					   lr_ready_within_words(table));
+	return false;
+}
+
+/*
  * Decides a stored lead without owner; returns the owner's name or NULL.
  * released: it must be quarantined, and that ends for this reason; NULL: not.
+ * waits: only if it waits to be ready, and is, or has waited long enough.
  */
 static char *
-route_lead(LrTable *table, const char *key, const char *released)
+route_lead(LrTable *table, const char *key, const char *released, bool waits)
 {
 	TupleTableSlot *row = lr_lead_fetch(table, key, true);
 	LrDecision	decision;
 	LrFacts		facts;
 	LrBinding  *b;
 	char	   *name = NULL;
+	char	   *detail = NULL;
 
 	if (row == NULL)
 		lr_no_such_lead(table, key);
 	lr_stored_facts(table, row, true, &facts);
+	if (waits && goes_on_waiting(table, &facts, &detail))
+		return NULL;
 	if (released != NULL)
 		require_quarantine(table, facts.key);
 	b = facts.router != NULL ? lr_table_bind(table, facts.router) : NULL;
@@ -103,7 +135,7 @@ route_lead(LrTable *table, const char *key, const char *released)
 	}
 	else if (b->router->enabled)
 	{
-		lr_stored_decide(table, b, &facts, true, released, &decision);
+		lr_stored_decide(table, b, &facts, true, released, detail, &decision);
 		lr_stored_write(table, b, &facts, true, &decision);
 		if (lr_outcome_decided(&decision.entry))
 			lr_sticky_stored(&decision);
@@ -138,14 +170,26 @@ end_for_worker(LrTable *table)
 	lr_table_unpin(table);
 }
 
-void
-lr_route_held(const char *name, const char *key)
+static void
+route_for_worker(const char *name, const char *key, bool waits)
 {
 	LrTable    *table = begin_for_worker(name, RowExclusiveLock);
 
 	lr_settle_prepared(lr_database());
-	(void) route_lead(table, key, NULL);
+	(void) route_lead(table, key, NULL, waits);
 	end_for_worker(table);
+}
+
+void
+lr_route_held(const char *name, const char *key)
+{
+	route_for_worker(name, key, false);
+}
+
+void
+lr_route_waiting(const char *name, const char *key)
+{
+	route_for_worker(name, key, true);
 }
 
 /* released: see route_lead. */
@@ -169,7 +213,7 @@ route(FunctionCallInfo fcinfo, const char *released)
 	lr_lead_become(table, false, &rights);
 	SPI_connect();
 	lr_settle_prepared(lr_database());
-	name = route_lead(table, key, released);
+	name = route_lead(table, key, released, false);
 	if (name != NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(caller);

@@ -466,6 +466,8 @@ lr_config_changed(PG_FUNCTION_ARGS)
 	{
 		(void) lr_database_slot();
 		lr_look_at_held();
+		if (strcmp(table, "routed_table") == 0)
+			lr_look_at_waiting();
 	}
 	if (new != NULL && strcmp(table, "member") == 0 &&
 		(old == NULL || differs(td, old, new, "owner_value") ||

@@ -14,6 +14,7 @@
 #include "utils/rel.h"
 
 #include "check_row.h"
+#include "sticky_key.h"
 #include "table.h"
 
 static void
@@ -56,6 +57,21 @@ check_relation(LrRow *row, Relation rel)
 			refuse_relation(rel, "A key column is missing.");
 }
 
+static void
+check_ready_within(LrRow *row)
+{
+	bool		isnull;
+	Datum		within = lr_row_column(row, row->new, "ready_within", &isnull);
+
+	if (isnull || lr_interval_length(DatumGetIntervalP(within)) > 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("invalid ready_within of lead table \"%s\"",
+					lr_row_text(row, row->new, "name")),
+			 errhint("It is longer than 0, for example '15 minutes'; NULL: leads wait without end. To wait for nothing set ready_when to NULL.")));
+}
+
 void
 lr_check_routed_table(LrRow *row)
 {
@@ -79,12 +95,14 @@ lr_check_routed_table(LrRow *row)
 				 errhint("leadroute.detach it and attach it under the other name.")));
 	lr_check_word("decide_at", lr_row_text(row, row->new, "decide_at"),
 				  lr_decide_at_word);
+	check_ready_within(row);
 	changed = row->old == NULL || lr_row_differs(row, "router_expr");
 	for (i = 0; i < LR_WHENS; i++)
 		changed |= row->old != NULL && lr_row_differs(row, lr_when_column[i]);
 	for (i = 0; i < LR_TELLINGS; i++)
 		changed |= row->old != NULL && lr_row_differs(row, lr_told_column[i]);
-	changed |= row->old != NULL && lr_row_differs(row, "load");
+	changed |= row->old != NULL &&
+		(lr_row_differs(row, "load") || lr_row_differs(row, "ready_when"));
 	lr_fill_writer(row, changed);
 	rel = try_relation_open(relid, AccessShareLock);
 	if (rel == NULL)
@@ -111,6 +129,10 @@ lr_check_routed_table(LrRow *row)
 			lr_check_expression(relid, text, lr_told_kind[i], row,
 								lr_told_column[i]);
 	}
+	if (lr_row_text(row, row->new, "ready_when") != NULL)
+		lr_check_expression_of_table(relid,
+									 lr_row_text(row, row->new, "ready_when"),
+									 LR_EXPR_BOOL, row, "ready_when");
 	if (lr_row_text(row, row->new, "load") != NULL)
 		lr_check_expression_of_table(relid, lr_row_text(row, row->new, "load"),
 									 LR_EXPR_NUMBER, row, "load");

@@ -27,6 +27,9 @@ typedef struct News
 	int64		held_seq;		/* if held: see LrHeld */
 	TimestampTz held_until;
 	bool		again;
+	bool		waits;
+	bool		look_waiting;
+	TimestampTz waits_until;	/* if waits: the first of them */
 } News;
 
 static News news = {0};
@@ -71,6 +74,19 @@ lr_lead_held(const LrHeld *held)
 }
 
 void
+lr_lead_waits(TimestampTz until)
+{
+	news.waits_until = news.waits ? Min(news.waits_until, until) : until;
+	news.waits = true;
+}
+
+void
+lr_look_at_waiting(void)
+{
+	news.look_waiting = true;
+}
+
+void
 lr_due_committed(void)
 {
 	LrDatabase *db = news.look ? lr_database_pinned() : NULL;
@@ -108,8 +124,8 @@ TimestampTz
 lr_due(const LrDatabase *db)
 {
 	return db->restored ? DT_NOEND :
-		Min(Min(db->checkpoint_due, db->held_due),
-			Min(db->late_due, db->measure_due));
+		Min(Min(Min(db->checkpoint_due, db->held_due),
+				Min(db->late_due, db->measure_due)), db->ready_due);
 }
 
 /*
@@ -147,6 +163,28 @@ ring(Latch *latch)
 		SetLatch(latch);
 }
 
+/* All leads that wait are to be looked at.  db->lock held. */
+static void
+look_at_waiting(LrDatabase *db)
+{
+	db->ready_look = LR_LOOK_WANTED;
+	db->ready_due = Min(db->ready_due, GetCurrentTimestamp());
+}
+
+/* Leads of the transaction wait.  db->lock held. */
+static void
+waiting_leads_due(LrDatabase *db)
+{
+	if (db->made || news.look_waiting)
+		look_at_waiting(db);
+	if (!news.waits)
+		return;
+	db->ready_news = true;
+	if (news.waits_until != DT_NOEND)
+		db->ready_due = Min(db->ready_due, GetCurrentTimestamp() +
+							Max(news.waits_until - lr_now(), 0));
+}
+
 void
 lr_due_settled(LrDatabase *db)
 {
@@ -157,6 +195,7 @@ lr_due_settled(LrDatabase *db)
 	db->checkpoint_due = Min(db->checkpoint_due, GetCurrentTimestamp() +
 							 lr_checkpoint_interval * USECS_PER_SEC);
 	db->held_due = Min(db->held_due, GetCurrentTimestamp());
+	look_at_waiting(db);
 	/* they may hold leads, too, of which nobody has heard */
 	lr_freed(db, LR_NO_SLOT);
 	memset(db->line, 0xff, sizeof(db->line));
@@ -256,6 +295,8 @@ at_release(ResourceReleasePhase phase, bool committed, bool top, void *arg)
 	if (news.ids != NULL && db->last_id > db->checkpoint_id)
 		ids_due(db);
 	news.held &= committed;
+	news.waits &= committed;
+	waiting_leads_due(db);
 	held_leads_due(db);
 	if (news.measure)
 		db->measure_due = Min(db->measure_due, GetCurrentTimestamp());

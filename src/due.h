@@ -8,6 +8,9 @@
  *						that has ended since the last one has handed out ids
  *	  held_due			held leads are to be decided again; DT_NOEND: none is
  *						held
+ *	  ready_due			leads have waited long enough to be ready (ready.h), or
+ *						all that wait are to be looked at (ready_look); DT_NOEND:
+ *						none waits, or none of them for a certain time
  *	  late_due			leads are to be adopted late (late.h); DT_NOEND: none
  *	  measure_due		members are to be measured (measured.h); DT_NOEND: nobody
  *						has asked, or not since
@@ -49,6 +52,14 @@ extern void lr_place_freed(void);
 extern void lr_look_at_held(void);
 struct LrHeld;
 extern void lr_lead_held(const struct LrHeld *held);
+
+/*
+ * The same for leads that wait to be ready: one does, at most until then by the
+ * clock of decisions; all are to be looked at, since what they wait for has
+ * changed, or is not known.
+ */
+extern void lr_lead_waits(TimestampTz until);
+extern void lr_look_at_waiting(void);
 
 /* It has committed, and has told nobody yet what it has changed. */
 extern void lr_due_committed(void);

@@ -28,6 +28,7 @@
 #include "owner_rights.h"
 #include "prepared.h"
 #include "qualify.h"
+#include "ready.h"
 #include "sticky.h"
 #include "visible.h"
 
@@ -88,11 +89,24 @@ has_key(const LrExplain *x)
 	return true;
 }
 
+/* Whether the lead waits to be ready, or would; current: NULL if not known. */
+static void
+look_whether_it_waits(LrExplain *x, const LrCurrent *current)
+{
+	if (x->table->ready == NULL || x->facts.owner != NULL ||
+		!(x->is_new || (current != NULL && current->waits)))
+		return;
+	x->waits = !lr_is_ready(x->table, x->row, &x->request.detail);
+	x->waits_until = lr_waits_until(x->table, current != NULL ? current->at :
+									x->request.now);
+}
+
 static void
 decide(LrExplain *x)
 {
 	LrDecideRequest *request = &x->request;
 	LrCurrent	current;
+	bool		known;
 
 	lr_facts(x->table, x->row, &x->facts);
 	x->binding = x->facts.router != NULL ?
@@ -112,14 +126,16 @@ decide(LrExplain *x)
 	request->now = lr_now();
 	request->dry_run = true;
 	request->stored = !x->is_new;
-	if (request->stored &&
-		lr_journal_current(x->table->id, x->facts.key, &current))
+	known = request->stored &&
+		lr_journal_current(x->table->id, x->facts.key, &current);
+	if (known)
 	{
 		request->without = lr_journal_given_up_by(x->table->id, x->facts.key,
 												  &current);
 		request->former_kind = current.kind;
 		request->released = current.released;
 	}
+	look_whether_it_waits(x, known ? &current : NULL);
 	request->laps = &x->laps;
 	lr_decide(request, &x->decision);
 	/* rules have seen the score and status that the criteria give */
@@ -165,6 +181,23 @@ result_words(const LrDecision *d)
 					"nobody can take it now");
 }
 
+/* That a lead waits to be ready, where its table asks for it. */
+static void
+put_waiting(LrOutput *out, const LrExplain *x)
+{
+	bool		ends = x->waits && x->waits_until != DT_NOEND;
+	char	   *until = ends ? pstrdup(timestamptz_to_str(x->waits_until)) : NULL;
+
+	if (x->table->ready == NULL)
+		return;
+	if (x->waits)
+		lr_line(out, "It is not ready (ready_when is not true), and waits %s%s; decided as it is now:",
+				ends ? "until it is, at the latest until " : "until it is",
+				ends ? until : "");
+	lr_put_bool(out, "waits", x->waits);
+	lr_put_text(out, "waits_until", until);
+}
+
 static void
 put_lead(LrOutput *out, const LrExplain *x)
 {
@@ -193,6 +226,7 @@ put_lead(LrOutput *out, const LrExplain *x)
 	lr_put_int(out, "version", router->version);
 	lr_put_bool(out, "enabled", router->enabled);
 	lr_put_text(out, "owner", hidden ? "not told" : owner);
+	put_waiting(out, x);
 	if (!x->is_new)
 		return;
 	lr_open(out, "not_computed", true);

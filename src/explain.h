@@ -29,6 +29,8 @@ typedef struct LrExplain
 	LrFacts		facts;
 	bool		is_new;			/* the lead does not exist yet */
 	List	   *not_computed;	/* char *: columns with a volatile default */
+	bool		waits;			/* to be ready, see ready.h: it is not */
+	TimestampTz waits_until;	/* if so; DT_NOEND: without end */
 	LrDecideRequest request;
 	LrDecision	decision;
 	LrLaps		laps;

@@ -88,7 +88,7 @@ lr_pool_add(const LrEntry *e)
 	set_int(values, nulls, P_RULE, e->rule, 0);
 	set_int(values, nulls, P_TEAM, e->team, -1);
 	values[P_STATE] = CStringGetTextDatum(e->kind == LR_KIND_TRIAGE ? "triage" :
-										  "held");
+										  e->held.waits ? "waiting" : "held");
 	values[P_ASSIGNMENT] = Int64GetDatum(e->id);
 	values[P_ENTERED_AT] = TimestampTzGetDatum(e->at);
 	/* who is on a triage list stands in no line, and the worker leaves it alone */
@@ -96,8 +96,12 @@ lr_pool_add(const LrEntry *e)
 	values[P_LINE] = Int64GetDatum(e->held.line);
 	nulls[P_WAY] = e->held.way == 0 || e->kind == LR_KIND_TRIAGE;
 	values[P_WAY] = Int64GetDatum(e->held.way);
+	nulls[P_AVAILABLE_FROM] = !e->held.waits;
+	values[P_AVAILABLE_FROM] = TimestampTzGetDatum(e->held.until);
 	lr_row_add(ROW_POOL, values, nulls);
-	if (e->kind != LR_KIND_TRIAGE)
+	if (e->held.waits)
+		lr_lead_waits(e->held.until);
+	else if (e->kind != LR_KIND_TRIAGE)
 		lr_lead_held(&e->held);
 }
 

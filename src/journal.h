@@ -24,6 +24,7 @@ typedef struct LrHeld
 	int64		seq;			/* free_seq of the oldest look at its members */
 	TimestampTz until;			/* when somebody may become able by the clock */
 	bool		again;			/* it was refused a fresh member */
+	bool		waits;			/* for ready_when, in no line, at most until then */
 	bool		own_way;		/* way is to be 0 */
 } LrHeld;
 
@@ -103,6 +104,7 @@ typedef struct LrCurrent
 	int64	   *caps;			/* see LR_CAP_TAG */
 	LrTold		told;
 	bool		released;		/* a quarantine of it was ended by hand */
+	bool		waits;			/* it is held until it is ready, see ready.h */
 	bool		has_score;		/* these four of leads that are kept back, or on a
 								 * triage list, only */
 	double		score;
@@ -188,6 +190,10 @@ extern int32 lr_journal_given_up_by(int32 routed_table, const char *lead_key,
 
 /* A lead that is held again waits for what this decision says, in its order. */
 extern void lr_journal_held_again(const LrEntry *entry, int64 id);
+
+/* The worker looks at a lead that waits, by decision id, at this time. */
+extern void lr_journal_wait_until(int32 routed_table, const char *lead_key,
+								  int64 id, TimestampTz until);
 
 /*
  * Sets or clears what has happened to the lead: closed_at and the others of

@@ -35,6 +35,7 @@
 #include "journal_row.h"
 #include "leadroute.h"
 #include "load.h"
+#include "ready.h"
 #include "reserve.h"
 
 /* The transaction in which a key last got a second current row. */
@@ -337,15 +338,24 @@ text_of(HeapTuple tuple, TupleDesc desc, int column)
 	return isnull ? NULL : TextDatumGetCString(value);
 }
 
-/* What the criteria said of a lead that they keep back, or that is in triage. */
+/*
+ * Whether a lead that is held waits to be ready; what the criteria said of one
+ * that they keep back, or that is in triage.
+ */
 static void
-read_verdict(HeapTuple tuple, TupleDesc desc, LrCurrent *current)
+read_reason(HeapTuple tuple, TupleDesc desc, LrCurrent *current)
 {
 	Datum		score;
 	bool		isnull;
+	char	   *reason;
 
-	current->has_score = false;
+	current->has_score = current->waits = false;
 	current->reason = current->detail = NULL;
+	if (current->kind == LR_KIND_HELD)
+	{
+		reason = text_of(tuple, desc, J_REASON);
+		current->waits = reason != NULL && strcmp(reason, LR_NOT_READY) == 0;
+	}
 	if (!lr_kept_back(current->kind) && current->kind != LR_KIND_TRIAGE)
 		return;
 	score = heap_getattr(tuple, J_SCORE + 1, desc, &isnull);
@@ -411,7 +421,7 @@ read_current(int32 routed_table, const char *lead_key, LrCurrent *current)
 			current->previous_id = 0;
 		read_caps(tuple, desc, current);
 		read_told(tuple, desc, &current->told);
-		read_verdict(tuple, desc, current);
+		read_reason(tuple, desc, current);
 		read_triage(tuple, desc, current);
 		(void) heap_getattr(tuple, J_RELEASED + 1, desc, &isnull);
 		current->released = !isnull;
@@ -576,7 +586,10 @@ change_row(ItemPointer tid, Datum *values, bool *nulls, bool *replace)
 	table_close(rel, NoLock);
 }
 
-/* A lead waits (again), a held one in the order of its decision. */
+/*
+ * A lead waits (again), a held one in the order of its decision; one that is to
+ * be ready first, until the worker has looked how long.
+ */
 static void
 enter_pool(int32 routed_table, const char *lead_key, const LrCurrent *current)
 {
@@ -590,7 +603,50 @@ enter_pool(int32 routed_table, const char *lead_key, const LrCurrent *current)
 	e.team = current->kind == LR_KIND_TRIAGE ? current->team : -1;
 	e.id = current->id;
 	e.at = lr_now();
+	e.held.waits = current->waits;
+	e.held.until = e.at;
 	lr_pool_add(&e);
+}
+
+/* Replaces columns of the pool entry of a lead that this decision made. */
+static void
+change_entry(int32 routed_table, const char *lead_key, int64 id,
+			 Datum *values, bool *nulls, bool *replace)
+{
+	Relation	rel = table_open(lr_relid("pool_entry"), RowExclusiveLock);
+	ScanKeyData key[2];
+	SysScanDesc sys;
+	HeapTuple	tuple;
+
+	lr_rows_see();
+	sys = scan_pool(rel, Int32GetDatum(routed_table),
+					CStringGetTextDatum(lead_key), key);
+	while ((tuple = systable_getnext(sys)) != NULL)
+	{
+		if (id_of(rel, tuple, P_ASSIGNMENT) != id)
+			continue;
+		lr_replace(rel, &tuple->t_self,
+				   heap_modify_tuple(tuple, RelationGetDescr(rel), values,
+									 nulls, replace));
+		lr_rows_changed();
+		break;
+	}
+	systable_endscan(sys);
+	table_close(rel, NoLock);
+}
+
+void
+lr_journal_wait_until(int32 routed_table, const char *lead_key, int64 id,
+					  TimestampTz until)
+{
+	Datum		values[P_COLUMNS] = {0};
+	bool		nulls[P_COLUMNS] = {false};
+	bool		replace[P_COLUMNS] = {false};
+
+	values[P_AVAILABLE_FROM] = TimestampTzGetDatum(until);
+	replace[P_AVAILABLE_FROM] = true;
+	change_entry(routed_table, lead_key, id, values, nulls, replace);
+	lr_lead_waits(until);
 }
 
 void
@@ -689,6 +745,20 @@ lr_journal_happened(int32 routed_table, const char *lead_key,
 		enter_pool(routed_table, lead_key, current);
 }
 
+/* It goes on waiting for the same, in its order. */
+static void
+rekey_entry(int32 routed_table, const char *old_key, int64 id,
+			const char *new_key)
+{
+	Datum		values[P_COLUMNS] = {0};
+	bool		nulls[P_COLUMNS] = {false};
+	bool		replace[P_COLUMNS] = {false};
+
+	values[P_LEAD_KEY] = CStringGetTextDatum(new_key);
+	replace[P_LEAD_KEY] = true;
+	change_entry(routed_table, old_key, id, values, nulls, replace);
+}
+
 void
 lr_journal_rekey(int32 routed_table, const char *old_key,
 				 const LrCurrent *current, const char *new_key)
@@ -707,10 +777,7 @@ lr_journal_rekey(int32 routed_table, const char *old_key,
 	replace[J_LEAD_KEY] = true;
 	change_row(&tid, values, nulls, replace);
 	if (lr_waits(current->kind) && !current->closed)
-	{
-		leave_pool(routed_table, old_key, current->id);
-		enter_pool(routed_table, new_key, current);
-	}
+		rekey_entry(routed_table, old_key, current->id, new_key);
 	initStringInfo(&payload);
 	appendStringInfoString(&payload, "{\"key\": ");
 	escape_json(&payload, new_key);

@@ -151,8 +151,9 @@ expression_kind(const char *column_name, LrExprKind *kind)
 			*kind = lr_told_kind[i];
 			return true;
 		}
-	*kind = strcmp(column_name, "load") == 0 ? LR_EXPR_NUMBER : LR_EXPR_TEXT;
-	return *kind == LR_EXPR_NUMBER || strcmp(column_name, "router_expr") == 0;
+	*kind = strcmp(column_name, "load") == 0 ? LR_EXPR_NUMBER :
+		strcmp(column_name, "ready_when") == 0 ? LR_EXPR_BOOL : LR_EXPR_TEXT;
+	return *kind != LR_EXPR_TEXT || strcmp(column_name, "router_expr") == 0;
 }
 
 Datum
@@ -202,7 +203,7 @@ lr_expression_error(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid column_name \"%s\"", column_name),
-				 errhint("Valid words: router_expr, closed_when, responded_when, converted_when, accepted_when, captured_at, source, value, load.")));
+				 errhint("Valid words: router_expr, closed_when, responded_when, converted_when, accepted_when, captured_at, source, value, load, ready_when.")));
 	j.relid = attached_relation(text_to_cstring(PG_GETARG_TEXT_PP(0)), &scan);
 	if (OidIsValid(j.relid))
 	{

@@ -22,23 +22,55 @@
 #include "journal.h"
 #include "lead.h"
 #include "postpone.h"
+#include "ready.h"
 #include "reserve.h"
 #include "sticky.h"
 #include "stored.h"
 
-void
-lr_postpone(const LrDecideRequest *request, LrDecision *decision)
+/* It is held for that reason. */
+static void
+hold_back(const LrDecideRequest *request, const char *reason,
+		  LrDecision *decision)
 {
 	LrEntry    *e = &decision->entry;
 
 	lr_decision_begin(request, decision);
 	e->kind = LR_KIND_HELD;
-	e->reason = "decide_at";
+	e->reason = reason;
 	/* nobody has been looked for: it stands in no line, and is due at once */
 	e->held.way = 0;
 	e->held.again = true;
 	decision->reservation.member_slot = LR_NO_SLOT;
 	e->id = decision->reservation.id = lr_reserve_id();
+}
+
+void
+lr_wait(const LrDecideRequest *request, LrDecision *decision)
+{
+	hold_back(request, LR_NOT_READY, decision);
+	decision->entry.held.waits = true;
+	decision->entry.held.until = lr_waits_until(request->table, request->now);
+}
+
+/* The same, unless it is ready. */
+static bool
+waits(LrDecideRequest *request, LrDecision *decision)
+{
+	if (lr_is_ready(request->table, request->row, &request->detail))
+		return false;
+	lr_wait(request, decision);
+	return true;
+}
+
+bool
+lr_postpone(LrDecideRequest *request, LrDecision *decision)
+{
+	if (request->table->ready != NULL && waits(request, decision))
+		return true;
+	if (request->table->decide_at != LR_AT_WORKER)
+		return false;
+	hold_back(request, "decide_at", decision);
+	return true;
 }
 
 /* The last version of a row that this transaction has inserted; false: gone. */
@@ -57,11 +89,20 @@ fetch_last(Relation rel, ItemPointer inserted, TupleTableSlot *slot)
 static void
 decide(LrTable *table, LrBinding *b, LrFacts *facts)
 {
+	LrDecideRequest request;
 	LrDecision	decision;
 	LrRights	rights;
 
 	lr_settle_prepared(lr_database());
-	lr_stored_decide(table, b, facts, false, NULL, &decision);
+	lr_stored_request(table, b, facts, NULL, &request);
+	if (table->ready != NULL && waits(&request, &decision))
+	{
+		decision.entry.closed = facts->closed;
+		decision.entry.told = facts->told;
+	}
+	else
+		lr_stored_decide(table, b, facts, false, NULL, request.detail,
+						 &decision);
 	decision.entry.when = facts->when;
 	lr_act_as(GetUserId());
 	lr_lead_become(table, false, &rights);

@@ -1,6 +1,7 @@
 /*
  * postpone.h
- *	  Leads that are not decided in their INSERT: routed_table.decide_at.
+ *	  Leads that are not decided in their INSERT: routed_table.decide_at, and
+ *	  ready_when (see ready.h).
  *
  *	  commit	a deferred constraint trigger (zz_leadroute_commit) decides at the
  *				end of the transaction, on the row as it is then
@@ -16,8 +17,14 @@
 
 #include "decide.h"
 
-/* The decision to let the worker decide. */
-extern void lr_postpone(const LrDecideRequest *request, LrDecision *decision);
+/*
+ * The decision not to decide a new lead in its INSERT, of a table that
+ * postpones; false: it is to be decided now.
+ */
+extern bool lr_postpone(LrDecideRequest *request, LrDecision *decision);
+
+/* The decision that a lead waits to be ready; it is not. */
+extern void lr_wait(const LrDecideRequest *request, LrDecision *decision);
 
 /*
  * At the end of the transaction that has inserted the trigger's row: decides the

@@ -514,5 +514,6 @@ lr_rebuild(PG_FUNCTION_ARGS)
 	db->restored = false;
 	LWLockRelease(db->lock);
 	lr_look_at_held();
+	lr_look_at_waiting();
 	PG_RETURN_INT64(rows);
 }

@@ -14,6 +14,8 @@
 
 #include "load.h"
 #include "move.h"
+#include "postpone.h"
+#include "ready.h"
 #include "redecide.h"
 #include "reserve.h"
 #include "sticky.h"
@@ -36,8 +38,7 @@ struct LrRedecided
 /* ---------- deciding ---------- */
 
 /*
- * Whether an UPDATE by a trigger is at a lead that is decided already.  One that
- * was not qualified cannot go round: once it is it is not judged again.
+ * Whether an UPDATE by a trigger is at a lead that is decided already.
  */
 static bool
 is_loop(const LrCurrent *current)
@@ -50,7 +51,8 @@ is_loop(const LrCurrent *current)
 
 static void
 decide(LrFrame *frame, LrBinding *b, const LrFacts *old, const LrFacts *new,
-	   const LrCurrent *current, const LrAgain *again, LrDecision *decision)
+	   const LrCurrent *current, const LrAgain *again, bool waits,
+	   const char *detail, LrDecision *decision)
 {
 	LrDecideRequest request = {0};
 	LrMember   *former = old->owner != NULL ?
@@ -66,12 +68,17 @@ decide(LrFrame *frame, LrBinding *b, const LrFacts *old, const LrFacts *new,
 	request.now = lr_now();
 	request.stored = true;
 	/* the decision outlives the row that it is of */
-	request.detail = again->detail == NULL ? NULL : pstrdup(again->detail);
+	request.detail = detail == NULL ? NULL : pstrdup(detail);
 	request.former_kind = current != NULL ? current->kind : '\0';
 	request.status_set = again->status_set;
 	request.released = current != NULL && current->released;
-	request.held_id = current != NULL && current->kind == LR_KIND_HELD ?
-		current->id : 0;
+	request.held_id = current != NULL && current->kind == LR_KIND_HELD &&
+		!current->waits ? current->id : 0;
+	if (waits)
+	{
+		lr_wait(&request, decision);
+		return;
+	}
 	if (again->released)
 		request.without = former != NULL ? former->id : 0;
 	else if (current != NULL && lr_has_load(current) && !current->closed)
@@ -103,6 +110,26 @@ note_when(const LrFacts *old, const LrFacts *new, TimestampTz *when)
 			new->when[i] : LR_NOT_YET;
 }
 
+/*
+ * Whether there is nothing to decide about a lead that the journal knows.
+ * *waits: it was to be ready first, and still is, by another router.
+ */
+static bool
+stays(LrTable *table, const LrBinding *b, TupleTableSlot *row,
+	  const LrCurrent *current, const LrAgain *again, bool *waits,
+	  char **detail)
+{
+	/* neither kind can go round: once it is decided it is of that kind no more */
+	if (lr_kept_back(current->kind))
+		return again->changed && b->router->qualification == NULL;
+	if (!current->waits)
+		return again->changed || is_loop(current);
+	*detail = NULL;
+	*waits = !again->released && table->ready != NULL &&
+		!lr_is_ready(table, row, detail);
+	return *waits && current->router == b->router->id;
+}
+
 bool
 lr_redecide(LrFrame *frame, const LrUpdatedRow *row, const LrAgain *again,
 			LrRedecision *result)
@@ -115,6 +142,8 @@ lr_redecide(LrFrame *frame, const LrUpdatedRow *row, const LrAgain *again,
 	LrFacts		new;
 	LrBinding  *b;
 	bool		known;
+	bool		waits = false;
+	char	   *detail = again->detail;
 	int64		released_id = 0;
 
 	lr_redecided_settle(frame);
@@ -137,10 +166,8 @@ lr_redecide(LrFrame *frame, const LrUpdatedRow *row, const LrAgain *again,
 	}
 	/* not known: it is decided at the end of the transaction */
 	if (b == NULL || !b->router->enabled || new.closed ||
-		(again->judged && (b->router->qualification == NULL || !known ||
-						   !lr_kept_back(current.kind))) ||
-		(known && !lr_kept_back(current.kind) && is_loop(&current)) ||
-		(!known && table->decide_at == LR_AT_COMMIT))
+		(known ? stays(table, b, new.row, &current, again, &waits, &detail) :
+		 again->changed || table->decide_at == LR_AT_COMMIT))
 	{
 		MemoryContextSwitchTo(caller);
 		return false;
@@ -149,7 +176,8 @@ lr_redecide(LrFrame *frame, const LrUpdatedRow *row, const LrAgain *again,
 	if (again->released && known && lr_had_owner(&current))
 		released_id = lr_reserve_id();
 	result->sets_owner = false;
-	decide(frame, b, &old, &new, known ? &current : NULL, again, &r->decision);
+	decide(frame, b, &old, &new, known ? &current : NULL, again, waits, detail,
+		   &r->decision);
 	if (r->decision.member == NULL ?
 		!again->released && row->must_have_owner :
 		known && released_id == 0 &&

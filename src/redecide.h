@@ -25,7 +25,8 @@
 typedef struct LrAgain
 {
 	bool		released;		/* its owner was taken away: anybody but him */
-	bool		judged;			/* only if it is a lead that was not qualified */
+	bool		changed;		/* only if it is a lead that was not qualified, or
+								 * was to be ready first */
 	bool		status_set;		/* the UPDATE sets the status column itself */
 	char	   *detail;			/* what the journal says of it; NULL: nothing */
 } LrAgain;

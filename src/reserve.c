@@ -624,6 +624,7 @@ lr_reserve_end(bool committed)
 		{
 			db->restored = false;
 			lr_look_at_held();
+			lr_look_at_waiting();
 		}
 		if (journal_rewritten && committed)
 			db->restored = true;

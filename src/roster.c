@@ -316,7 +316,9 @@ make_database(Oid dboid, int64 incarnation)
 		db->busy = 0;
 		db->restored = false;
 		db->checkpoint_due = db->held_due = db->late_due = DT_NOEND;
-		db->measure_due = DT_NOEND;
+		db->measure_due = db->ready_due = DT_NOEND;
+		db->ready_look = LR_LOOK_WANTED;
+		db->ready_news = false;
 		db->measured_at = 0;
 		db->trim_due = 0;
 		db->trim_page = 0;

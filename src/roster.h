@@ -96,6 +96,14 @@ typedef enum LrLoadState
 	LR_READY
 } LrLoadState;
 
+/* Whether the worker is to look at all leads of a sort. */
+typedef enum LrLook
+{
+	LR_NO_LOOK,
+	LR_LOOK_WANTED,
+	LR_LOOKING					/* it does, or has ended while it did */
+} LrLook;
+
 /*
  * Slots of databases and of backends begin at a line of memory.  What is written
  * for each lead, or each transaction, shares no line with what others only read
@@ -135,12 +143,15 @@ typedef struct LrDatabase
 	/* what the worker has to do, see due.h */
 	TimestampTz checkpoint_due;
 	TimestampTz held_due;
+	TimestampTz ready_due;
 	TimestampTz late_due;
 	TimestampTz measure_due;
 	int64		late_from;		/* leads to adopt late, from this id; 0: none */
 	int64		member_saves;	/* commits that saved members, see late.h */
 	bool		ids_news;		/* ids have ended since it last wrote one */
 	bool		held_news;		/* something to look at since it last looked */
+	bool		ready_news;		/* a lead waits since it last looked at such */
+	LrLook		ready_look;		/* at all that wait */
 	bool		made;			/* nobody has looked yet */
 
 	/* leads that are held go first, see held.h */

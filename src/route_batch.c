@@ -24,6 +24,7 @@
 #include "lead_keys.h"
 #include "leadroute.h"
 #include "prepared.h"
+#include "ready.h"
 #include "route_batch.h"
 #include "sticky.h"
 #include "stored.h"
@@ -237,6 +238,17 @@ binding_of(Batch *b, const char *router)
 		bound->binding : NULL;
 }
 
+/* Whether a lead waits to be ready, and is not: it is not what `again` means. */
+static bool
+waits(LrTable *table, const LrFacts *facts)
+{
+	LrCurrent	current;
+	char	   *detail = NULL;
+
+	return lr_journal_current(table->id, facts->key, &current) &&
+		current.waits && !lr_is_ready(table, facts->row, &detail);
+}
+
 /* Decides a locked lead and journals it; the value of its owner, if it has one. */
 static bool
 decide_row(Batch *b, TupleTableSlot *row, Datum *owner)
@@ -257,7 +269,12 @@ decide_row(Batch *b, TupleTableSlot *row, Datum *owner)
 		return false;
 	}
 	known = b->wanted->again && lr_journal_known(table->id, facts.key);
-	lr_stored_decide(table, binding, &facts, known, NULL, &decision);
+	if (known && table->ready != NULL && waits(table, &facts))
+	{
+		b->now.passed++;
+		return false;
+	}
+	lr_stored_decide(table, binding, &facts, known, NULL, NULL, &decision);
 	lr_stored_write(table, binding, &facts, false, &decision);
 	if (lr_stored_settle(&decision.entry, known))
 		lr_sticky_stored(&decision);

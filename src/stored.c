@@ -23,9 +23,9 @@ lr_stored_facts(LrTable *table, TupleTableSlot *row, bool known,
 		lr_facts_closed(table, facts, &current);
 }
 
-static void
-begin_request(LrTable *table, LrBinding *b, const LrFacts *facts,
-			  LrDecideRequest *request)
+void
+lr_stored_request(LrTable *table, LrBinding *b, const LrFacts *facts,
+				  char *detail, LrDecideRequest *request)
 {
 	memset(request, 0, sizeof(*request));
 	request->table = table;
@@ -34,6 +34,7 @@ begin_request(LrTable *table, LrBinding *b, const LrFacts *facts,
 	request->key = facts->key;
 	request->load = facts->closed ? 0 : facts->load;
 	request->now = lr_now();
+	request->detail = detail;
 }
 
 void
@@ -43,9 +44,8 @@ lr_stored_decide_without(LrTable *table, LrBinding *b, const LrFacts *facts,
 {
 	LrDecideRequest request;
 
-	begin_request(table, b, facts, &request);
+	lr_stored_request(table, b, facts, detail, &request);
 	request.stored = true;
-	request.detail = detail;
 	request.without = without->id;
 	request.qualified = true;
 	lr_decide(&request, decision);
@@ -55,12 +55,13 @@ lr_stored_decide_without(LrTable *table, LrBinding *b, const LrFacts *facts,
 
 void
 lr_stored_decide(LrTable *table, LrBinding *b, const LrFacts *facts,
-				 bool known, const char *released, LrDecision *decision)
+				 bool known, const char *released, char *detail,
+				 LrDecision *decision)
 {
 	LrDecideRequest request;
 	LrCurrent	current;
 
-	begin_request(table, b, facts, &request);
+	lr_stored_request(table, b, facts, detail, &request);
 	request.stored = known;
 	known = known && lr_journal_current(table->id, facts->key, &current);
 	if (known)
@@ -73,7 +74,8 @@ lr_stored_decide(LrTable *table, LrBinding *b, const LrFacts *facts,
 		request.released = true;
 		request.detail = psprintf("released: %s", released);
 	}
-	if (known && lr_waits(current.kind))
+	/* one that waits to be ready comes after all that are held */
+	if (known && lr_waits(current.kind) && !current.waits)
 	{
 		request.held_id = current.kind == LR_KIND_HELD ? current.id : 0;
 		request.without = lr_journal_given_up_by(table->id, facts->key,

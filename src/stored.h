@@ -18,13 +18,19 @@
 extern void lr_stored_facts(LrTable *table, TupleTableSlot *row, bool known,
 							LrFacts *facts);
 
+/* What is asked of the decision core about it. */
+extern void lr_stored_request(LrTable *table, LrBinding *b,
+							  const LrFacts *facts, char *detail,
+							  LrDecideRequest *request);
+
 /*
  * Decides a lead without owner, and reserves.  released: why its quarantine ends
- * now; NULL: it does not.
+ * now; NULL: it does not.  detail: what the journal's begins with; NULL: nothing.
  */
 extern void lr_stored_decide(LrTable *table, LrBinding *b,
 							 const LrFacts *facts, bool known,
-							 const char *released, LrDecision *decision);
+							 const char *released, char *detail,
+							 LrDecision *decision);
 
 /* The same of one that is taken from its owner: whoever but him. */
 extern void lr_stored_decide_without(LrTable *table, LrBinding *b,

@@ -35,6 +35,7 @@
 #include "owner_rights.h"
 #include "pin.h"
 #include "readable.h"
+#include "ready.h"
 #include "scan.h"
 #include "table.h"
 
@@ -246,6 +247,9 @@ read_expressions(LrTable *table, LrScan *scan, Relation rel)
 	}
 	if (table->router_expr != NULL)
 		lr_generated_need(table, rel, table->router_expr);
+	table->ready = lr_ready_read(table, scan, rel);
+	table->postpones = table->ready != NULL ||
+		table->decide_at == LR_AT_WORKER;
 }
 
 uint64

@@ -122,6 +122,8 @@ struct LrTable
 	bool		any_told;
 	bool		protect_owner;	/* see before_update.h */
 	LrDecideAt	decide_at;
+	struct LrReady *ready;		/* see ready.h; NULL: its leads do not wait */
+	bool		postpones;		/* some leads are not decided in their INSERT */
 	int			nreroute;
 	AttrNumber *reroute;		/* columns of reroute_on that exist */
 	bool		has_load;		/* so is load */

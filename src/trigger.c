@@ -163,9 +163,8 @@ decide_lead(LrFrame *frame, LrBinding *b, TupleTableSlot *row, char *key,
 	request.load = closed ? 0 : lr_lead_load(frame->table, row, &detail);
 	request.now = lr_now_of_tick(&frame->clock);
 	request.detail = detail;
-	if (frame->table->decide_at == LR_AT_WORKER)
-		lr_postpone(&request, &frame->pending.decision);
-	else
+	if (!frame->table->postpones ||
+		!lr_postpone(&request, &frame->pending.decision))
 		lr_decide(&request, &frame->pending.decision);
 }
 

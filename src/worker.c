@@ -260,7 +260,7 @@ typedef struct Held
 } Held;
 
 /*
- * Both: of tables with triggers, with id > $1, at most $2, none of the ways $3,
+ * All: of tables with triggers, with id > $1, at most $2, none of the ways $3,
  * oldest first.
  */
 #define HAS_TRIGGERS \
@@ -272,6 +272,18 @@ typedef struct Held
 	" JOIN leadroute.routed_table t ON t.id = p.routed_table" \
 	" WHERE p.state = 'held' AND p.assignment > $1" \
 	" AND (p.way = ANY ($3)) IS NOT TRUE AND" HAS_TRIGGERS \
+	" ORDER BY p.assignment LIMIT $2"
+
+/* Leads that wait to be ready, see ready.h; and those of them that are due by $4. */
+#define WAITING_LEADS \
+	"SELECT t.name, p.lead_key, p.assignment, NULL::bigint FROM leadroute.pool_entry p" \
+	" JOIN leadroute.routed_table t ON t.id = p.routed_table" \
+	" WHERE p.available_from IS NOT NULL AND p.assignment > $1 AND" HAS_TRIGGERS \
+	" ORDER BY p.assignment LIMIT $2"
+#define OVERDUE_LEADS \
+	"SELECT t.name, p.lead_key, p.assignment, NULL::bigint FROM leadroute.pool_entry p" \
+	" JOIN leadroute.routed_table t ON t.id = p.routed_table" \
+	" WHERE p.available_from <= $4 AND p.assignment > $1 AND" HAS_TRIGGERS \
 	" ORDER BY p.assignment LIMIT $2"
 
 /* Open leads whose owner was no member, see late.h. */
@@ -315,13 +327,14 @@ next_leads(const char *query, MemoryContext context, HTAB *ways, int64 after,
 		   int64 *last)
 {
 	List	   *held = NIL;
-	Oid			types[3] = {INT8OID, INT4OID, INT8ARRAYOID};
-	Datum		values[3];
+	Oid			types[4] = {INT8OID, INT4OID, INT8ARRAYOID, TIMESTAMPTZOID};
+	Datum		values[4];
 	MemoryContext old;
 	uint64		i;
 
 	values[0] = Int64GetDatum(after);
 	values[1] = Int32GetDatum(HELD_BATCH);
+	values[3] = TimestampTzGetDatum(lr_now());
 	old = MemoryContextSwitchTo(context);
 	values[2] = ways_array(ways);
 	MemoryContextSwitchTo(old);
@@ -332,7 +345,7 @@ next_leads(const char *query, MemoryContext context, HTAB *ways, int64 after,
 								 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
 								 false);
 	SPI_connect();
-	if (SPI_execute_with_args(query, 3, types, values, NULL, true,
+	if (SPI_execute_with_args(query, 4, types, values, NULL, true,
 							  0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read leads that wait");
 	for (i = 0; i < SPI_processed; i++)
@@ -472,15 +485,15 @@ read_lines(uint8 *lines)
 	end_job();
 }
 
-/* Whether leads are held that could be decided. */
+/* Whether a query finds leads. */
 static bool
-any_held(void)
+any_leads(const char *query)
 {
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext,
 												  "leadroute held",
 												  ALLOCSET_DEFAULT_SIZES);
 	int64		last;
-	bool		found = next_leads(HELD_LEADS, context, make_ways(context), 0,
+	bool		found = next_leads(query, context, make_ways(context), 0,
 								   &last) != NIL;
 
 	MemoryContextSwitchTo(TopMemoryContext);
@@ -559,7 +572,7 @@ held_job(LrDatabase *db)
 	lr_look_begin(db);
 	(void) call_for_all(HELD_LEADS, 0, lr_route_held);
 	read_lines(lines);
-	held = any_held();
+	held = any_leads(HELD_LEADS);
 	wanted = database_wanted();
 	lr_look_end(db, !wanted, lines);
 
@@ -567,6 +580,71 @@ held_job(LrDatabase *db)
 	/* news: one may be held since we have looked */
 	if (!held && !db->held_news)
 		db->held_due = DT_NOEND;
+	LWLockRelease(db->lock);
+}
+
+/* When the next lead has waited long enough to be ready; DT_NOEND: never. */
+static TimestampTz
+next_overdue(void)
+{
+	Oid			types[1] = {TIMESTAMPTZOID};
+	Datum		values[1];
+	TimestampTz now = lr_now();
+	TimestampTz next = DT_NOEND;
+	bool		isnull;
+
+	values[0] = TimestampTzGetDatum(now);
+	begin_work("leadroute: reading leads that wait");
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT p.available_from FROM leadroute.pool_entry p"
+							  " WHERE p.available_from > $1"
+							  " ORDER BY p.available_from LIMIT 1",
+							  1, types, values, NULL, true,
+							  0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read leads that wait");
+	if (SPI_processed > 0)
+		next = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[0],
+												 SPI_tuptable->tupdesc, 1,
+												 &isnull));
+	SPI_finish();
+	end_job();
+	return next == DT_NOEND ? DT_NOEND : GetCurrentTimestamp() + next - now;
+}
+
+/*
+ * Decides leads that have waited long enough, or are ready without an UPDATE
+ * having said so.  Those that could not be decided are tried again later.
+ */
+static void
+ready_job(LrDatabase *db)
+{
+	TimestampTz next;
+	bool		all;
+
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	db->ready_due = seconds_from_now(lr_held_retry_interval);
+	db->ready_news = false;
+	all = db->ready_look != LR_NO_LOOK;
+	if (all)
+		db->ready_look = LR_LOOKING;
+	LWLockRelease(db->lock);
+
+	(void) call_for_all(all ? WAITING_LEADS : OVERDUE_LEADS, 0,
+						lr_route_waiting);
+	if (database_wanted())
+		return;
+	next = next_overdue();
+	if (any_leads(OVERDUE_LEADS))
+		next = Min(next, seconds_from_now(lr_held_retry_interval));
+
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	if (db->ready_look == LR_LOOKING)
+		db->ready_look = LR_NO_LOOK;
+	/* news: one may wait since we have looked */
+	if (!db->ready_news && db->ready_look == LR_NO_LOOK)
+		db->ready_due = next;
+	else
+		db->ready_due = Min(db->ready_due, next);
 	LWLockRelease(db->lock);
 }
 
@@ -603,16 +681,18 @@ work(LrDatabase *db)
 		TimestampTz now = GetCurrentTimestamp();
 		bool		checkpoint;
 		bool		held;
+		bool		ready;
 		bool		late;
 		bool		measure;
 
 		LWLockAcquire(db->lock, LW_SHARED);
 		checkpoint = !db->restored && db->checkpoint_due <= now;
 		held = !db->restored && db->held_due <= now;
+		ready = !db->restored && db->ready_due <= now;
 		late = !db->restored && db->late_due <= now;
 		measure = !db->restored && db->measure_due <= now;
 		LWLockRelease(db->lock);
-		if (!checkpoint && !held && !late && !measure)
+		if (!checkpoint && !held && !ready && !late && !measure)
 			break;
 		if (late)
 			late_job(db);
@@ -623,8 +703,11 @@ work(LrDatabase *db)
 			trim_job(db);
 		if (measure)
 			measure_job(db);
+		/* those that are held come first */
 		if (held)
 			held_job(db);
+		if (ready)
+			ready_job(db);
 	} while (!in_the_way());
 }
 

@@ -90,6 +90,8 @@ CREATE TABLE leadroute.routed_table (
 	search_path		text,
 	status_column	text,
 	score_column	text,
+	ready_when		text,
+	ready_within	interval,
 	PRIMARY KEY (name),
 	UNIQUE (id),
 	UNIQUE (relation),
@@ -117,6 +119,8 @@ COMMENT ON COLUMN leadroute.routed_table.reroute_on IS 'Columns of the lead: an 
 COMMENT ON COLUMN leadroute.routed_table.status_column IS 'Column that receives what the criteria make of a lead: qualified, nurture, disqualified or quarantined; text, an enum, or a domain over one of them. Only where it is NULL, has its default, or the word that leadroute has written itself: a status that the application has set stays. NULL: none.';
 COMMENT ON COLUMN leadroute.routed_table.score_column IS 'Column that receives the score of a lead whenever it is judged, whatever it had before: any number type; integers get it rounded. Rules see the new value. NULL: none; leadroute.score() tells it in rules.';
 COMMENT ON COLUMN leadroute.routed_table.decide_at IS 'When a new lead is decided: insert, in its INSERT, which returns the owner; commit, at the end of the transaction (SET CONSTRAINTS ... IMMEDIATE: of the statement), on the row as it is then, by an UPDATE with the rights of the table''s owner; worker, by the background worker, a moment after the commit: until then the lead is held (reason decide_at). A change holds for leads that are inserted later.';
+COMMENT ON COLUMN leadroute.routed_table.ready_when IS 'SQL over the lead, boolean: a new lead for which it is not true (false or NULL) is stored without owner and waits (kind held, reason not_ready) for what completes it. It is decided in the UPDATE that makes it true, which returns the owner, whatever decide_at says; or when it has waited for ready_within, or by leadroute.route. It keeps nobody waiting, and has its place among held leads from then on. An owner that is given or set by hand is kept at once. It is looked at when the lead changes, not as time goes by. A lead for which it raises an error does not wait; its detail tells. After a change the background worker looks at all leads that wait. NULL: no lead waits.';
+COMMENT ON COLUMN leadroute.routed_table.ready_within IS 'How long a lead waits for ready_when at most, from its first decision on: then the background worker decides it as it is. Longer than 0; a day is 24 hours, a month 30 days. A change holds for leads that wait already. NULL: without end.';
 COMMENT ON COLUMN leadroute.routed_table.written_by IS 'Role that wrote the expressions and with whose rights they run. Filled by leadroute.';
 COMMENT ON COLUMN leadroute.routed_table.search_path IS 'search_path under which the expressions were written and are read. Filled by leadroute.';
 

@@ -149,19 +149,23 @@ CREATE TABLE leadroute.pool_entry (
 	entered_at		timestamptz NOT NULL,
 	line			bigint,
 	way				bigint,
+	available_from	timestamptz,
 	PRIMARY KEY (routed_table, lead_key)
 );
-COMMENT ON TABLE leadroute.pool_entry IS 'One row is a lead that waits. Held leads wait for somebody to become eligible; the worker decides them again. Those in triage wait for somebody to assign them.';
+COMMENT ON TABLE leadroute.pool_entry IS 'One row is a lead that waits. Held leads wait for somebody to become eligible, and the worker decides them again. Those in triage wait for somebody to assign them; others wait to be ready (routed_table.ready_when).';
 COMMENT ON COLUMN leadroute.pool_entry.routed_table IS 'routed_table.id';
 COMMENT ON COLUMN leadroute.pool_entry.lead_key IS 'Key of the lead as text.';
 COMMENT ON COLUMN leadroute.pool_entry.router IS 'router.id';
 COMMENT ON COLUMN leadroute.pool_entry.rule IS 'rule.id of the first rule that would have had it, or that put it on the triage list. NULL: no rule matched.';
 COMMENT ON COLUMN leadroute.pool_entry.team IS 'team.id of that rule. 0: every member. NULL: no rule matched.';
-COMMENT ON COLUMN leadroute.pool_entry.state IS 'held; triage: on the triage list of the team (0: of none).';
+COMMENT ON COLUMN leadroute.pool_entry.state IS 'held; waiting: to be ready; triage: on the triage list of the team (0: of none).';
 COMMENT ON COLUMN leadroute.pool_entry.assignment IS 'journal.id of the decision that it waits; the order of arrival.';
 COMMENT ON COLUMN leadroute.pool_entry.entered_at IS 'When it entered this state.';
 COMMENT ON COLUMN leadroute.pool_entry.line IS 'Leads with the same one wait for the same, in the order of assignment: rule.id * 2^32 + team.id (of a rule that names a member: + 2^31 + member.id). NULL: no rule has members for it, or it is in triage.';
 COMMENT ON COLUMN leadroute.pool_entry.way IS 'Hash of all rules and teams that it was offered to, and of the members whom it fits: when nobody could take one of those with the same way just now, nobody can take the others. NULL: it says more than that who can.';
+COMMENT ON COLUMN leadroute.pool_entry.available_from IS 'When the worker looks at a lead that waits to be ready: it decides it then, if it has waited for routed_table.ready_within. infinity: it waits without end. NULL: it is held.';
+-- The library adds rows to it that have a value there.
+CREATE INDEX pool_entry_waiting ON leadroute.pool_entry (available_from) WHERE available_from IS NOT NULL;
 CREATE INDEX pool_entry_line ON leadroute.pool_entry (line, assignment);
 
 CREATE TABLE leadroute.team_version (

@@ -90,7 +90,7 @@ COMMENT ON FUNCTION leadroute.criterion_error(text, text, text) IS 'The same for
 
 CREATE FUNCTION leadroute.expression_error(lead_table text, column_name text) RETURNS text
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'lr_expression_error';
-COMMENT ON FUNCTION leadroute.expression_error(text, text) IS 'The same for an expression of an attached table: router_expr, closed_when, responded_when, converted_when, accepted_when, captured_at, source, value or load. Error: any other column_name.';
+COMMENT ON FUNCTION leadroute.expression_error(text, text) IS 'The same for an expression of an attached table: router_expr, closed_when, responded_when, converted_when, accepted_when, captured_at, source, value, load or ready_when. Error: any other column_name.';
 
 CREATE FUNCTION leadroute.sticky_key_error(router text, lead_table text) RETURNS text
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'lr_sticky_key_error';

@@ -443,7 +443,7 @@ $$;
 COMMENT ON FUNCTION leadroute.finish_attach(text, boolean) IS 'Part of attach: makes the triggers that are missing or different, and warns of what will not be routed as one may expect. changed: the row of routed_table is new or another; then also an error for a rule, a criterion or a sticky_key that is not valid for the table (a warning with router_expr). Returns whether a trigger was made.';
 
 CREATE FUNCTION leadroute.attach_under(path text, relation regclass, owner_column text, name text, router text, router_expr text, key_columns text[], nobody text, closed_when text, responded_when text, converted_when text, load text, protect_owner boolean, accepted_when text, captured_at text, source text, value text, reroute_on text[],
-	status_column text, score_column text, decide_at text) RETURNS text
+	status_column text, score_column text, decide_at text, ready_when text, ready_within interval) RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -509,6 +509,8 @@ BEGIN
 	new.value := coalesce(attach_under.value, old.value);
 	new.reroute_on := coalesce(attach_under.reroute_on, old.reroute_on);
 	new.decide_at := coalesce(attach_under.decide_at, old.decide_at);
+	new.ready_when := coalesce(attach_under.ready_when, old.ready_when);
+	new.ready_within := coalesce(attach_under.ready_within, old.ready_within);
 	new.nobody := leadroute.check_owner_column(new.relation, new.owner_column, new.key_columns,
 		coalesce(attach_under.nobody, old.nobody));
 	IF attach_under.router_expr IS NOT NULL THEN
@@ -542,11 +544,12 @@ BEGIN
 				(name, relation, router, router_expr, key_columns, owner_column, nobody, closed_when,
 				responded_when, converted_when, load, protect_owner,
 				accepted_when, captured_at, source, value, reroute_on, status_column, score_column,
-				decide_at)
+				decide_at, ready_when, ready_within)
 			VALUES (new.name, new.relation, new.router, new.router_expr, new.key_columns,
 				new.owner_column, new.nobody, new.closed_when, new.responded_when, new.converted_when, new.load,
 				coalesce(new.protect_owner, true), new.accepted_when, new.captured_at, new.source, new.value,
-				new.reroute_on, new.status_column, new.score_column, coalesce(new.decide_at, 'insert'));
+				new.reroute_on, new.status_column, new.score_column, coalesce(new.decide_at, 'insert'),
+				new.ready_when, new.ready_within);
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		done := done || format('table "%s" attached as "%s" to %s', table_name, new.name,
 			coalesce('router "' || new.router || '"', 'the routers that router_expr names'));
@@ -560,7 +563,7 @@ BEGIN
 				protect_owner = new.protect_owner,
 				accepted_when = new.accepted_when, captured_at = new.captured_at, source = new.source, value = new.value,
 				reroute_on = new.reroute_on, status_column = new.status_column, score_column = new.score_column,
-				decide_at = new.decide_at
+				decide_at = new.decide_at, ready_when = new.ready_when, ready_within = new.ready_within
 			WHERE name OPERATOR(pg_catalog.=) new.name;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		done := done || format('table "%s" attached as "%s" to %s; changed: %s', table_name, new.name,
@@ -589,7 +592,7 @@ BEGIN
 		|| format('; %s owned %s adopted', adopted, CASE adopted WHEN 1 THEN 'lead' ELSE 'leads' END);
 END
 $$;
-COMMENT ON FUNCTION leadroute.attach_under(text, regclass, text, text, text, text, text[], text, text, text, text, text, boolean, text, text, text, text, text[], text, text, text) IS 'What attach does; path is the search_path under which its expressions are read. Call attach.';
+COMMENT ON FUNCTION leadroute.attach_under(text, regclass, text, text, text, text, text[], text, text, text, text, text, boolean, text, text, text, text, text[], text, text, text, text, interval) IS 'What attach does; path is the search_path under which its expressions are read. Call attach.';
 
 -- Its body was resolved when it was created: the caller's search_path, which
 -- it hands on, cannot mislead it.
@@ -599,13 +602,13 @@ CREATE FUNCTION leadroute.attach(relation regclass, owner_column text, name text
 	converted_when text DEFAULT NULL, load text DEFAULT NULL, protect_owner boolean DEFAULT NULL,
 	accepted_when text DEFAULT NULL, captured_at text DEFAULT NULL, source text DEFAULT NULL, value text DEFAULT NULL,
 	reroute_on text[] DEFAULT NULL, status_column text DEFAULT NULL, score_column text DEFAULT NULL,
-	decide_at text DEFAULT NULL) RETURNS text
+	decide_at text DEFAULT NULL, ready_when text DEFAULT NULL, ready_within interval DEFAULT NULL) RETURNS text
 LANGUAGE sql VOLATILE
 RETURN leadroute.attach_under(pg_catalog.current_setting('search_path'), relation, owner_column,
 	name, router, router_expr, key_columns, nobody, closed_when, responded_when, converted_when, load, protect_owner,
-	accepted_when, captured_at, source, value, reroute_on, status_column, score_column, decide_at);
-COMMENT ON FUNCTION leadroute.attach(regclass, text, text, text, text, text[], text, text, text, text, text, boolean, text, text, text, text, text[], text, text, text) IS
-'Attaches a lead table: writes its row of routed_table, installs the triggers zz_leadroute_... and adopts the leads that have an owner. Every argument but relation is the column of routed_table of that name; NULL leaves what there is. name defaults to the table''s name, key_columns to the primary key; without router and router_expr it is the default router, and when there is none at all, one named like the table is made; a router that is named and does not exist is made. Called again it changes what differs; a change of anything but nobody, responded_when, converted_when, accepted_when, captured_at, source, value, load, protect_owner, reroute_on, status_column, score_column and decide_at ends the assignments and adopts the open leads anew. Locks the table against writers until the end of the transaction. Returns a sentence that says what was done. The caller must own the table and have the profile admin. Error, with the reason and what to do instead, when the table cannot be routed.';
+	accepted_when, captured_at, source, value, reroute_on, status_column, score_column, decide_at, ready_when, ready_within);
+COMMENT ON FUNCTION leadroute.attach(regclass, text, text, text, text, text[], text, text, text, text, text, boolean, text, text, text, text, text[], text, text, text, text, interval) IS
+'Attaches a lead table: writes its row of routed_table, installs the triggers zz_leadroute_... and adopts the leads that have an owner. Every argument but relation is the column of routed_table of that name; NULL leaves what there is. name defaults to the table''s name, key_columns to the primary key; without router and router_expr it is the default router, and when there is none at all, one named like the table is made; a router that is named and does not exist is made. Called again it changes what differs; a change of anything but nobody, responded_when, converted_when, accepted_when, captured_at, source, value, load, protect_owner, reroute_on, status_column, score_column, decide_at, ready_when and ready_within ends the assignments and adopts the open leads anew. Locks the table against writers until the end of the transaction. Returns a sentence that says what was done. The caller must own the table and have the profile admin. Error, with the reason and what to do instead, when the table cannot be routed.';
 
 -- Decisions read and write the lead table with the rights of its owner and under
 -- the search_path of its row, so what says which table and columns, and under
@@ -620,8 +623,8 @@ DECLARE
 	c record;
 BEGIN
 	IF TG_OP = 'UPDATE'
-		AND (NEW.relation, NEW.key_columns, NEW.owner_column, NEW.router_expr, NEW.closed_when, NEW.responded_when, NEW.converted_when, NEW.accepted_when, NEW.captured_at, NEW.source, NEW.value, NEW.load, NEW.status_column, NEW.score_column, NEW.written_by, NEW.search_path)
-		IS NOT DISTINCT FROM (OLD.relation, OLD.key_columns, OLD.owner_column, OLD.router_expr, OLD.closed_when, OLD.responded_when, OLD.converted_when, OLD.accepted_when, OLD.captured_at, OLD.source, OLD.value, OLD.load, OLD.status_column, OLD.score_column, OLD.written_by, OLD.search_path)
+		AND (NEW.relation, NEW.key_columns, NEW.owner_column, NEW.router_expr, NEW.closed_when, NEW.responded_when, NEW.converted_when, NEW.accepted_when, NEW.captured_at, NEW.source, NEW.value, NEW.load, NEW.ready_when, NEW.status_column, NEW.score_column, NEW.written_by, NEW.search_path)
+		IS NOT DISTINCT FROM (OLD.relation, OLD.key_columns, OLD.owner_column, OLD.router_expr, OLD.closed_when, OLD.responded_when, OLD.converted_when, OLD.accepted_when, OLD.captured_at, OLD.source, OLD.value, OLD.load, OLD.ready_when, OLD.status_column, OLD.score_column, OLD.written_by, OLD.search_path)
 	THEN
 		RETURN NEW;
 	END IF;

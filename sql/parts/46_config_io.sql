@@ -294,7 +294,7 @@ BEGIN
 		PERFORM leadroute.attach_under(own_path, new.relation, new.owner_column, new.name, import_routed_table.router,
 			NULL, new.key_columns, new.nobody, new.closed_when, new.responded_when, new.converted_when, new.load, new.protect_owner,
 			new.accepted_when, new.captured_at, new.source, new.value, new.reroute_on,
-			new.status_column, new.score_column, new.decide_at);
+			new.status_column, new.score_column, new.decide_at, new.ready_when, new.ready_within);
 	ELSIF new IS NOT DISTINCT FROM old THEN
 		RETURN;
 	END IF;

@@ -139,7 +139,7 @@ COMMENT ON COLUMN leadroute.assignment.rule IS 'Rule that decided; of a held lea
 COMMENT ON COLUMN leadroute.assignment.rule_version IS 'Version of the rule at the time.';
 COMMENT ON COLUMN leadroute.assignment.method IS 'Method that chose. NULL: none was used.';
 COMMENT ON COLUMN leadroute.assignment.kind IS 'assigned; given: the application set the owner; adopted: owned before the table was attached or the owner became a member; reassigned: decided anew after an earlier owner; manual: moved by hand; held: waits; released: the owner was taken away; none: a rule wants no owner; duplicate: the same lead again, of the same owner; suppressed: a key of it is never routed; nurture: its score is not enough yet, it is judged again when it changes; disqualified: its score is too low, or a criterion says so; quarantined: a criterion sets it aside; triage: on the triage list of the team, for somebody to assign it.';
-COMMENT ON COLUMN leadroute.assignment.reason IS 'Code of the reason: no_rule, no_member, nobody_available, unknown_team (team_expr names none), unknown_member (member_expr names none; an owner given or set by hand is none), ignore_limits, overflow_team (nobody of the rule''s team could take it), late_trigger (one that ran after the decision took the owner away), decide_at (left to the worker), assigned_by_hand, handover (leadroute.handover), sticky (a lead of the same person has that owner), duplicate, suppressed, score (of the lead, too low), criterion (detail names it). NULL: the method chose, or the owner was there already.';
+COMMENT ON COLUMN leadroute.assignment.reason IS 'Code of the reason: no_rule, no_member, nobody_available, unknown_team (team_expr names none), unknown_member (member_expr names none; an owner given or set by hand is none), ignore_limits, overflow_team (nobody of the rule''s team could take it), late_trigger (one that ran after the decision took the owner away), decide_at (left to the worker), not_ready (routed_table.ready_when is not true yet), assigned_by_hand, handover (leadroute.handover), sticky (a lead of the same person has that owner), duplicate, suppressed, score (of the lead, too low), criterion (detail names it). NULL: the method chose, or the owner was there already.';
 COMMENT ON COLUMN leadroute.assignment.detail IS 'The reason in prose, and what went wrong in rules. NULL: nothing to add.';
 COMMENT ON COLUMN leadroute.assignment.passed_over IS 'Members that were due before the chosen one, each {"member", "code", "detail", "until"}: for the codes see leadroute.passed_name; detail is in the local time of the member; until when it lasts ("infinity": until resumed), where that is known, else null. NULL: nobody.';
 COMMENT ON COLUMN leadroute.assignment.passed_over_count IS 'How many were passed over; passed_over lists at most leadroute.passed_over_limit of them. Of members whom the lead does not fit, the first 64 in the order of the team are looked at, the first 8 of a big team (leadroute.board_members).';
@@ -195,6 +195,12 @@ SELECT a.id,
 				WHEN 'no_rule' THEN 'held: no rule matched'
 				WHEN 'no_member' THEN 'held: no rule that matched has a member for it'
 				WHEN 'decide_at' THEN 'held: left to the worker'
+				WHEN 'not_ready' THEN 'held until it is ready' ||
+					coalesce((SELECT ', at the latest until ' || date_trunc('second', p.available_from)
+						FROM leadroute.pool_entry p
+						JOIN leadroute.routed_table rt ON rt.id = p.routed_table
+						WHERE rt.name = a.routed_table AND p.lead_key = a.lead_key
+						AND p.assignment = a.id AND p.available_from < 'infinity'), '')
 				WHEN 'unknown_team' THEN 'held: no rule that matched names a team'
 				WHEN 'unknown_member' THEN 'held: no rule that matched names a member'
 				ELSE 'held: nobody could take it' END
@@ -241,7 +247,7 @@ SELECT a.id,
 				FROM jsonb_each_text(a.passed_over_rest) r)), ''),
 		CASE WHEN a.reason = 'ignore_limits' THEN '; limits were ignored'
 			WHEN a.reason = 'overflow_team' THEN '; nobody of the rule''s own team could'
-			WHEN a.reason NOT IN ('no_rule', 'no_member', 'nobody_available', 'unknown_member', 'unknown_team', 'assigned_by_hand', 'decide_at',
+			WHEN a.reason NOT IN ('no_rule', 'no_member', 'nobody_available', 'unknown_member', 'unknown_team', 'assigned_by_hand', 'decide_at', 'not_ready',
 				'sticky', 'duplicate', 'suppressed', 'score', 'criterion')
 				THEN '; reason: ' || a.reason END,
 		'; ' || a.detail) AS sentence,
@@ -621,7 +627,7 @@ SELECT 'error', 'writer_missing', format('table "%s"', rt.name),
 	format('Take it over: UPDATE leadroute.routed_table SET written_by = current_user WHERE name = %L;', rt.name),
 	NULL
 FROM leadroute.routed_table rt
-WHERE num_nonnulls(rt.router_expr, rt.closed_when, rt.responded_when, rt.converted_when, rt.accepted_when, rt.captured_at, rt.source, rt.value, rt.load) > 0 AND rt.written_by IS NOT NULL
+WHERE num_nonnulls(rt.router_expr, rt.closed_when, rt.responded_when, rt.converted_when, rt.accepted_when, rt.captured_at, rt.source, rt.value, rt.load, rt.ready_when) > 0 AND rt.written_by IS NOT NULL
 AND NOT EXISTS (SELECT FROM pg_roles w WHERE w.rolname = rt.written_by)
 UNION ALL
 SELECT 'error', 'condition_invalid', format('rule "%s" of router "%s"', c.name, c.router),
@@ -659,12 +665,13 @@ SELECT 'error', 'expression_invalid', format('table "%s"', x.name),
 		WHEN 'captured_at' THEN 'Change it; until then leads of the table count as captured when they are decided.'
 		WHEN 'source' THEN 'Change it; until then leads of the table have no source.'
 		WHEN 'value' THEN 'Change it; until then leads of the table have no value.'
+		WHEN 'ready_when' THEN 'Change it; until then no lead of the table waits to be ready.'
 		ELSE format('Change it; until then no lead of the table counts as %s.', replace(x.column_name, '_when', '')) END,
 	NULL
 FROM (SELECT rt.name, k.column_name, leadroute.expression_error(rt.name, k.column_name) AS error
 	FROM leadroute.routed_table rt
 	JOIN pg_class cl ON cl.oid = rt.relation
-	CROSS JOIN (VALUES ('router_expr'), ('closed_when'), ('responded_when'), ('converted_when'), ('accepted_when'), ('captured_at'), ('source'), ('value'), ('load')) k (column_name)
+	CROSS JOIN (VALUES ('router_expr'), ('closed_when'), ('responded_when'), ('converted_when'), ('accepted_when'), ('captured_at'), ('source'), ('value'), ('load'), ('ready_when')) k (column_name)
 	OFFSET 0) x
 WHERE x.error IS NOT NULL
 UNION ALL
@@ -765,6 +772,19 @@ FROM leadroute.pool_entry p
 JOIN leadroute.team t ON t.id = p.team
 WHERE p.state = 'triage' AND p.entered_at < now() - interval '1 day'
 GROUP BY t.router, t.name
+UNION ALL
+SELECT 'warning', 'waits_too_long', format('table "%s"', rt.name),
+	format(CASE WHEN p.available_from = 'infinity' THEN '%s leads have waited for more than a day to be ready (ready_when), the oldest since %s, and have no end to it.'
+		ELSE '%s leads have waited to be ready for as long as ready_within says, the oldest since %s, and are not decided.' END,
+		count(*), date_trunc('second', min(p.entered_at))),
+	CASE WHEN p.available_from = 'infinity' THEN format('UPDATE leadroute.routed_table SET ready_within = ''1 hour'' WHERE name = %L; then they are decided as they are.', rt.name)
+		ELSE 'Is their router enabled? See leadroute.worker_status, and the server''s log for what leadroute worker has met.' END,
+	min(p.entered_at)
+FROM leadroute.pool_entry p
+JOIN leadroute.routed_table rt ON rt.id = p.routed_table
+WHERE p.state = 'waiting'
+AND (p.available_from < now() - interval '10 minutes' OR p.available_from = 'infinity' AND p.entered_at < now() - interval '1 day')
+GROUP BY rt.name, p.available_from = 'infinity'
 UNION ALL
 SELECT 'warning', 'owner_inactive', format('member "%s" of router "%s"', m.name, m.router),
 	format('It is inactive, and its open leads count %s.', c.load),
@@ -870,7 +890,7 @@ AND (c.conrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
 		'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.checkpoint'::regclass));
 COMMENT ON VIEW leadroute.problem IS 'One row is something that is wrong now; none: nothing is known to be. Expressions are judged as they run, with the rights of their writers.';
 COMMENT ON COLUMN leadroute.problem.severity IS 'error: leads are not decided as configured. warning: they may not be decided as meant.';
-COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, criterion_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, not_attached, later_trigger, rule_error, criterion_error, held_too_long, triage_too_long, owner_inactive, memory_full, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, triage_unattended, timezone_unknown, nobody_qualifies, no_score, qualify_at_unreachable, qualify_at_always, criterion_never, criterion_useless, criterion_reads_score, score_missing (see leadroute.lint), journal_trigger, journal_foreign_key.';
+COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, criterion_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, not_attached, later_trigger, rule_error, criterion_error, held_too_long, triage_too_long, waits_too_long, owner_inactive, memory_full, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, triage_unattended, timezone_unknown, nobody_qualifies, no_score, qualify_at_unreachable, qualify_at_always, criterion_never, criterion_useless, criterion_reads_score, score_missing (see leadroute.lint), journal_trigger, journal_foreign_key.';
 COMMENT ON COLUMN leadroute.problem.subject IS 'What it is about.';
 COMMENT ON COLUMN leadroute.problem.detail IS 'What is wrong, in a sentence.';
 COMMENT ON COLUMN leadroute.problem.what_to_do IS 'What helps; often a statement.';
