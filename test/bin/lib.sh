@@ -234,16 +234,22 @@ lr_find_node() {
 	return 1
 }
 
-# lr_node_modules DIR: puts what test/clients/package-lock.json names into
-# DIR/node_modules.  The checkout's .build keeps it for the next run.
-lr_node_modules() {
-	local source=$LR_TOP/test/clients dir
+# Where the checkout keeps, for the next run, what npm has installed for
+# test/clients/package-lock.json.
+lr_npm_dir() {
+	printf '%s/.build/npm-%s' "$LR_TOP" "$(cksum <"$LR_TOP/test/clients/package-lock.json" | cut -d ' ' -f 1)"
+}
 
-	dir=$LR_TOP/.build/npm-$(cksum <"$source/package-lock.json" | cut -d ' ' -f 1)
-	mkdir -p "$LR_TOP/.build" 2>/dev/null && [ -w "$LR_TOP/.build" ] || dir=$LR_WORK/npm
+# lr_node_modules DIR: puts what test/clients/package-lock.json names into
+# DIR/node_modules.
+lr_node_modules() {
+	local dir
+
+	dir=$(lr_npm_dir)
+	mkdir -p "$LR_TOP/.build" 2>/dev/null && [ -w "$LR_TOP/.build" ] || [ -d "$dir" ] || dir=$LR_WORK/npm
 	if [ ! -d "$dir" ]; then
 		mkdir "$dir.$$"
-		cp "$source"/package*.json "$dir.$$/"
+		cp "$LR_TOP"/test/clients/package*.json "$dir.$$/"
 		if ! (cd "$dir.$$" && npm ci --userconfig "$LR_CALLER_HOME/.npmrc" --ignore-scripts --no-audit --no-fund) >"$LR_WORK/npm.log" 2>&1; then
 			tail -n 30 "$LR_WORK/npm.log" >&2
 			rm -rf "$dir.$$"
@@ -296,7 +302,7 @@ lr_find_missing() {
 				;;
 			node)
 				lr_find_node || LR_MISSING+=(nodejs)
-				command -v npm >/dev/null || LR_MISSING+=(npm)
+				[ -d "$(lr_npm_dir)" ] || command -v npm >/dev/null || LR_MISSING+=(npm)
 				;;
 			pgbouncer) command -v pgbouncer >/dev/null || LR_MISSING+=(pgbouncer) ;;
 			activerecord)
