@@ -285,26 +285,40 @@ concerns_any(const LrCapUse *use, int n)
 	return false;
 }
 
+/* The counters of members; those that lack one may have it when some were freed. */
+static void
+find_slots(LrCapUse *use, LrMember **member, int n)
+{
+	const LrCap *cap = use->cap;
+	LrDatabase *db = lr_database();
+	int			i;
+
+	use->freed = *(volatile uint64 *) &lr_shared->caps_freed;
+	use->lacks = false;
+	for (i = 0; i < (use->by_member ? n : 1); i++)
+	{
+		use->slot[i] = cap->member != 0 && cap->member != member[i]->id ?
+			LR_CAP_NONE : lr_cap_slot(db, cap->id, cap->each_member ?
+									  member[i]->id : 0);
+		use->lacks |= use->slot[i] == LR_NO_SLOT;
+	}
+}
+
 static LrCapUse *
 make_use(LrRouter *router, LrCap *cap, LrMember **member, int n)
 {
 	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(cap));
 	LrCapUse   *use = (LrCapUse *) palloc0(sizeof(LrCapUse));
-	LrDatabase *db = lr_database();
 	int			i;
 
 	use->cap = cap;
 	use->by_member = cap->each_member || cap->member != 0;
 	use->slot = (int *) palloc((n + 1) * sizeof(int));
 	use->zone = (LrCapZone **) palloc((n + 1) * sizeof(LrCapZone *));
+	find_slots(use, member, n);
 	for (i = 0; i < (use->by_member ? n : 1); i++)
-	{
-		use->slot[i] = cap->member != 0 && cap->member != member[i]->id ?
-			LR_CAP_NONE : lr_cap_slot(db, cap->id, cap->each_member ?
-									  member[i]->id : 0);
 		use->zone[i] = cap_zone(cap, zone_of(router, cap, use->by_member ?
 												   member[i] : NULL));
-	}
 	MemoryContextSwitchTo(old);
 	use->concerns = concerns_any(use, n);
 	return use;
@@ -368,6 +382,8 @@ make_check(const LrLeadCaps *lead, const Subject *subject, LrCapUse ***cache,
 		if ((*cache)[i] == NULL)
 			(*cache)[i] = make_use(lead->router, cap, member, n);
 		use = (*cache)[i];
+		if (use->lacks && use->freed != lr_shared->caps_freed)
+			find_slots(use, member, n);
 		if (!use->concerns)
 			continue;
 		if (check == NULL)
@@ -455,7 +471,7 @@ is_complete(const LrCapCheck *check, bool by_member)
 		{
 			int			slot = check->use[k]->slot[i];
 
-			if (slot >= 0 &&
+			if (slot >= 0 && lr_cap_slot_is(slot, check->use[k]->cap->id) &&
 				!lr_cap_complete(&lr_cap_slots[slot],
 								 &check->use[k]->zone[i]->window))
 				return false;
@@ -510,6 +526,8 @@ lr_cap_use_counted(const LrCapUse *use, int i)
 
 	if (slot == LR_NO_SLOT)
 		return PG_INT64_MAX;
+	if (!lr_cap_slot_is(slot, use->cap->id))
+		return 0;
 	counted = lr_cap_counted(&lr_cap_slots[slot], window);
 	return counted == PG_INT64_MAX ? counted :
 		counted + lr_reserve_cap_released(slot, window->key);
@@ -518,7 +536,10 @@ lr_cap_use_counted(const LrCapUse *use, int i)
 static bool
 is_reached(const LrCapUse *use, int i)
 {
-	return use->slot[use->by_member ? i : 0] != LR_CAP_NONE &&
+	int			slot = use->slot[use->by_member ? i : 0];
+
+	return slot != LR_CAP_NONE &&
+		(slot == LR_NO_SLOT || lr_cap_slot_is(slot, use->cap->id)) &&
 		lr_cap_use_counted(use, i) >= use->cap->limit;
 }
 
@@ -589,7 +610,7 @@ lr_caps_reserve(const LrCapCheck *check, int i, LrReservation *r)
 		int			at = use->by_member ? i : 0;
 		LrCapTaken *taken = &r->caps[r->ncaps];
 
-		if (use->slot[at] < 0)
+		if (use->slot[at] < 0 || !lr_cap_slot_is(use->slot[at], use->cap->id))
 			continue;
 		taken->slot = use->slot[at];
 		taken->window = use->zone[at]->window;

@@ -49,6 +49,8 @@ typedef struct LrCapUse
 	LrCap	   *cap;
 	bool		by_member;		/* an element for each of them, else one */
 	bool		concerns;		/* some of them */
+	bool		lacks;			/* a slot, */
+	uint64		freed;			/* as of LrShared.caps_freed */
 	int		   *slot;			/* or LR_CAP_NONE, LR_NO_SLOT */
 	LrCapZone **zone;
 } LrCapUse;

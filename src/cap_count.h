@@ -24,6 +24,7 @@
 #define LR_CAP_COUNT_H
 
 #include "cap_window.h"
+#include "compat.h"
 #include "roster.h"
 
 /* In the place of a slot: the cap does not concern this member. */
@@ -46,6 +47,17 @@ typedef struct LrCapTaken
 #define LR_CAP_TAG_CAP(tag)		((int32) ((tag) >> 32))
 #define LR_CAP_TAG_EACH(tag)	(((tag) & (INT64CONST(1) << 31)) != 0)
 #define LR_CAP_TAG_KEY(tag)		((uint32) ((tag) & 0x7fffffff))
+
+/*
+ * Whether a slot is still that of a cap: one that is gone limits nobody and
+ * counts nothing, and its slot may be another's by now (cap_free.h).
+ */
+static inline bool
+lr_cap_slot_is(int slot, int32 cap)
+{
+	return lr_cap_slots[slot].cap == cap &&
+		lr_cap_slots[slot].db == lr_me()->pin - 1;
+}
 
 /* What is counted in a window, used and earlier.  PG_INT64_MAX: not known. */
 extern int64 lr_cap_counted(const LrCapSlot *slot, const LrCapWindow *window);

@@ -252,7 +252,8 @@ begin_count(LrDatabase *db, const LrCapCheck *check, const LrCapUse *use,
 	{
 		const LrCapSlot *slot;
 
-		if (use->zone[i] != zone || use->slot[i] < 0)
+		if (use->zone[i] != zone || use->slot[i] < 0 ||
+			!lr_cap_slot_is(use->slot[i], use->cap->id))
 			continue;
 		slot = &lr_cap_slots[use->slot[i]];
 		if (lr_cap_complete(slot, &zone->window))
@@ -293,7 +294,8 @@ count_zone(const LrCapCheck *check, const LrCapUse *use, LrCapZone *zone)
 			continue;
 		earlier = found_of(found, lr_cap_slots[use->slot[i]].member);
 		LWLockAcquire(db->lock, LW_EXCLUSIVE);
-		if (!lr_cap_complete(&lr_cap_slots[use->slot[i]], &zone->window))
+		if (lr_cap_slot_is(use->slot[i], use->cap->id) &&
+			!lr_cap_complete(&lr_cap_slots[use->slot[i]], &zone->window))
 			set_earlier(db, use->slot[i], &zone->window, earlier,
 						open || db->caps_missed > last_id ?
 						db->last_id + 1 : 0);
@@ -369,7 +371,7 @@ lr_caps_settle(LrDatabase *db)
 	db->caps_open_below = 0;
 	lr_caps_touched(db);
 	for (i = 0; i < lr_shared->caps_used; i++)
-		if (lr_cap_slots[i].db == index)
+		if (lr_cap_slots[i].db == index && lr_cap_slots[i].cap > 0)
 		{
 			settle(db, &lr_cap_slots[i].now, low, missed);
 			settle(db, &lr_cap_slots[i].before, low, missed);

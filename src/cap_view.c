@@ -57,6 +57,7 @@ make_view(LrTeam *team, LrCapUse **use, int n)
 	view->use = (LrCapUse **) palloc(n * sizeof(LrCapUse *));
 	memcpy(view->use, use, n * sizeof(LrCapUse *));
 	view->moves = -1;
+	view->freed = lr_shared->caps_freed;
 	view->reached = (uint8 *) palloc0(LR_BITS_SIZE(team->n));
 	view->can = (uint8 *) palloc0(LR_BITS_SIZE(team->n));
 	view->nbuckets = 64;
@@ -84,6 +85,10 @@ lr_cap_view(LrTeam *team, const LrCapCheck *check)
 	for (k = 0; k < check->n; k++)
 		if (check->use[k]->by_member)
 			use[n++] = check->use[k];
+	/* slots that were not there may be by now */
+	if (team->cap_views != NULL &&
+		team->cap_views->freed != lr_shared->caps_freed)
+		team->cap_views = NULL;
 	for (view = team->cap_views; view != NULL; view = view->next, views++)
 		if (view->n == n && memcmp(view->use, use, n * sizeof(LrCapUse *)) == 0)
 			return view;
@@ -108,7 +113,8 @@ look_at(LrCapView *view, int i)
 		const LrCapWindow *window = &use->zone[i]->window;
 		const LrCapSlot *slot;
 
-		if (use->slot[i] == LR_CAP_NONE)
+		if (use->slot[i] == LR_CAP_NONE ||
+			(use->slot[i] >= 0 && !lr_cap_slot_is(use->slot[i], use->cap->id)))
 			continue;
 		if (use->slot[i] == LR_NO_SLOT)
 		{

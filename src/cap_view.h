@@ -27,6 +27,7 @@ typedef struct LrCapView
 	LrCapUse  **use;			/* caps of members */
 	uint64		windows;		/* lr_cap_windows, then */
 	int64		moves;			/* LrDatabase.cap_moves, then; -1: never looked */
+	uint64		freed;			/* LrShared.caps_freed, then */
 	bool		complete;		/* leads from before the caps are counted */
 	uint8	   *reached;		/* bits.h: who has no room under some cap */
 	uint8	   *can;			/* scratch: who can, as far as they and others say */

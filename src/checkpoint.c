@@ -28,6 +28,7 @@
 
 #include "append.h"
 #include "board.h"
+#include "cap_free.h"
 #include "fold_cap.h"
 #include "journal.h"
 #include "lead.h"
@@ -324,6 +325,7 @@ lr_checkpoint(LrDatabase *db, bool wait)
 	cut = s->cut;
 	SPI_finish();
 	lr_resign(&rights);
+	lr_caps_free_gone(db);
 	return cut;
 }
 

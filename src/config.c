@@ -57,7 +57,7 @@ static const char *const relation_name[] = {
 	"rule_id_key", "rule_change", "rule_change_find", "member_facts",
 	"schedule", "schedule_pkey", "holiday", "holiday_pkey",
 	"suppression", "suppression_pkey", "sticky_lead", "sticky_lead_find",
-	"cap", "cap_pkey", "event_assignment", "event_lead", "criterion", "criterion_pkey",
+	"cap", "cap_pkey", "cap_id_key", "event_assignment", "event_lead", "criterion", "criterion_pkey",
 	"member_id_key", "team_id_key",
 };
 

@@ -121,9 +121,9 @@ give_back_caps(const LrCurrent *current)
 	for (i = 0; i < current->ncaps; i++)
 	{
 		int64		tag = current->caps[i];
-		int			slot = lr_cap_slot(db, LR_CAP_TAG_CAP(tag),
-									   LR_CAP_TAG_EACH(tag) ?
-									   current->member : 0);
+		int			slot = lr_cap_slot_find(db, LR_CAP_TAG_CAP(tag),
+											LR_CAP_TAG_EACH(tag) ?
+											current->member : 0);
 
 		if (slot != LR_NO_SLOT)
 			lr_reserve_give_back_cap(slot, LR_CAP_TAG_KEY(tag));

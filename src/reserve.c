@@ -221,8 +221,9 @@ apply_caps(const LrReservation *r, int sign)
 	{
 		const LrCapTaken *taken = &r->caps[i];
 
-		/* a window that is too old is of no more concern to anybody */
-		if (lr_cap_enter(&lr_cap_slots[taken->slot], &taken->window) == NULL)
+		/* neither a cap that is gone nor a window that is too old concerns anybody */
+		if (!lr_cap_slot_is(taken->slot, LR_CAP_TAG_CAP(taken->tag)) ||
+			lr_cap_enter(&lr_cap_slots[taken->slot], &taken->window) == NULL)
 			continue;
 		lr_cap_add(taken->slot, taken->window.key, sign);
 		if (sign < 0)

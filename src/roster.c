@@ -194,6 +194,7 @@ free_slots(int db)
 	for (i = 0; i < lr_shared->caps_used; i++)
 		if (lr_cap_slots[i].db == db)
 			lr_cap_slots[i].db = -1;
+	lr_shared->caps_freed++;
 }
 
 /* ---------- databases ---------- */
@@ -667,6 +668,30 @@ lr_cap_slot(LrDatabase *db, int32 cap, int32 member)
 	return slot_by_key(&key);
 }
 
+int
+lr_cap_slot_find(LrDatabase *db, int32 cap, int32 member)
+{
+	SlotKey		key = {LR_SLOT_CAP, lr_db_index(db), cap, 0, member};
+	SlotEntry  *entry;
+	int			slot;
+
+	LWLockAcquire(lr_shared->lock, LW_SHARED);
+	entry = hash_search(slot_hash, &key, HASH_FIND, NULL);
+	slot = entry != NULL ? entry->slot : LR_NO_SLOT;
+	LWLockRelease(lr_shared->lock);
+	return slot;
+}
+
+void
+lr_cap_slot_free(int slot)
+{
+	LrCapSlot  *c = &lr_cap_slots[slot];
+	SlotKey		key = {LR_SLOT_CAP, c->db, -c->cap, 0, c->member};
+
+	hash_search(slot_hash, &key, HASH_REMOVE, NULL);
+	c->db = -1;
+}
+
 /* Counts the used elements of an array of slots. */
 #define COUNT_SLOTS(array, mark, n) \
 	do { \
@@ -757,6 +782,21 @@ lr_settled_below(LrDatabase *db)
 	return low;
 }
 
+int64
+lr_used_since(LrDatabase *db)
+{
+	int64		low = lr_settled_below(db);
+	int			i;
+
+	LWLockAcquire(lr_shared->lock, LW_SHARED);
+	for (i = 0; i < MaxBackends; i++)
+		if (lr_backends[i].holds == lr_db_index(db) + 1 &&
+			lr_backends[i].min_id == 0)
+			low = 0;
+	LWLockRelease(lr_shared->lock);
+	return low;
+}
+
 void
 lr_clear_counters(LrDatabase *db)
 {
@@ -780,7 +820,7 @@ lr_clear_counters(LrDatabase *db)
 		if (lr_rotation_slots[i].db == index)
 			lr_rotation_slots[i].last_set = 0;
 	for (i = 0; i < lr_shared->caps_used; i++)
-		if (lr_cap_slots[i].db == index)
+		if (lr_cap_slots[i].db == index && lr_cap_slots[i].cap > 0)
 		{
 			memset(&lr_cap_slots[i].now, 0, sizeof(LrCapCount));
 			memset(&lr_cap_slots[i].before, 0, sizeof(LrCapCount));

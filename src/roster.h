@@ -292,7 +292,7 @@ typedef struct LrCapCount
 typedef struct LrCapSlot
 {
 	int			db;
-	int32		cap;			/* cap.id */
+	int32		cap;			/* cap.id; -cap.id: it is gone, see cap_free.h */
 	int32		member;			/* member.id; 0: not of one member */
 	LrCapCount	now;
 	LrCapCount	before;
@@ -355,6 +355,7 @@ typedef struct LrShared
 	int			rotations_used;
 	int			caps_used;
 	int			prepared_used;
+	uint64		caps_freed;		/* counts when slots of caps were freed */
 	LrDatabase	database[FLEXIBLE_ARRAY_MEMBER];
 } LrShared;
 
@@ -407,6 +408,18 @@ extern int	lr_member_slot(LrDatabase *db, int32 member);
 extern int	lr_seat_slot(LrDatabase *db, int32 router, int32 team, int32 member);
 extern int	lr_rotation_slot(LrDatabase *db, int32 router, int32 team);
 extern int	lr_cap_slot(LrDatabase *db, int32 cap, int32 member);
+
+/* The same of a cap that has one already; else LR_NO_SLOT. */
+extern int	lr_cap_slot_find(LrDatabase *db, int32 cap, int32 member);
+
+/* Frees the slot of a cap that is gone.  shared->lock held exclusively. */
+extern void lr_cap_slot_free(int slot);
+
+/*
+ * The smallest first id of the transactions that have anything of these counters;
+ * 0: one has not been given an id yet.
+ */
+extern int64 lr_used_since(LrDatabase *db);
 
 /* The room for slots, by kind; refused: to this database. */
 extern void lr_look_at_room(const LrDatabase *db, LrRoom *room);
