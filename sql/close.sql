@@ -96,7 +96,7 @@ INSERT INTO lead (id) VALUES (7);
 RESET leadroute.routing;
 SELECT leadroute.close('lead', 7);
 
--- Who may: its owner; who may UPDATE the table, and sees all of it; a manager.
+-- Who may: its owner; who may UPDATE the lead; a manager.
 CREATE ROLE regress_leadroute_ada;
 CREATE ROLE regress_leadroute_bob;
 CREATE ROLE regress_leadroute_app;

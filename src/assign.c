@@ -18,6 +18,7 @@
 #include "permitted.h"
 #include "reserve.h"
 #include "sticky.h"
+#include "visible.h"
 
 PG_FUNCTION_INFO_V1(lr_assign);
 
@@ -146,6 +147,7 @@ typedef struct Assignment
 {
 	LrTable    *table;
 	Oid			caller;
+	bool		may_any;		/* any lead, to anybody */
 	const char *key;
 	const char *member;
 	const char *reason;
@@ -153,7 +155,8 @@ typedef struct Assignment
 } Assignment;
 
 /*
- * Who may: who manages members, and who could set the owner column himself.
+ * Who may: who manages members, and who could set the owner column himself, of
+ * this lead.
  * The lead_member of a team gives what is on its list to the team's members:
  * returns its id; 0: any lead, and anybody.  Nobody learns of a lead that is not
  * his to give.
@@ -164,8 +167,7 @@ permitted_team(const Assignment *a, const LrFacts *facts)
 	LrTable    *table = a->table;
 	LrCurrent	current;
 
-	if (lr_manages_members(a->caller) ||
-		lr_may_update_leads(table->relid, table->owner, a->caller))
+	if (a->may_any)
 		return 0;
 	if (facts != NULL && lr_journal_current(table->id, facts->key, &current) &&
 		current.kind == LR_KIND_TRIAGE && !current.closed &&
@@ -247,8 +249,10 @@ lr_assign(PG_FUNCTION_ARGS)
 	a.ignore_limits = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
 	a.caller = GetUserId();
 	lr_act_as(a.caller);
-	lr_lead_become(a.table, false, &rights);
 	SPI_connect();
+	a.may_any = lr_manages_members(a.caller) ||
+		lr_may_update_lead(a.table, a.key, a.table->owner);
+	lr_lead_become(a.table, false, &rights);
 	assign_lead(&a);
 	SPI_finish();
 	lr_resign(&rights);

@@ -33,12 +33,14 @@
 #include "leadroute.h"
 #include "outcome.h"
 #include "owner_rights.h"
+#include "permitted.h"
 #include "ready.h"
 #include "reserve.h"
 #include "scan.h"
 #include "sticky.h"
 #include "sticky_key.h"
 #include "stored.h"
+#include "visible.h"
 
 PG_FUNCTION_INFO_V1(lr_route);
 PG_FUNCTION_INFO_V1(lr_release);
@@ -210,8 +212,10 @@ route(FunctionCallInfo fcinfo, const char *released)
 						  RowExclusiveLock);
 	key = lr_key_argument(fcinfo, 1);
 	lr_act_as(GetUserId());
-	lr_lead_become(table, false, &rights);
 	SPI_connect();
+	if (lr_leads_hidden(table) && !lr_manages_members(GetUserId()))
+		lr_require_visible(table, key, "decided for");
+	lr_lead_become(table, false, &rights);
 	lr_settle_prepared(lr_database());
 	name = route_lead(table, key, released, false);
 	if (name != NULL)

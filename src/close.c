@@ -8,7 +8,7 @@
  * current row is what says that a lead is closed (lr_facts_closed).
  *
  * Whoever may UPDATE the lead table may call them, for he could say it by a
- * column; not if row-level security keeps rows from him.  A member may, for the
+ * column; where row-level security applies to him, for leads that he could.  A member may, for the
  * leads that it owns now, and who manages members.
  */
 #include "postgres.h"
@@ -28,6 +28,7 @@
 #include "leadroute.h"
 #include "permitted.h"
 #include "reserve.h"
+#include "visible.h"
 
 PG_FUNCTION_INFO_V1(lr_respond_sql);
 PG_FUNCTION_INFO_V1(lr_close_sql);
@@ -52,6 +53,7 @@ begin_call(FunctionCallInfo fcinfo, Call *call)
 {
 	TupleTableSlot *row;
 	LrTable    *table;
+	bool		allowed;
 	bool		known;
 
 	lr_require_preload();
@@ -64,22 +66,23 @@ begin_call(FunctionCallInfo fcinfo, Call *call)
 	call->key = lr_key_argument(fcinfo, 1);
 	call->caller = GetUserId();
 	lr_act_as(call->caller);
-	lr_lead_become(table, true, &call->rights);
 	SPI_connect();
+	allowed = lr_manages_members(call->caller) ||
+		lr_may_update_lead(table, call->key, InvalidAttrNumber);
+	lr_lead_become(table, true, &call->rights);
 	lr_settle_prepared(lr_database());
 	row = lr_lead_fetch(table, call->key, true);
 	if (row != NULL)
 		lr_stored_facts(table, row, true, &call->facts);
 	known = row != NULL &&
 		lr_journal_current(table->id, call->facts.key, &call->current);
-	if (!lr_manages_members(call->caller) &&
-		!lr_may_update_leads(table->relid, InvalidAttrNumber, call->caller) &&
+	if (!allowed &&
 		!(known && lr_is_member(call->caller, call->current.member)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for lead %s of table \"%s\"",
 						call->key, table->name),
-				 errdetail("Its owner may say what becomes of it, whose role_name is the current role, and roles that may UPDATE the table.")));
+				 errdetail("Its owner may say what becomes of it, whose role_name is the current role, and roles that may UPDATE the lead.")));
 	if (row == NULL)
 		lr_no_such_lead(table, call->key);
 	if (!known)

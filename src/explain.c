@@ -19,7 +19,6 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/rls.h"
 
 #include "evaluate.h"
 #include "explain.h"
@@ -36,20 +35,6 @@ PG_FUNCTION_INFO_V1(lr_explain);
 PG_FUNCTION_INFO_V1(lr_explain_lead);
 
 /* ---------- who may see what ---------- */
-
-/* Error unless the caller sees the lead. */
-static void
-require_visible(LrTable *table, const char *key)
-{
-	if (lr_lead_is_visible(table, key))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_NO_DATA_FOUND),
-			 errmsg("lead table \"%s\" has no lead %s", table->name, key),
-			 check_enable_rls(table->relid, InvalidOid,
-							  true) == RLS_ENABLED ?
-			 errdetail("Leads that row-level security hides from you are not explained to you.") : 0));
-}
 
 /*
  * Which earlier lead has the same sticky key is told of a lead that the caller
@@ -338,7 +323,7 @@ fetch_lead(LrExplain *x, FunctionCallInfo fcinfo, LrRights *rights)
 		return;
 	}
 	key = lr_key_argument(fcinfo, 1);
-	require_visible(x->table, key);
+	lr_require_visible(x->table, key, "explained to");
 	x->visible = lr_visible_columns(x->table);
 	lr_lead_become(x->table, true, rights);
 	x->row = lr_lead_fetch(x->table, key, false);

@@ -1,12 +1,11 @@
 /*
  * permitted.c
- *	  What roles may do with leads and for members.  See permitted.h.
+ *	  What roles may do for members.  See permitted.h.
  */
 #include "postgres.h"
 
 #include "miscadmin.h"
 #include "utils/acl.h"
-#include "utils/rls.h"
 
 #include "config.h"
 #include "permitted.h"
@@ -17,20 +16,6 @@ lr_manages_members(Oid role)
 {
 	return pg_class_aclcheck(lr_relid("absence"), role,
 							 ACL_INSERT) == ACLCHECK_OK;
-}
-
-bool
-lr_may_update_leads(Oid relid, AttrNumber column, Oid role)
-{
-	bool		may = pg_class_aclcheck(relid, role, ACL_UPDATE) == ACLCHECK_OK;
-
-	if (!may && column == InvalidAttrNumber)
-		may = pg_attribute_aclcheck_all(relid, role, ACL_UPDATE,
-										ACLMASK_ANY) == ACLCHECK_OK;
-	else if (!may)
-		may = pg_attribute_aclcheck(relid, column, role,
-									ACL_UPDATE) == ACLCHECK_OK;
-	return may && check_enable_rls(relid, role, true) != RLS_ENABLED;
 }
 
 /* Whether a member that a scan finds has this role; ends it. */

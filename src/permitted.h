@@ -1,23 +1,15 @@
 /*
  * permitted.h
- *	  What roles may do beyond the rights of the functions that they call: with
- *	  leads, and for members.
+ *	  What roles may do for members, beyond the rights of the functions that they
+ *	  call.
  *
  * Asked of the role that calls, before anything is told of a lead or changed.
  */
 #ifndef LR_PERMITTED_H
 #define LR_PERMITTED_H
 
-#include "access/attnum.h"
-
 /* Who manages members may act for them. */
 extern bool lr_manages_members(Oid role);
-
-/*
- * Whether a role may UPDATE leads of a table: this column (InvalidAttrNumber:
- * any), and all rows, for row-level security keeps none from it.
- */
-extern bool lr_may_update_leads(Oid relid, AttrNumber column, Oid role);
 
 /* Whether a role is the member with this id; 0: nobody. */
 extern bool lr_is_member(Oid role, int32 member);

@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/rls.h"
 
 #include "lead.h"
 #include "leadroute.h"
@@ -17,11 +18,12 @@
 PG_FUNCTION_INFO_V1(lr_lead_data);
 
 /*
- * Runs "SELECT what FROM the lead" as the caller; the rows are SPI's.  Operators
+ * Runs "SELECT what FROM the lead end" as the caller; the rows are SPI's.  Operators
  * and the table are qualified, so his search_path means nothing here.
  */
 static void
-select_lead(LrTable *table, const char *what, const char *key)
+select_lead(LrTable *table, const char *what, const char *key,
+			const char *end)
 {
 	Oid		   *types = (Oid *) palloc(table->nkeys * sizeof(Oid));
 	Datum	   *values = (Datum *) palloc(table->nkeys * sizeof(Datum));
@@ -32,8 +34,8 @@ select_lead(LrTable *table, const char *what, const char *key)
 	lr_lead_become(table, true, &rights);
 	where = lr_key_where(table, key, types, values);
 	lr_resign(&rights);
-	if (SPI_execute_with_args(psprintf("SELECT %s FROM %s AS lr_lead WHERE %s",
-									   what, lr_lead_relation(table), where),
+	if (SPI_execute_with_args(psprintf("SELECT %s FROM %s AS lr_lead WHERE %s%s",
+									   what, lr_lead_relation(table), where, end),
 							  table->nkeys, types, values, NULL, false,
 							  1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read lead table \"%s\"", table->name);
@@ -42,7 +44,48 @@ select_lead(LrTable *table, const char *what, const char *key)
 bool
 lr_lead_is_visible(LrTable *table, const char *key)
 {
-	select_lead(table, "", key);
+	select_lead(table, "", key, "");
+	return SPI_processed > 0;
+}
+
+bool
+lr_leads_hidden(LrTable *table)
+{
+	return check_enable_rls(table->relid, InvalidOid, true) == RLS_ENABLED;
+}
+
+void
+lr_require_visible(LrTable *table, const char *key, const char *what_not)
+{
+	if (lr_lead_is_visible(table, key))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_NO_DATA_FOUND),
+			 errmsg("lead table \"%s\" has no lead %s", table->name, key),
+			 lr_leads_hidden(table) ?
+			 errdetail("Leads that row-level security hides from you are not %s you.",
+					   what_not) : 0));
+}
+
+bool
+lr_may_update_lead(LrTable *table, const char *key, AttrNumber column)
+{
+	Oid			role = GetUserId();
+	bool		may = pg_class_aclcheck(table->relid, role,
+										ACL_UPDATE) == ACLCHECK_OK;
+
+	if (!may && column == InvalidAttrNumber)
+		may = pg_attribute_aclcheck_all(table->relid, role, ACL_UPDATE,
+										ACLMASK_ANY) == ACLCHECK_OK;
+	else if (!may)
+		may = pg_attribute_aclcheck(table->relid, column, role,
+									ACL_UPDATE) == ACLCHECK_OK;
+	if (!may || !lr_leads_hidden(table))
+		return may;
+	if (!lr_may_read_key(table))
+		return false;
+	/* as the policies for SELECT and UPDATE say */
+	select_lead(table, "", key, " FOR NO KEY UPDATE");
 	return SPI_processed > 0;
 }
 
@@ -112,7 +155,7 @@ lr_lead_data(PG_FUNCTION_ARGS)
 	SPI_connect();
 	if (lr_may_read_key(table))
 	{
-		select_lead(table, as_object(table), lr_key_argument(fcinfo, 1));
+		select_lead(table, as_object(table), lr_key_argument(fcinfo, 1), "");
 		if (SPI_processed > 0)
 		{
 			bool		isnull;

@@ -6,14 +6,14 @@ COMMENT ON FUNCTION leadroute.version() IS 'Version of the loaded library and of
 
 CREATE FUNCTION leadroute.route(lead_table text, key text) RETURNS text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_route';
-COMMENT ON FUNCTION leadroute.route(text, text) IS 'Decides a lead without owner that is in the table already. Returns the owner''s name; NULL: it has no owner (held, nobody, or not routed). A lead that has an owner keeps it. Error: unknown table or key.';
+COMMENT ON FUNCTION leadroute.route(text, text) IS 'Decides a lead without owner that is in the table already. Returns the owner''s name; NULL: it has no owner (held, nobody, or not routed). A lead that has an owner keeps it. Error: unknown table or key; row-level security hides the lead from the caller, who is no manager.';
 CREATE FUNCTION leadroute.route(lead_table text, key anyelement) RETURNS text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_route';
 COMMENT ON FUNCTION leadroute.route(text, anyelement) IS 'The same with a key of any type; ROW(17, 4711) for a key of several columns.';
 
 CREATE FUNCTION leadroute.release(lead_table text, key text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_release';
-COMMENT ON FUNCTION leadroute.release(text, text, text) IS 'Ends the quarantine of a lead by hand: it is decided anew, and criteria of kind quarantine have no say about it any more, also when it changes or waits. reason stands in the journal''s detail. Returns the owner''s name; NULL: it has none (nurture, disqualified, held, or lead_table or key is NULL). Error: unknown table or key; the lead is not quarantined.';
+COMMENT ON FUNCTION leadroute.release(text, text, text) IS 'Ends the quarantine of a lead by hand: it is decided anew, and criteria of kind quarantine have no say about it any more, also when it changes or waits. reason stands in the journal''s detail. Returns the owner''s name; NULL: it has none (nurture, disqualified, held, or lead_table or key is NULL). Error: unknown table or key; row-level security hides the lead from the caller, who is no manager; the lead is not quarantined.';
 CREATE FUNCTION leadroute.release(lead_table text, key anyelement, reason text DEFAULT NULL) RETURNS text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_release';
 COMMENT ON FUNCTION leadroute.release(text, anyelement, text) IS 'The same with a key of any type.';
@@ -35,7 +35,7 @@ COMMENT ON FUNCTION leadroute.triage_candidates(text, text) IS 'Who of the team 
 
 CREATE FUNCTION leadroute.respond(lead_table text, key text) RETURNS boolean
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_respond_sql';
-COMMENT ON FUNCTION leadroute.respond(text, text) IS 'Notes that the owner of a lead has responded, under its present assignment, for tables without responded_when. Returns whether that is news. The owner may call it, whose role_name is the current role, and roles that may UPDATE the lead table (not under row-level security). Error: unknown table or key; responded_when is set; the lead has no owner.';
+COMMENT ON FUNCTION leadroute.respond(text, text) IS 'Notes that the owner of a lead has responded, under its present assignment, for tables without responded_when. Returns whether that is news. The owner may call it, whose role_name is the current role, and roles that may UPDATE the lead, as its table''s rights and row-level security say. Error: unknown table or key; responded_when is set; the lead has no owner.';
 CREATE FUNCTION leadroute.respond(lead_table text, key anyelement) RETURNS boolean
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_respond_sql';
 COMMENT ON FUNCTION leadroute.respond(text, anyelement) IS 'The same with a key of any type.';
