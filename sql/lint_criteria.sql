@@ -117,9 +117,16 @@ SELECT severity, what, detail, what_to_do FROM leadroute.lint();
 INSERT INTO leadroute.criterion (name, kind, condition, points, routed_table) VALUES
 	('no vips here', 'disqualify', 'vip', NULL, 'lead');
 SELECT severity, what, detail, what_to_do FROM leadroute.lint();
+UPDATE leadroute.rule SET routed_table = 'other';
+INSERT INTO leadroute.rule (name) VALUES ('everyone else');
+INSERT INTO leadroute.router (name) VALUES ('s');
+UPDATE leadroute.routed_table SET router = 's' WHERE name = 'other';
+SELECT severity, rule, what, detail, what_to_do FROM leadroute.lint('r');
+DELETE FROM leadroute.rule WHERE routed_table = 'other';
 DROP TABLE other CASCADE;
 DELETE FROM leadroute.criterion WHERE routed_table = 'other';
 SELECT leadroute.detach('other') IS NOT NULL;
+DELETE FROM leadroute.router WHERE name = 's';
 
 \echo == whose rights count
 CREATE ROLE lint_admin;

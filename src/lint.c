@@ -39,6 +39,7 @@ read_rule(LrScan *scan, LrRouter *router)
 	rule->priority = lr_scan_int(scan, "priority", 0);
 	rule->condition = lr_scan_text(scan, "condition");
 	rule->routed_table = lr_scan_text(scan, "routed_table");
+	rule->elsewhere = rule->routed_table != NULL;
 	rule->team = lr_scan_text(scan, "team");
 	rule->written_by = lr_scan_text(scan, "written_by");
 	rule->search_path = lr_scan_text(scan, "search_path");
@@ -347,6 +348,16 @@ lr_lint_finding(LrLint *lint, const char *severity, const LrLintRule *rule,
 						 values, nulls);
 }
 
+void
+lr_lint_elsewhere(LrLint *lint, const LrLintRule *rule, const char *subject,
+				  const char *table)
+{
+	lr_lint_finding(lint, "warning", rule, "table_elsewhere",
+					psprintf("%s is for table \"%s\", whose leads belong to another router.",
+							 subject, table),
+					"Change its routed_table, or write it for that router.");
+}
+
 static void
 report_proof(LrLint *lint, const LrLintRule *rule)
 {
@@ -407,6 +418,8 @@ report_rule(LrLint *lint, const LrLintRule *rule)
 						rule->team == NULL ? pstrdup("The router has no active member.") :
 						psprintf("Team \"%s\" has no active member.", rule->team),
 						"Add members, or disable the rule.");
+	if (rule->elsewhere)
+		lr_lint_elsewhere(lint, rule, "It", rule->routed_table);
 	if (rule->reads_score && !lr_lint_has_scores(lint->router))
 		lr_lint_finding(lint, "warning", rule, "score_missing",
 						"Its condition reads leadroute.score(), and no lead has a score.",
@@ -440,6 +453,7 @@ static void
 look_at_tables(LrLint *lint)
 {
 	LrScan		scan;
+	int			i;
 
 	lr_scan_begin(&scan, "routed_table", NULL, NULL, NULL);
 	while (lr_scan_next(&scan))
@@ -452,6 +466,8 @@ look_at_tables(LrLint *lint)
 
 		if (router != NULL && strcmp(router, lint->router->name) != 0)
 			continue;
+		for (i = 0; i < lint->nrules; i++)
+			lint->rule[i]->elsewhere &= !is_for(lint->rule[i], name);
 		look_at_table(lint, name, relid);
 		if (!has_catch_all(lint, name))
 			lr_lint_finding(lint, "warning", NULL, "no_catch_all",

@@ -64,6 +64,7 @@ typedef struct LrLintRule
 	LrCondition *condition_says;	/* NULL: every lead */
 	List	   *arms_say;		/* of LrCondition: each alternative by itself */
 	/* over all tables so far */
+	bool		elsewhere;		/* it is for a table of another router */
 	bool		looked_at;
 	LrProof		proof;			/* what holds for all of them */
 	char	   *because;		/* names of rules */
@@ -157,6 +158,10 @@ extern void lr_lint_sticky(LrLint *lint);
 
 /* Reports what is odd about criteria and thresholds. */
 extern void lr_lint_criteria(LrLint *lint);
+
+/* Reports that something is for a table of another router; rule as above. */
+extern void lr_lint_elsewhere(LrLint *lint, const LrLintRule *rule,
+							  const char *subject, const char *table);
 
 /* Whether leads of the router get a score. */
 extern bool lr_lint_has_scores(const LrRouter *router);

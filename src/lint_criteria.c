@@ -53,6 +53,7 @@ struct Criterion
 	bool		idle;			/* no lead that is let through gets points */
 	bool		used;			/* in the proof that no lead is */
 	/* over all tables so far */
+	bool		elsewhere;		/* it is for a table of another router */
 	bool		looked_at;
 	Oddity		oddity;
 	const Criterion *because;
@@ -113,6 +114,12 @@ learn_one(Criteria *all, Criterion *k, const char *text, LrExprKind kind,
 }
 
 static bool
+is_for(const Criterion *k, const char *table)
+{
+	return k->c->routed_table == NULL || strcmp(k->c->routed_table, table) == 0;
+}
+
+static bool
 reads_column(Criteria *all, const LrLearned *learned)
 {
 	AttrNumber	attno = all->score_column == NULL ? InvalidAttrNumber :
@@ -127,7 +134,7 @@ static void
 learn(Criteria *all, Criterion *k)
 {
 	k->known = k->never = k->always = k->idle = false;
-	if (k->c->routed_table != NULL && strcmp(k->c->routed_table, all->table) != 0)
+	if (!is_for(k, all->table))
 		return;
 	if (!learn_one(all, k, k->c->condition, LR_EXPR_BOOL, "condition",
 				   &k->condition) ||
@@ -426,9 +433,7 @@ look_at_thresholds(Criteria *all)
 		const Criterion *k = &all->criterion[i];
 		LrBounds	b;
 
-		if (k->c->kind != LR_CRITERION_SCORE ||
-			(k->c->routed_table != NULL &&
-			 strcmp(k->c->routed_table, all->table) != 0))
+		if (k->c->kind != LR_CRITERION_SCORE || !is_for(k, all->table))
 			continue;
 		b = points_of(k);
 		sum.low += b.low;
@@ -539,6 +544,7 @@ static void
 look_at_tables(LrLint *lint, Criteria *all)
 {
 	LrScan		scan;
+	int			i;
 
 	lr_scan_begin(&scan, "routed_table", NULL, NULL, NULL);
 	while (lr_scan_next(&scan))
@@ -557,8 +563,11 @@ look_at_tables(LrLint *lint, Criteria *all)
 			look_at_columns(lint, all->table,
 							lr_scan_text(&scan, "status_column"),
 							all->score_column);
-		if (all->q != NULL)
-			look_at_table(all, relid);
+		if (all->q == NULL)
+			continue;
+		for (i = 0; i < all->q->n; i++)
+			all->criterion[i].elsewhere &= !is_for(&all->criterion[i], all->table);
+		look_at_table(all, relid);
 	}
 	lr_scan_end(&scan);
 }
@@ -612,6 +621,9 @@ report(LrLint *lint, const Criterion *k)
 		lr_lint_finding(lint, "error", NULL, "criterion_invalid",
 						psprintf("Criterion \"%s\": %s", name, k->broken),
 						"Change it, or its routed_table; until then it says nothing of leads of that table.");
+	if (k->elsewhere)
+		lr_lint_elsewhere(lint, NULL, psprintf("Criterion \"%s\"", name),
+						  k->c->routed_table);
 	if (k->reads_score)
 		lr_lint_finding(lint, "warning", NULL, "criterion_reads_score",
 						psprintf("Criterion \"%s\" reads leadroute.score(), which is NULL until all criteria are judged.",
@@ -644,7 +656,10 @@ lr_lint_criteria(LrLint *lint)
 	{
 		all.criterion = (Criterion *) palloc0((all.q->n + 1) * sizeof(Criterion));
 		for (i = 0; i < all.q->n; i++)
+		{
 			all.criterion[i].c = &all.q->criterion[i];
+			all.criterion[i].elsewhere = all.q->criterion[i].routed_table != NULL;
+		}
 	}
 	look_at_tables(lint, &all);
 	for (i = 0; all.q != NULL && i < all.q->n; i++)

@@ -732,7 +732,7 @@ SELECT 'warning', 'later_trigger', format('trigger "%s" of table %s', l.trigger_
 FROM leadroute.later_trigger l
 UNION ALL
 SELECT 'warning', 'rule_error', format('rule "%s" of router "%s"', r.name, r.router),
-	format('%s reports in the last day; the last one, about lead %s: %s', count(*),
+	format('Reports in the last day, at most one a minute and session: %s; the last one, about lead %s: %s', count(*),
 		(array_agg(e.lead_key ORDER BY e.id DESC))[1],
 		(array_agg(e.payload ->> 'error' ORDER BY e.id DESC))[1]),
 	'Change its condition so that it has a value for every lead; where it fails, the rule does not match.',
@@ -744,7 +744,7 @@ WHERE e.kind = 'rule_error' AND e.at > now() - interval '1 day' AND r.enabled
 GROUP BY r.router, r.name
 UNION ALL
 SELECT 'warning', 'criterion_error', format('criterion "%s" of router "%s"', c.name, c.router),
-	format('%s reports in the last day; the last one, about lead %s: %s', count(*),
+	format('Reports in the last day, at most one a minute and session: %s; the last one, about lead %s: %s', count(*),
 		(array_agg(e.lead_key ORDER BY e.id DESC))[1],
 		(array_agg(e.payload ->> 'error' ORDER BY e.id DESC))[1]),
 	'Change it so that it has a value for every lead; where it fails, it gives no points and stops nothing.',
@@ -890,7 +890,7 @@ AND (c.conrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
 		'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.checkpoint'::regclass));
 COMMENT ON VIEW leadroute.problem IS 'One row is something that is wrong now; none: nothing is known to be. Expressions are judged as they run, with the rights of their writers.';
 COMMENT ON COLUMN leadroute.problem.severity IS 'error: leads are not decided as configured. warning: they may not be decided as meant.';
-COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, criterion_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, not_attached, later_trigger, rule_error, criterion_error, held_too_long, triage_too_long, waits_too_long, owner_inactive, memory_full, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, triage_unattended, timezone_unknown, nobody_qualifies, no_score, qualify_at_unreachable, qualify_at_always, criterion_never, criterion_useless, criterion_reads_score, score_missing (see leadroute.lint), journal_trigger, journal_foreign_key.';
+COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, criterion_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, not_attached, later_trigger, rule_error, criterion_error, held_too_long, triage_too_long, waits_too_long, owner_inactive, memory_full, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, triage_unattended, timezone_unknown, nobody_qualifies, no_score, qualify_at_unreachable, qualify_at_always, criterion_never, criterion_useless, criterion_reads_score, score_missing, table_elsewhere (see leadroute.lint), journal_trigger, journal_foreign_key.';
 COMMENT ON COLUMN leadroute.problem.subject IS 'What it is about.';
 COMMENT ON COLUMN leadroute.problem.detail IS 'What is wrong, in a sentence.';
 COMMENT ON COLUMN leadroute.problem.what_to_do IS 'What helps; often a statement.';
