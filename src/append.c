@@ -25,6 +25,7 @@
 #include "brin_range.h"
 #include "compat.h"
 #include "config.h"
+#include "generation.h"
 
 /* Rows passed to the table access method at once. */
 #define APPEND_CHUNK	1000

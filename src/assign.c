@@ -12,6 +12,8 @@
 #include "acting.h"
 #include "by_hand.h"
 #include "cap.h"
+#include "clock.h"
+#include "guc.h"
 #include "lead.h"
 #include "leadroute.h"
 #include "people.h"

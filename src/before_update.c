@@ -35,6 +35,7 @@
 #include "mapped.h"
 #include "move.h"
 #include "outcome.h"
+#include "own_update.h"
 #include "qualify.h"
 #include "redecide.h"
 #include "trigger.h"

@@ -9,7 +9,7 @@
 #include "utils/memutils.h"
 
 #include "board_places.h"
-#include "leadroute.h"
+#include "guc.h"
 #include "outcome.h"
 
 /* Places of a range are a multiple of this, and so is where it begins. */

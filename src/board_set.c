@@ -14,7 +14,7 @@
 #include "bits.h"
 #include "board_places.h"
 #include "board_set.h"
-#include "leadroute.h"
+#include "guc.h"
 
 /* Picks that find a set to divide parts, before it does. */
 #define MISSES			4

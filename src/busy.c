@@ -23,7 +23,10 @@
 #include "busy.h"
 #include "config.h"
 #include "due.h"
+#include "generation.h"
+#include "guc.h"
 #include "held.h"
+#include "router_name.h"
 #include "scan.h"
 
 PG_FUNCTION_INFO_V1(lr_busy);

@@ -17,7 +17,9 @@
 #include "utils/typcache.h"
 
 #include "compat.h"
+#include "guc.h"
 #include "present.h"
+#include "router_name.h"
 #include "schedule.h"
 #include "territory.h"
 

@@ -15,6 +15,7 @@
 #include "cap_view.h"
 #include "compile.h"
 #include "generated.h"
+#include "guc.h"
 #include "leadroute.h"
 #include "method.h"
 #include "scan.h"

@@ -15,6 +15,8 @@
 #include "cap_count.h"
 #include "cap_free.h"
 #include "config.h"
+#include "generation.h"
+#include "guc.h"
 
 static int
 compare_ids(const void *a, const void *b)

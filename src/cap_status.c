@@ -8,6 +8,9 @@
 #include "utils/builtins.h"
 
 #include "cap.h"
+#include "clock.h"
+#include "guc.h"
+#include "router_name.h"
 
 PG_FUNCTION_INFO_V1(lr_cap_status);
 

@@ -36,9 +36,11 @@
 #include "append.h"
 #include "changes.h"
 #include "config.h"
-#include "leadroute.h"
+#include "generation.h"
+#include "guc.h"
 #include "owner_rights.h"
 #include "reserve.h"
+#include "router_name.h"
 #include "scan.h"
 
 PG_FUNCTION_INFO_V1(lr_config_changed);

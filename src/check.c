@@ -14,7 +14,6 @@
 #include "utils/rel.h"
 
 #include "check_row.h"
-#include "leadroute.h"
 #include "sticky_key.h"
 
 PG_FUNCTION_INFO_V1(lr_check_config);

@@ -16,7 +16,6 @@
 
 #include "check_row.h"
 #include "compat.h"
-#include "leadroute.h"
 #include "owner_rights.h"
 #include "scan.h"
 #include "schedule.h"

@@ -30,6 +30,8 @@
 #include "board.h"
 #include "cap_free.h"
 #include "fold_cap.h"
+#include "generation.h"
+#include "guc.h"
 #include "journal.h"
 #include "lead.h"
 #include "owner_rights.h"

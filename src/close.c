@@ -24,8 +24,10 @@
 
 #include "acting.h"
 #include "by_hand.h"
+#include "clock.h"
+#include "generation.h"
+#include "guc.h"
 #include "lead.h"
-#include "leadroute.h"
 #include "permitted.h"
 #include "reserve.h"
 #include "visible.h"

@@ -15,9 +15,9 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/nbtree.h"
 #include "access/stratnum.h"
-#include "access/htup_details.h"
 #include "access/transam.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_amop.h"

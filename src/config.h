@@ -166,14 +166,6 @@ typedef struct LrRouter
 											 * lead is qualified */
 } LrRouter;
 
-extern void lr_config_init(void);
-
-/*
- * This transaction changes configuration, or rolls a change of its own back:
- * the version does not tell its states apart.
- */
-extern void lr_config_own_change(void);
-
 /*
  * Takes in what other sessions have committed.  lr_config_accept is for the
  * first lead of a statement; lr_people_accept (absence, active, capacity) for
@@ -190,21 +182,11 @@ extern void lr_router_unpin(LrRouter *router);
 extern void lr_router_keep(LrRouter *router);
 extern void lr_router_release(LrRouter *router);
 
-/* Which router has the name now: names may be exchanged.  0: none. */
-extern int32 lr_router_id(const char *name);
-
 /*
  * Whether the configuration of a router is still the one it was read from;
  * if not, the next lr_router_pin reads it again.
  */
 extern bool lr_router_is_current(LrRouter *router);
-
-/*
- * The router meant where none is written: the setting's, or the only one.  If
- * that is unclear the first raises an error, the second returns NULL.
- */
-extern char *lr_default_router_name(void);
-extern char *lr_meant_router_name(void);
 
 extern LrMember *lr_member_by_name(LrRouter *router, const char *name);
 extern LrMember *lr_member_by_id(LrRouter *router, int32 id);
@@ -249,26 +231,5 @@ extern int64 lr_team_version(LrTeam *team);
 
 /* A (sub)transaction that may have appended a team_version was rolled back, or may be: prepared. */
 extern void lr_team_version_abort(void);
-
-/*
- * What is watched counts when it is invalidated: relations in
- * lr_relation_generation; functions, domains and (always) roles in
- * lr_expression_generation.
- */
-extern void lr_watch_relation(Oid relid);
-extern void lr_watch_function(Oid func);
-extern void lr_watch_cache(int cacheid, uint32 hash);
-extern uint64 lr_relation_generation(void);
-extern uint64 lr_expression_generation(void);
-
-/* Counts invalidations of config_state; changes when anything may have. */
-extern uint64 lr_config_generation(void);
-
-extern int64 lr_incarnation(void);
-extern char *lr_extension_version(void);
-extern Oid	lr_extension_owner(void);
-
-/* OID of a table or index of the schema; error when missing. */
-extern Oid	lr_relid(const char *name);
 
 #endif							/* LR_CONFIG_H */

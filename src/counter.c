@@ -9,6 +9,7 @@
 #include "utils/builtins.h"
 
 #include "board.h"
+#include "guc.h"
 #include "lead.h"
 #include "recovery.h"
 #include "reserve.h"

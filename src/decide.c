@@ -13,9 +13,9 @@
 
 #include "decide.h"
 #include "evaluate.h"
+#include "held.h"
 #include "measured.h"
 #include "month.h"
-#include "held.h"
 #include "qualify.h"
 #include "ranking.h"
 #include "rule_scope.h"

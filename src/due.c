@@ -8,12 +8,13 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "clock.h"
 #include "compat.h"
 #include "due.h"
+#include "guc.h"
 #include "held.h"
 #include "journal.h"
 #include "late.h"
-#include "leadroute.h"
 
 /* What the current transaction leaves to be done. */
 typedef struct News

@@ -8,6 +8,7 @@
 
 #include "cap.h"
 #include "eligible.h"
+#include "guc.h"
 #include "held.h"
 #include "leadroute.h"
 

@@ -12,6 +12,7 @@
 
 #include "evaluate.h"
 #include "generated.h"
+#include "guard.h"
 #include "territory.h"
 
 /*

@@ -20,8 +20,10 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 
+#include "clock.h"
 #include "evaluate.h"
 #include "explain.h"
+#include "guc.h"
 #include "lead.h"
 #include "leadroute.h"
 #include "owner_rights.h"

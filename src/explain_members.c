@@ -8,8 +8,8 @@
 
 #include "condition_parts.h"
 #include "explain.h"
-#include "qualify.h"
 #include "method_words.h"
+#include "qualify.h"
 
 /* Until when, for programs; NULL: not known. */
 static char *

@@ -19,8 +19,8 @@
 #include "condition_parts.h"
 #include "explain.h"
 #include "qualify.h"
-#include "rule_words.h"
 #include "rule_scope.h"
+#include "rule_words.h"
 #include "scan.h"
 
 /* Bytes of a condition in a line of text. */

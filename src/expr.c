@@ -48,6 +48,7 @@
 
 #include "config.h"
 #include "expr.h"
+#include "generation.h"
 #include "owner_rights.h"
 #include "readable.h"
 #include "settings.h"
@@ -644,17 +645,4 @@ lr_expr_eval(LrExpr *expr, ExprContext *econtext, bool *isnull)
 	value = ExecEvalExprSwitchContext(expr->state, econtext, isnull);
 	lr_resign(&rights);
 	return value;
-}
-
-bool
-lr_error_is_fatal(int sqlerrcode)
-{
-	int			class = ERRCODE_TO_CATEGORY(sqlerrcode);
-
-	return class == MAKE_SQLSTATE('4', '0', '0', '0', '0') ||
-		class == MAKE_SQLSTATE('5', '3', '0', '0', '0') ||
-		class == MAKE_SQLSTATE('5', '4', '0', '0', '0') ||
-		class == MAKE_SQLSTATE('5', '7', '0', '0', '0') ||
-		class == MAKE_SQLSTATE('5', '8', '0', '0', '0') ||
-		class == MAKE_SQLSTATE('X', 'X', '0', '0', '0');
 }

@@ -93,10 +93,4 @@ extern bool lr_expr_is_plain(Node *node);
 /* A planned expression ready to be evaluated; a member is the inner row. */
 extern ExprState *lr_expr_state(Expr *tree);
 
-/*
- * True for errors that must not be taken for a mistake in an expression:
- * serialization, resources, operator intervention, system, internal.
- */
-extern bool lr_error_is_fatal(int sqlerrcode);
-
 #endif							/* LR_EXPR_H */

@@ -18,6 +18,7 @@
 
 #include "expr.h"
 #include "facts.h"
+#include "generation.h"
 #include "measured.h"
 #include "scan.h"
 

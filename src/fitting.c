@@ -25,7 +25,7 @@
 #include "facts.h"
 #include "fit_cache.h"
 #include "fitting.h"
-#include "leadroute.h"
+#include "guc.h"
 #include "measured.h"
 
 /* Members whose rows are made before their memory is freed. */

@@ -20,6 +20,7 @@
 #include "nodes/execnodes.h"
 #include "pgstat.h"
 
+#include "clock.h"
 #include "decide.h"
 
 typedef struct LrPending

@@ -8,7 +8,6 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
-#include "expr.h"
 #include "guard.h"
 
 ErrorData *
@@ -52,4 +51,17 @@ lr_guarded(LrGuardedFn fn, void *arg)
 	message = pstrdup(error->message);
 	FreeErrorData(error);
 	return message;
+}
+
+bool
+lr_error_is_fatal(int sqlerrcode)
+{
+	int			class = ERRCODE_TO_CATEGORY(sqlerrcode);
+
+	return class == MAKE_SQLSTATE('4', '0', '0', '0', '0') ||
+		class == MAKE_SQLSTATE('5', '3', '0', '0', '0') ||
+		class == MAKE_SQLSTATE('5', '4', '0', '0', '0') ||
+		class == MAKE_SQLSTATE('5', '7', '0', '0', '0') ||
+		class == MAKE_SQLSTATE('5', '8', '0', '0', '0') ||
+		class == MAKE_SQLSTATE('X', 'X', '0', '0', '0');
 }

@@ -15,6 +15,12 @@ typedef void (*LrGuardedFn) (void *arg);
 extern ErrorData *lr_guarded_error(LrGuardedFn fn, void *arg);
 
 /*
+ * True for errors that must not be taken for a mistake in an expression:
+ * serialization, resources, operator intervention, system, internal.
+ */
+extern bool lr_error_is_fatal(int sqlerrcode);
+
+/*
  * The same, for what users have written: NULL, or the error's message.  Errors
  * that are no mistake of theirs are raised on (lr_error_is_fatal).
  */

@@ -21,12 +21,14 @@
 
 #include "acting.h"
 #include "by_hand.h"
+#include "guc.h"
 #include "lead.h"
 #include "leadroute.h"
 #include "owner_rights.h"
 #include "recovery.h"
 #include "redecide.h"
 #include "reserve.h"
+#include "router_name.h"
 #include "scan.h"
 #include "sticky.h"
 

@@ -10,8 +10,10 @@
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
+#include "clock.h"
+#include "generation.h"
+#include "guc.h"
 #include "held.h"
-#include "leadroute.h"
 #include "journal_row.h"
 #include "reserve.h"
 

@@ -18,6 +18,8 @@
 
 #include "acting.h"
 #include "cap_count.h"
+#include "clock.h"
+#include "guc.h"
 #include "journal_row.h"
 #include "late.h"
 #include "leadroute.h"

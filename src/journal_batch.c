@@ -22,6 +22,8 @@
 
 #include "append.h"
 #include "config.h"
+#include "generation.h"
+#include "incarnation.h"
 #include "journal_row.h"
 #include "row_form.h"
 

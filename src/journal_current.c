@@ -30,8 +30,10 @@
 #include "utils/snapmgr.h"
 
 #include "append.h"
+#include "clock.h"
 #include "compat.h"
 #include "config.h"
+#include "generation.h"
 #include "journal_row.h"
 #include "leadroute.h"
 #include "load.h"

@@ -13,7 +13,6 @@
 
 #include "expr.h"
 #include "guard.h"
-#include "leadroute.h"
 #include "scan.h"
 #include "sticky_key.h"
 #include "table.h"

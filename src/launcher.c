@@ -39,7 +39,7 @@
 
 #include "compat.h"
 #include "due.h"
-#include "leadroute.h"
+#include "guc.h"
 #include "prepared.h"
 #include "roster.h"
 #include "worker.h"

@@ -12,6 +12,7 @@
 #include "utils/rel.h"
 
 #include "lead.h"
+#include "own_update.h"
 #include "trigger.h"
 
 void

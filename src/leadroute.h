@@ -1,6 +1,6 @@
 /*
  * leadroute.h
- *	  What every file of the library shares: codes, settings, module start.
+ *	  What every file of the library shares: names and codes.
  *
  * The codes of kinds, methods and reasons are stored in the journal: they may
  * be added to, never changed.
@@ -96,50 +96,5 @@ typedef enum LrUnfit
  * Who is off duty has missed nothing.
  */
 #define lr_is_owed(why)	((why) == LR_PASSED_AWAY || (why) == LR_PASSED_BUSY)
-
-/* Settings, see leadroute.c. */
-extern bool lr_routing;
-extern char *lr_router_setting;
-extern char *lr_actor;
-extern int	lr_passed_over_limit;
-extern int	lr_board_members;
-extern bool lr_check_picks;
-extern int	lr_max_databases;
-extern int	lr_max_members;
-extern int	lr_max_teams;
-extern int	lr_max_seats;
-extern int	lr_max_caps;
-extern int	lr_max_prepared_counters;
-extern int	lr_checkpoint_interval;
-extern int	lr_checkpoint_rows;
-extern int	lr_held_retry_interval;
-extern int	lr_measured_window;
-extern int	lr_measured_delay;
-extern int	lr_measured_interval;
-
-/* True when the server loaded the library at its start. */
-extern bool lr_preloaded(void);
-
-/* Error with the hint when it did not. */
-extern void lr_require_preload(void);
-
-/*
- * The clock of every decision: microseconds since 2000, real time unless a
- * superuser has set leadroute.test_clock.
- */
-extern TimestampTz lr_now(void);
-
-/*
- * The same for the leads of one statement, of which there may be many: within a
- * tick of the kernel's clock, a few milliseconds, they get the same time.
- * Begins with zeros.
- */
-typedef struct LrTick
-{
-	TimestampTz now;			/* 0: no lead yet */
-	int64		tick;			/* of which; 0: not known */
-} LrTick;
-
-extern TimestampTz lr_now_of_tick(LrTick *of);
 
 #endif							/* LEADROUTE_H */

@@ -18,9 +18,12 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "clock.h"
 #include "compile.h"
+#include "guc.h"
 #include "leadroute.h"
 #include "lint.h"
+#include "router_name.h"
 #include "rule_scope.h"
 #include "scan.h"
 

@@ -16,10 +16,12 @@
 #include "utils/snapmgr.h"
 
 #include "board.h"
+#include "clock.h"
 #include "due.h"
 #include "fold.h"
+#include "generation.h"
+#include "guc.h"
 #include "journal.h"
-#include "leadroute.h"
 #include "measured.h"
 #include "owner_rights.h"
 #include "reserve.h"

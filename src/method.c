@@ -18,6 +18,7 @@
 #include "board_set.h"
 #include "cap_view.h"
 #include "eligible.h"
+#include "guc.h"
 #include "leadroute.h"
 #include "outcome.h"
 

@@ -18,11 +18,14 @@
 #include "board.h"
 #include "cap.h"
 #include "choice.h"
+#include "clock.h"
+#include "guc.h"
 #include "journal.h"
 #include "lead.h"
 #include "leadroute.h"
 #include "method.h"
 #include "outcome.h"
+#include "router_name.h"
 
 PG_FUNCTION_INFO_V1(lr_next_turns);
 

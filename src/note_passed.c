@@ -8,6 +8,7 @@
 
 #include "cap.h"
 #include "eligible.h"
+#include "guc.h"
 #include "leadroute.h"
 
 /*

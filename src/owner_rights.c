@@ -18,6 +18,7 @@
 #include "utils/varlena.h"
 
 #include "config.h"
+#include "generation.h"
 #include "owner_rights.h"
 
 /* Under which leadroute's own SQL is read. */

@@ -8,6 +8,7 @@
 #include "utils/acl.h"
 
 #include "config.h"
+#include "generation.h"
 #include "permitted.h"
 #include "scan.h"
 

@@ -10,9 +10,9 @@
 #include "board.h"
 #include "cap_count.h"
 #include "due.h"
+#include "guc.h"
 #include "held.h"
 #include "late.h"
-#include "leadroute.h"
 #include "prepared.h"
 
 /*

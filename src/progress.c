@@ -15,7 +15,7 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
-#include "leadroute.h"
+#include "guc.h"
 #include "progress.h"
 
 PG_FUNCTION_INFO_V1(lr_progress_entry);

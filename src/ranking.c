@@ -22,7 +22,7 @@
 #include "classes.h"
 #include "facts.h"
 #include "fit_cache.h"
-#include "leadroute.h"
+#include "guc.h"
 #include "measured.h"
 #include "ranking.h"
 

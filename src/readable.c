@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "config.h"
 #include "expr.h"
+#include "generation.h"
 #include "readable.h"
 
 /* Lead tables for which lr_reads_by_column; never shrinks. */

@@ -20,6 +20,8 @@
 #include "board.h"
 #include "compat.h"
 #include "fold_cap.h"
+#include "generation.h"
+#include "guc.h"
 #include "held.h"
 #include "journal.h"
 #include "late.h"

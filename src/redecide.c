@@ -12,6 +12,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "clock.h"
 #include "load.h"
 #include "move.h"
 #include "postpone.h"

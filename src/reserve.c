@@ -16,6 +16,8 @@
 #include "board.h"
 #include "compat.h"
 #include "due.h"
+#include "generation.h"
+#include "guc.h"
 #include "held.h"
 #include "late.h"
 #include "prepared.h"

@@ -16,7 +16,7 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 
-#include "leadroute.h"
+#include "guc.h"
 #include "recovery.h"
 #include "reserve.h"
 #include "roster.h"

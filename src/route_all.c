@@ -33,8 +33,8 @@
 #include "utils/tuplestore.h"
 
 #include "acting.h"
+#include "guc.h"
 #include "lead.h"
-#include "leadroute.h"
 #include "progress.h"
 #include "route_batch.h"
 

@@ -22,7 +22,7 @@
 #include "journal.h"
 #include "lead.h"
 #include "lead_keys.h"
-#include "leadroute.h"
+#include "own_update.h"
 #include "prepared.h"
 #include "ready.h"
 #include "route_batch.h"

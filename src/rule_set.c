@@ -9,6 +9,7 @@
 #include "utils/memutils.h"
 
 #include "changes.h"
+#include "incarnation.h"
 #include "pin.h"
 #include "rule_set.h"
 #include "rule_share.h"

@@ -29,7 +29,7 @@
 
 #include "compat.h"
 #include "guard.h"
-#include "leadroute.h"
+#include "guc.h"
 #include "rule_share.h"
 
 /* Images that the cluster shares at once. */
@@ -73,7 +73,6 @@ typedef struct Directory
 	Build		build[MAX_BUILDS];
 } Directory;
 
-int			lr_rule_memory = 256;
 
 static Directory *directory = NULL;
 static shmem_request_hook_type prev_request_hook = NULL;

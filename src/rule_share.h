@@ -44,9 +44,6 @@ typedef struct LrSharedImage
 	int64		version;
 } LrSharedImage;
 
-/* leadroute.rule_memory, in MB; 0: nothing is shared. */
-extern int	lr_rule_memory;
-
 /* Registers the request for shared memory; only while preloading. */
 extern void lr_share_request(void);
 

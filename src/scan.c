@@ -17,6 +17,7 @@
 #include "utils/snapmgr.h"
 
 #include "config.h"
+#include "generation.h"
 #include "scan.h"
 
 static bool

@@ -18,6 +18,7 @@
 #include "utils/rel.h"
 
 #include "config.h"
+#include "generation.h"
 #include "scan.h"
 #include "sticky_key.h"
 #include "sticky_old.h"

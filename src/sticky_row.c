@@ -19,6 +19,7 @@
 #include "append.h"
 #include "claim.h"
 #include "config.h"
+#include "generation.h"
 #include "sticky_row.h"
 
 /* Columns of leadroute.sticky_lead, from 0. */

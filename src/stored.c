@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "clock.h"
 #include "journal.h"
 #include "lead.h"
 #include "leadroute.h"

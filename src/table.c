@@ -31,6 +31,7 @@
 #include "compile.h"
 #include "config.h"
 #include "generated.h"
+#include "generation.h"
 #include "mapped.h"
 #include "owner_rights.h"
 #include "pin.h"

@@ -24,8 +24,9 @@
 
 #include "append.h"
 #include "board.h"
-#include "config.h"
 #include "compat.h"
+#include "config.h"
+#include "generation.h"
 #include "journal.h"
 #include "reserve.h"
 

@@ -32,7 +32,9 @@
 #include "utils/memutils.h"
 
 #include "config.h"
-#include "leadroute.h"
+#include "generation.h"
+#include "incarnation.h"
+#include "router_name.h"
 #include "scan.h"
 #include "territory.h"
 

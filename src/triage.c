@@ -14,8 +14,11 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 
+#include "clock.h"
 #include "decide.h"
 #include "evaluate.h"
+#include "generation.h"
+#include "guc.h"
 #include "lead.h"
 #include "leadroute.h"
 #include "outcome.h"

@@ -21,15 +21,18 @@
 
 #include "adopt.h"
 #include "before_update.h"
+#include "clock.h"
 #include "compat.h"
 #include "decide.h"
 #include "evaluate.h"
 #include "frame.h"
+#include "guc.h"
 #include "journal.h"
 #include "leadroute.h"
 #include "mapped.h"
 #include "move.h"
 #include "outcome.h"
+#include "own_update.h"
 #include "postpone.h"
 #include "qualify.h"
 #include "redecide.h"
@@ -40,39 +43,6 @@
 
 PG_FUNCTION_INFO_V1(lr_lead_trigger);
 PG_FUNCTION_INFO_V1(lr_row_stored);
-
-static SubTransactionId own_update_subid = InvalidSubTransactionId;
-static int	own_update_depth = 0;
-static LocalTransactionId own_update_lxid = 0;
-
-static int
-trigger_depth(void)
-{
-	return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0));
-}
-
-void
-lr_own_update_begin(void)
-{
-	own_update_depth = trigger_depth() + 1;
-	own_update_subid = GetCurrentSubTransactionId();
-	own_update_lxid = lr_my_lxid();
-}
-
-void
-lr_own_update_end(void)
-{
-	own_update_depth = 0;
-	own_update_subid = InvalidSubTransactionId;
-}
-
-bool
-lr_is_own_update(void)
-{
-	return own_update_lxid == lr_my_lxid() && own_update_depth != 0 &&
-		own_update_subid == GetCurrentSubTransactionId() &&
-		own_update_depth == trigger_depth();
-}
 
 static void look_at_relation(LrFrame *frame, TriggerData *td);
 

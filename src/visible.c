@@ -11,8 +11,8 @@
 #include "utils/builtins.h"
 #include "utils/rls.h"
 
+#include "guc.h"
 #include "lead.h"
-#include "leadroute.h"
 #include "visible.h"
 
 PG_FUNCTION_INFO_V1(lr_lead_data);

@@ -40,11 +40,12 @@
 
 #include "busy.h"
 #include "calls.h"
+#include "clock.h"
 #include "compat.h"
 #include "config.h"
 #include "due.h"
+#include "guc.h"
 #include "held.h"
-#include "leadroute.h"
 #include "measured.h"
 #include "owner_rights.h"
 #include "recovery.h"
