@@ -53,7 +53,7 @@ SELECT leadroute.pause('ada');
 SELECT moved, without_owner FROM leadroute.handover('ada');
 SELECT "table", lead, member, kind FROM current WHERE kind = 'held';
 SELECT l.owner FROM lead l JOIN current c ON c.table = 'lead' AND c.lead = l.id::text WHERE c.kind = 'held'
-	UNION SELECT d.owner::text FROM deal d JOIN current c ON c.table = 'deal' AND c.kind = 'held' AND c.lead = format('(%s,%s)', d.a, d.b);
+	UNION SELECT d.owner::text FROM deal d JOIN current c ON c.table = 'deal' AND c.kind = 'held' AND c.lead = format('(%s,%s)', d.a, d.b) ORDER BY owner NULLS FIRST;
 SELECT load();
 SELECT leadroute.resume('ada');
 -- who it was taken from does not get it back; others do
