@@ -72,6 +72,20 @@ SELECT member, team, all_leads, leads, converted FROM leadroute.performance WHER
 SELECT leadroute.rebuild() > 0 AS rebuilt;
 INSERT INTO lead (kind) VALUES ('top');
 SELECT a.measure AS tier FROM leadroute.assignment a ORDER BY a.id DESC LIMIT 1;
+-- decisions go by what is committed: not by what was measured in a transaction that is open, or rolled back
+BEGIN;
+SET LOCAL leadroute.test_clock = '2030-09-01 00:00+00';
+SELECT leadroute.measure();
+INSERT INTO lead (kind) VALUES ('top');
+ROLLBACK;
+BEGIN;
+SAVEPOINT a;
+SET LOCAL leadroute.test_clock = '2030-09-01 00:00+00';
+SELECT leadroute.measure();
+ROLLBACK TO a;
+COMMIT;
+INSERT INTO lead (kind) VALUES ('top');
+SELECT a.measure AS tier FROM leadroute.assignment a ORDER BY a.id DESC LIMIT 1;
 -- the window has passed: nothing is known again
 SET leadroute.test_clock = '2030-09-01 00:00+00';
 SELECT leadroute.measure();

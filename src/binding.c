@@ -375,7 +375,7 @@ compile(LrTable *table, LrBinding *b, const LrRule *rule, const char *text,
 
 /* Takes an expression over members apart. */
 static LrTerms *
-take_apart(LrBinding *b, const LrExpr *expr)
+take_apart(LrBinding *b, LrExpr *expr)
 {
 	MemoryContext old;
 	LrTerms    *terms;

@@ -44,6 +44,7 @@ typedef struct LrExpr
 								 * computed or inlined to */
 	bool		switch_user;	/* depends on who runs it */
 	bool		can_raise;		/* may raise an error while evaluated */
+	bool		measured;		/* it reads measures of members, see terms.h */
 } LrExpr;
 
 /*

@@ -145,7 +145,8 @@ lr_facts_read_by(Node *node, bool *live, bool *measured)
 	(void) note_columns(node, &columns);
 	*live = bms_is_member(0, columns) ||
 		bms_is_member(column_of(desc, "open_leads"), columns);
-	*measured = bms_is_member(column_of(desc, "response_rate"), columns) ||
+	*measured = bms_is_member(0, columns) ||
+		bms_is_member(column_of(desc, "response_rate"), columns) ||
 		bms_is_member(column_of(desc, "conversion_rate"), columns);
 	relation_close(rel, AccessShareLock);
 }

@@ -105,6 +105,8 @@ evaluate_members(LrEvaluation *ev, LrBinding *b, LrExpr *expr, LrTeam *team,
 	Answer		answer;
 	int			i;
 
+	if (expr->measured)
+		lr_measured_want(lr_database());
 	begin_answer(&answer, team);
 	for (i = 0; i < team->n; i++)
 	{
@@ -165,7 +167,7 @@ recall_members(LrEvaluation *ev, LrBinding *b, LrBoundRule *bound,
 	StringInfo	key;
 	LrClasses  *classes;
 
-	if (bound->terms->measured)
+	if (bound->member_condition->measured)
 	{
 		lr_measured_want(lr_database());
 		measured = lr_measured_serial(lr_database());

@@ -13,6 +13,7 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "board.h"
@@ -58,7 +59,6 @@ lr_measured(LrDatabase *db, LrMember *m, LrMeasured *measured)
 {
 	const LrMemberSlot *slot;
 
-	lr_measured_want(db);
 	measured->open_leads = 0;
 	measured->response_rate = measured->conversion_rate = get_float8_nan();
 	if (lr_slot_of_member(m) == LR_NO_SLOT)
@@ -158,19 +158,30 @@ estimate(Row *rows, int n)
 /* ---------- keeping ---------- */
 
 /*
+ * Measures that this transaction has made, the last ones: what its commit puts
+ * into shared memory.  In TopTransactionContext; n < 0: none.
+ */
+static struct
+{
+	LrDatabase *db;
+	uint64		generation;		/* of the slot, then */
+	int			nest;			/* level of the subtransaction that has made them */
+	TimestampTz at;
+	int			n;
+	int		   *slot;			/* looked up before: db->lock covers assignments only */
+	Row		   *rows;
+} made = {.n = -1};
+
+/*
  * Puts rows into shared memory; whoever is not among them has no measures any
- * more.  Slots are looked up before: db->lock covers assignments only.
+ * more.
  */
 static void
-publish(LrDatabase *db, const Row *rows, int n, TimestampTz at)
+publish(LrDatabase *db, const Row *rows, const int *slot, int n, TimestampTz at)
 {
 	int			index = lr_db_index(db);
-	int		   *slot = (int *) palloc((n + 1) * sizeof(int));
 	int			i;
 
-	for (i = 0; i < n; i++)
-		slot[i] = rows[i].team < 0 ? lr_member_slot(db, rows[i].member) :
-			lr_seat_slot(db, rows[i].router, rows[i].team, rows[i].member);
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	for (i = 0; i < lr_shared->members_used; i++)
 		if (lr_member_slots[i].db == index)
@@ -195,7 +206,60 @@ publish(LrDatabase *db, const Row *rows, int n, TimestampTz at)
 	db->measured_serial++;
 	lr_board_measured(index);
 	LWLockRelease(db->lock);
-	pfree(slot);
+}
+
+static int *
+slots_of(LrDatabase *db, const Row *rows, int n)
+{
+	int		   *slot = (int *) palloc((n + 1) * sizeof(int));
+	int			i;
+
+	for (i = 0; i < n; i++)
+		slot[i] = rows[i].team < 0 ? lr_member_slot(db, rows[i].member) :
+			lr_seat_slot(db, rows[i].router, rows[i].team, rows[i].member);
+	return slot;
+}
+
+/* The commit will publish them. */
+static void
+publish_at_commit(LrDatabase *db, const Row *rows, int n, TimestampTz at)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	int		   *slot = slots_of(db, rows, n);
+	Row		   *copy = (Row *) palloc((n + 1) * sizeof(Row));
+
+	MemoryContextSwitchTo(old);
+	memcpy(copy, rows, n * sizeof(Row));
+	made.db = db;
+	made.generation = db->generation;
+	made.nest = GetCurrentTransactionNestLevel();
+	made.at = at;
+	made.n = n;
+	made.slot = slot;
+	made.rows = copy;
+}
+
+void
+lr_measured_commit(void)
+{
+	/* another extension may have been made in place of the one they are of */
+	if (made.n >= 0 && made.db->generation == made.generation)
+		publish(made.db, made.rows, made.slot, made.n, made.at);
+	made.n = -1;
+}
+
+void
+lr_measured_commit_sub(int nest)
+{
+	if (made.n >= 0 && made.nest >= nest)
+		made.nest = nest - 1;
+}
+
+void
+lr_measured_abort(int nest)
+{
+	if (made.nest >= nest)
+		made.n = -1;
 }
 
 static void
@@ -269,7 +333,7 @@ lr_measure_members(LrDatabase *db, bool wait)
 		estimate(rows + first, last - first);
 	}
 	write_rows(rows, n, at);
-	publish(db, rows, n, at);
+	publish_at_commit(db, rows, n, at);
 	SPI_finish();
 	lr_resign(&rights);
 	return members;
@@ -310,7 +374,7 @@ lr_measured_load(LrDatabase *db)
 		at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 7, &isnull));
 	}
 	SPI_freetuptable(SPI_tuptable);
-	publish(db, rows, n, at);
+	publish(db, rows, slots_of(db, rows, n), n, at);
 }
 
 Datum

@@ -18,8 +18,10 @@
  * (LrMemberSlot, LrSeat), where they change under db->lock, all at once, with
  * LrDatabase.measured_serial; who reads one number needs no lock.  They are made
  * anew by the worker when a decision has asked for them and they are older than
- * leadroute.measured_interval, and by leadroute.measure().  They are advice: a
- * transaction that measures and is rolled back leaves them in shared memory.
+ * leadroute.measured_interval, and by leadroute.measure().  A
+ * transaction that measures decides by the former ones until its commit has
+ * published them; what is prepared publishes nothing, and they are made anew the
+ * next time that a decision wants them.
  */
 #ifndef LR_MEASURED_H
 #define LR_MEASURED_H
@@ -34,7 +36,7 @@ typedef struct LrMeasured
 } LrMeasured;
 
 /*
- * What is known of a member now; asks for new measures where they are old.
+ * What is known of a member now; who uses its rates wants them (lr_measured_want).
  * Without the lock: open_leads may be another the next moment.
  */
 extern void lr_measured(LrDatabase *db, LrMember *m, LrMeasured *measured);
@@ -51,6 +53,14 @@ extern void lr_measured_want(LrDatabase *db);
  * the window.
  */
 extern int64 lr_measure_members(LrDatabase *db, bool wait);
+
+/*
+ * The ends of levels, for transaction.c: the commit publishes what was measured;
+ * levels >= nest (0: the transaction) were rolled back.
+ */
+extern void lr_measured_commit(void);
+extern void lr_measured_commit_sub(int nest);
+extern void lr_measured_abort(int nest);
 
 /* Reads the table into shared memory.  SPI is connected, as the owner. */
 extern void lr_measured_load(LrDatabase *db);

@@ -151,6 +151,8 @@ rank_members(LrEvaluation *ev, LrBinding *b, LrExpr *expr, LrTeam *team,
 	double	   *rank = (double *) palloc((team->n + 1) * sizeof(double));
 	int			i;
 
+	if (expr != NULL && expr->measured)
+		lr_measured_want(lr_database());
 	for (i = 0; i < team->n; i++)
 	{
 		rank[i] = expr == NULL ? get_float8_nan() :
@@ -266,7 +268,7 @@ recall_ranking(LrEvaluation *ev, LrBinding *b, LrBoundRule *bound, LrTeam *team)
 	LrRanking	ranking = {0};
 	LrClasses  *classes;
 
-	if (bound->rank_terms->measured)
+	if (bound->member_rank->measured)
 	{
 		lr_measured_want(lr_database());
 		measured = lr_measured_serial(lr_database());

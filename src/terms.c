@@ -105,19 +105,17 @@ make_list(LrTermList *list, List *terms)
 }
 
 LrTerms *
-lr_terms_make(const LrExpr *expr)
+lr_terms_make(LrExpr *expr)
 {
 	LrTerms    *terms;
 	Apart		apart = {NIL, NIL};
 	LrRights	rights;
 	bool		live;
-	bool		measured;
 
-	lr_facts_read_by((Node *) expr->tree, &live, &measured);
+	lr_facts_read_by((Node *) expr->tree, &live, &expr->measured);
 	if (live)
 		return NULL;
 	terms = (LrTerms *) palloc0(sizeof(LrTerms));
-	terms->measured = measured;
 	terms->rest = *expr;
 	terms->rest.tree = (Expr *) take_apart((Node *) expr->tree, &apart);
 	/* the executor looks now who may call the functions: that is the writer */

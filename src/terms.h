@@ -30,14 +30,14 @@ typedef struct LrTerms
 	LrTermList	member;
 	LrExpr		rest;			/* leads' terms: outer row; members': inner row */
 	bool		immutable;		/* the rest is */
-	bool		measured;		/* it reads measures, see measured.h */
 } LrTerms;
 
 /*
  * Takes an expression apart, in the current context; NULL: it reads what
- * changes with each lead (open_leads).
+ * changes with each lead (open_leads).  The expression knows then whether it
+ * reads measures.
  */
-extern LrTerms *lr_terms_make(const LrExpr *expr);
+extern LrTerms *lr_terms_make(LrExpr *expr);
 
 /*
  * Computes the terms of the lead in ecxt_scantuple, or of the member in

@@ -24,6 +24,7 @@
 #include "frame.h"
 #include "journal.h"
 #include "late.h"
+#include "measured.h"
 #include "move.h"
 #include "pin.h"
 #include "reserve.h"
@@ -59,12 +60,14 @@ on_transaction(XactEvent event, void *arg)
 			break;
 		case XACT_EVENT_COMMIT:
 			lr_reserve_commit();
+			lr_measured_commit();
 			lr_due_committed();
 			committed();
 			break;
 		case XACT_EVENT_PREPARE:
 			lr_reserve_hand_over();
 			lr_late_end();		/* its entry knows */
+			lr_measured_abort(0);
 			lr_team_version_abort();	/* it may be rolled back yet */
 			committed();
 			break;
@@ -79,6 +82,7 @@ on_transaction(XactEvent event, void *arg)
 			lr_pins_abort(0);
 			lr_team_version_abort();
 			lr_claims_abort(0);
+			lr_measured_abort(0);
 			lr_reserve_abort(0);
 			lr_reserve_end(false);
 			break;
@@ -103,6 +107,7 @@ on_subtransaction(SubXactEvent event, SubTransactionId mine,
 			lr_journal_commit_sub(nest);
 			lr_changes_commit_sub(nest);
 			lr_pins_commit_sub(nest);
+			lr_measured_commit_sub(nest);
 			lr_reserve_commit_sub(nest);
 			break;
 		case SUBXACT_EVENT_ABORT_SUB:
@@ -116,6 +121,7 @@ on_subtransaction(SubXactEvent event, SubTransactionId mine,
 			lr_pins_abort(nest);
 			lr_team_version_abort();
 			lr_claims_abort(nest);
+			lr_measured_abort(nest);
 			lr_reserve_abort(nest);
 			break;
 		default:

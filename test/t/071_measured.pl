@@ -24,15 +24,20 @@ $node->safe_psql(
 	INSERT INTO leadroute.team_member (team, member) SELECT 'sales', name FROM leadroute.member;
 	INSERT INTO leadroute.rule (name, condition, team, method) VALUES
 		('turns', $$kind = 'turns'$$, 'sales', 'round_robin'), ('top', $$kind = 'top'$$, 'sales', 'top_producer');
+	INSERT INTO leadroute.rule (name, condition, team, member_condition) VALUES
+		('named', $$kind = 'named'$$, 'sales', $$member.name <> lead.kind$$), ('open', $$kind = 'open'$$, 'sales', 'member.open_leads < 1000000');
 	INSERT INTO lead (kind) SELECT 'turns' FROM generate_series(1, 1000);
-	UPDATE lead SET stage = CASE WHEN id % (CASE owner WHEN 'm3' THEN 20 ELSE 100 END) < 10 THEN 'won' ELSE 'lost' END));
+	UPDATE lead SET stage = CASE WHEN id % (CASE owner WHEN 'm3' THEN 20 ELSE 100 END) < 10 THEN 'won' ELSE 'lost' END;
+	INSERT INTO lead (kind, stage) VALUES ('named', 'lost'), ('open', 'lost')));
 
 $node->safe_psql('postgres', 'SELECT leadroute.checkpoint_now()');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM leadroute.measured'), '0', 'nobody asks, nobody is measured');
 
+my $asked = $node->safe_psql('postgres', q(SELECT clock_timestamp()));
 $node->safe_psql('postgres', q(INSERT INTO lead (kind) VALUES ('top')));
 poll_ok($node, 'postgres', q(SELECT tier = 1 FROM leadroute.performance WHERE team = 'sales' AND member = 'm3'), 'one lead asks, and the worker measures');
 my $at = $node->safe_psql('postgres', 'SELECT max(measured_at) FROM leadroute.measured');
+is($node->safe_psql('postgres', qq(SELECT '$at' >= timestamptz '$asked')), 't', 'members that are looked at otherwise ask for nothing');
 
 sub top
 {
