@@ -24,7 +24,6 @@
 #include "append.h"
 #include "brin_range.h"
 #include "compat.h"
-#include "config.h"
 #include "generation.h"
 
 /* Rows passed to the table access method at once. */

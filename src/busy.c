@@ -21,7 +21,6 @@
 
 #include "board.h"
 #include "busy.h"
-#include "config.h"
 #include "due.h"
 #include "generation.h"
 #include "guc.h"

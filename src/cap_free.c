@@ -14,7 +14,6 @@
 
 #include "cap_count.h"
 #include "cap_free.h"
-#include "config.h"
 #include "generation.h"
 #include "guc.h"
 

@@ -35,7 +35,6 @@
 #include "adopt.h"
 #include "append.h"
 #include "changes.h"
-#include "config.h"
 #include "generation.h"
 #include "guc.h"
 #include "owner_rights.h"

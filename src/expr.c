@@ -46,7 +46,6 @@
 #include "utils/regproc.h"
 #include "utils/rel.h"
 
-#include "config.h"
 #include "expr.h"
 #include "generation.h"
 #include "owner_rights.h"

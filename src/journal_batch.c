@@ -21,7 +21,6 @@
 #include "utils/rel.h"
 
 #include "append.h"
-#include "config.h"
 #include "generation.h"
 #include "incarnation.h"
 #include "journal_row.h"

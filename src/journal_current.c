@@ -32,7 +32,6 @@
 #include "append.h"
 #include "clock.h"
 #include "compat.h"
-#include "config.h"
 #include "generation.h"
 #include "journal_row.h"
 #include "leadroute.h"

@@ -17,7 +17,6 @@
 #include "utils/portal.h"
 #include "utils/varlena.h"
 
-#include "config.h"
 #include "generation.h"
 #include "owner_rights.h"
 

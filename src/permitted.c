@@ -7,7 +7,6 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 
-#include "config.h"
 #include "generation.h"
 #include "permitted.h"
 #include "scan.h"

@@ -18,7 +18,6 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
-#include "config.h"
 #include "expr.h"
 #include "generation.h"
 #include "readable.h"

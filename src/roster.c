@@ -24,7 +24,6 @@
 #include "cap_count.h"
 #include "claim.h"
 #include "compat.h"
-#include "config.h"
 #include "due.h"
 #include "generation.h"
 #include "guc.h"

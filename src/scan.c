@@ -16,7 +16,6 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "config.h"
 #include "generation.h"
 #include "scan.h"
 

@@ -17,7 +17,6 @@
 #include "utils/array.h"
 #include "utils/rel.h"
 
-#include "config.h"
 #include "generation.h"
 #include "scan.h"
 #include "sticky_key.h"

@@ -18,7 +18,6 @@
 
 #include "append.h"
 #include "claim.h"
-#include "config.h"
 #include "generation.h"
 #include "sticky_row.h"
 

@@ -42,7 +42,6 @@
 #include "calls.h"
 #include "clock.h"
 #include "compat.h"
-#include "config.h"
 #include "due.h"
 #include "guc.h"
 #include "held.h"
