@@ -115,7 +115,7 @@ ALTER TABLE lead DROP COLUMN gone;
 INSERT INTO lead (id) VALUES (54) RETURNING owner;
 SELECT detail FROM history WHERE lead_key = '54';
 SELECT severity, subject, detail, what_to_do FROM leadroute.problem WHERE what = 'expression_invalid';
-UPDATE lead SET country = 'DE' WHERE id = 53 RETURNING owner IS NOT NULL AS decided;
+UPDATE lead SET stage = 'called' WHERE id = 53 RETURNING owner IS NOT NULL AS decided;
 DELETE FROM lead;
 
 \echo == refused
@@ -244,6 +244,42 @@ UPDATE lead SET country = 'FR', company = 'acme' WHERE id = 112 RETURNING owner;
 SELECT lead_key, kind, reason, detail, is_current FROM history WHERE lead_key = '112';
 UPDATE leadroute.routed_table SET reroute_on = NULL;
 TABLE loads;
+
+\echo == lint
+CREATE VIEW odd AS SELECT l.severity, l.what, l.detail FROM leadroute.lint('sales') l WHERE l.what ~ 'ready|wait' ORDER BY l.what;
+UPDATE leadroute.routed_table SET ready_within = NULL;
+TABLE odd;
+UPDATE leadroute.routed_table SET ready_when = 'now() > current_date AND company IS NOT NULL', ready_within = '1 hour';
+TABLE odd;
+UPDATE leadroute.routed_table SET ready_when = '1 = 2';
+TABLE odd;
+SELECT severity, what FROM leadroute.problem WHERE what = 'never_ready';
+UPDATE leadroute.routed_table SET ready_when = 'true';
+TABLE odd;
+UPDATE leadroute.routed_table SET ready_when = NULL;
+TABLE odd;
+UPDATE leadroute.routed_table SET ready_when = 'company IS NOT NULL';
+TABLE odd;
+
+\echo == who may; with whose rights
+CREATE ROLE regress_intake;
+CREATE ROLE regress_admin;
+SELECT leadroute.grant_to('regress_admin', 'admin') IS NOT NULL AS granted;
+CREATE FUNCTION who(text) RETURNS boolean LANGUAGE sql STABLE AS $$SELECT current_user = session_user AND $1 IS NOT NULL$$;
+GRANT INSERT, UPDATE, SELECT ON lead TO regress_intake;
+SET ROLE regress_admin;
+UPDATE leadroute.routed_table SET ready_when = NULL WHERE name = 'lead';
+RESET ROLE;
+UPDATE leadroute.routed_table SET ready_when = 'who(company)';
+SET ROLE regress_intake;
+INSERT INTO lead (id) VALUES (115) RETURNING owner;
+UPDATE lead SET company = 'acme' WHERE id = 115 RETURNING owner;
+RESET ROLE;
+SELECT a.kind, a.reason, a.role_name FROM leadroute.assignment a WHERE a.lead_key = '115' ORDER BY a.id;
+UPDATE leadroute.routed_table SET ready_when = 'company IS NOT NULL';
+DROP FUNCTION who(text);
+DROP OWNED BY regress_intake, regress_admin;
+DROP ROLE regress_intake, regress_admin;
 
 \echo == detached: nobody waits any more
 INSERT INTO lead (id) VALUES (120);

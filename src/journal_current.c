@@ -30,6 +30,7 @@
 #include "utils/snapmgr.h"
 
 #include "append.h"
+#include "changes.h"
 #include "clock.h"
 #include "compat.h"
 #include "generation.h"
@@ -618,19 +619,23 @@ change_entry(int32 routed_table, const char *lead_key, int64 id,
 	ScanKeyData key[2];
 	SysScanDesc sys;
 	HeapTuple	tuple;
+	HeapTuple	changed;
 
 	lr_rows_see();
 	sys = scan_pool(rel, Int32GetDatum(routed_table),
 					CStringGetTextDatum(lead_key), key);
-	while ((tuple = systable_getnext(sys)) != NULL)
+	while ((tuple = systable_getnext(sys)) != NULL &&
+		   id_of(rel, tuple, P_ASSIGNMENT) != id)
+		;
+	if (tuple != NULL)
 	{
-		if (id_of(rel, tuple, P_ASSIGNMENT) != id)
-			continue;
-		lr_replace(rel, &tuple->t_self,
-				   heap_modify_tuple(tuple, RelationGetDescr(rel), values,
-									 nulls, replace));
-		lr_rows_changed();
-		break;
+		changed = heap_modify_tuple(tuple, RelationGetDescr(rel), values, nulls,
+									replace);
+		if (!lr_same_row(RelationGetDescr(rel), tuple, changed))
+		{
+			lr_replace(rel, &tuple->t_self, changed);
+			lr_rows_changed();
+		}
 	}
 	systable_endscan(sys);
 	table_close(rel, NoLock);

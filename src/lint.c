@@ -511,6 +511,7 @@ lr_lint(PG_FUNCTION_ARGS)
 		lr_lint_hours(&lint);
 		lr_lint_triage(&lint);
 		lr_lint_sticky(&lint);
+		lr_lint_ready(&lint);
 		lr_lint_criteria(&lint);
 		if (lint.ncut > 0)
 			lr_lint_finding(&lint, "notice", NULL, "not_compared",

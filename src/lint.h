@@ -11,6 +11,7 @@
  *	lint_criteria.c	criteria and thresholds
  *	lint_points.c	which scores are possible
  *	lint_triage.c	triage lists
+ *	lint_ready.c	what new leads wait for
  */
 #ifndef LR_LINT_H
 #define LR_LINT_H
@@ -155,6 +156,9 @@ extern void lr_lint_triage(LrLint *lint);
 
 /* Reports what is odd about what leads are known by. */
 extern void lr_lint_sticky(LrLint *lint);
+
+/* Reports what is odd about what new leads wait for. */
+extern void lr_lint_ready(LrLint *lint);
 
 /* Reports what is odd about criteria and thresholds. */
 extern void lr_lint_criteria(LrLint *lint);
