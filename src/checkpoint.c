@@ -270,7 +270,7 @@ lr_checkpoint_forget(void)
 static bool
 lock_for_checkpoint(bool wait)
 {
-	static const char *const source[] = {"journal", "event", "team_version"};
+	static const char *const source[] = {"journal", "event", "team_version", "candidate_set"};
 	int			i;
 
 	for (i = 0; i < (int) lengthof(source); i++)

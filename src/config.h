@@ -88,7 +88,7 @@ typedef struct LrTeam
 	bool		graded;			/* not too many weights to tell apart */
 	bool		exact;			/* weights add up exactly in any order */
 	int64		version;		/* team_version.id; 0: not known yet */
-	uint64		version_epoch;	/* see lr_team_version */
+	uint64		version_epoch;	/* see companion.h */
 	/* scratch of a decision */
 	uint8	   *why;			/* LrPassed of each member */
 	int64	   *lead_share;
@@ -229,7 +229,5 @@ extern void lr_give_turn_back(int32 router, int32 member,
 /* id of team_version for this composition; appends the row when missing. */
 extern int64 lr_team_version(LrTeam *team);
 
-/* A (sub)transaction that may have appended a team_version was rolled back, or may be: prepared. */
-extern void lr_team_version_abort(void);
 
 #endif							/* LR_CONFIG_H */

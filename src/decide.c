@@ -432,6 +432,8 @@ note_pick(const LrDecideRequest *request, LrRule *rule, LrPick *pick,
 		pick->reservation.candidates;
 	e->accruing = pick->reservation.accruing;
 	e->candidate_bytes = (rule->team->n + 7) / 8;
+	e->candidate_count = pick->candidates;
+	e->candidate_hash = pick->hash;
 	if (pick->candidates == 0)
 	{
 		/* an empty bitmap: nobody */

@@ -181,7 +181,7 @@ fold_turns(LrState *s, uint64 i)
 
 	shares.candidates = spi_bitmap(i, 7);
 	shares.accruing = spi_bitmap(i, 10);
-	/* a restore has not come to the compositions yet, see restore.c */
+	/* a restore has not come to the compositions or sets yet, see restore.c */
 	if (isnull)
 		return;
 	deconstruct_array(DatumGetArrayTypeP(members), INT4OID, 4, true,
@@ -201,15 +201,18 @@ fold_journal(LrState *s, int64 from, int64 upto)
 
 	lr_read_query("SELECT g.router::int8, g.team::int8, g.member::int8,"
 				  " CASE WHEN g.turn THEN g.n END, g.load, g.last_turn,"
-				  " g.candidates, v.member, v.weight, g.accruing, g.n, g.last, g.target_month::int8"
-				  " FROM (SELECT router, team, member, candidates, accruing, team_version, turn, target_month,"
+				  " coalesce(c.candidates, g.candidates), v.member, v.weight, coalesce(c.accruing, g.accruing),"
+				  " g.n, g.last, g.target_month::int8"
+				  " FROM (SELECT router, team, member, candidates, accruing, candidate_set, team_version, turn, target_month,"
 				  " pg_catalog.count(*) AS n, pg_catalog.sum(load) AS load,"
 				  " pg_catalog.max(id) AS last,"
 				  " pg_catalog.max(id) FILTER (WHERE kind NOT IN ('d', 'u')"
 				  " AND reason IS DISTINCT FROM 'sticky') AS last_turn"
 				  " FROM leadroute.journal WHERE id > $1 AND id <= $2"
-				  " GROUP BY router, team, member, candidates, accruing, team_version, turn, target_month) g"
-				  " LEFT JOIN leadroute.team_version v ON g.turn AND v.id = g.team_version",
+				  " GROUP BY router, team, member, candidates, accruing, candidate_set, team_version, turn, target_month) g"
+				  " LEFT JOIN leadroute.candidate_set c ON g.turn AND c.id = g.candidate_set"
+				  " LEFT JOIN leadroute.team_version v ON g.turn AND v.id = g.team_version"
+				  " AND (g.candidate_set IS NULL OR c.id IS NOT NULL)",
 				  2, from, upto);
 	for (i = 0; i < SPI_processed; i++)
 	{
@@ -266,25 +269,28 @@ fold_turns_back(LrState *s, int64 from, int64 upto)
 	uint64		i;
 
 	lr_read_query("SELECT g.router::int8, g.team::int8, g.member::int8, -g.n, NULL, NULL,"
-				  " g.candidates, v.member, v.weight, g.accruing"
-				  " FROM (SELECT router, team, member, candidates, accruing, team_version,"
+				  " coalesce(c.candidates, g.candidates), v.member, v.weight, coalesce(c.accruing, g.accruing)"
+				  " FROM (SELECT router, team, member, candidates, accruing, candidate_set, team_version,"
 				  " pg_catalog.count(*) AS n"
 				  " FROM leadroute.event WHERE id > $1 AND id <= $2 AND team_version IS NOT NULL"
-				  " GROUP BY router, team, member, candidates, accruing, team_version) g"
-				  " JOIN leadroute.team_version v ON v.id = g.team_version",
+				  " GROUP BY router, team, member, candidates, accruing, candidate_set, team_version) g"
+				  " LEFT JOIN leadroute.candidate_set c ON c.id = g.candidate_set"
+				  " JOIN leadroute.team_version v ON v.id = g.team_version"
+				  " AND (g.candidate_set IS NULL OR c.id IS NOT NULL)",
 				  2, from, upto);
 	for (i = 0; i < SPI_processed; i++)
 		fold_turns(s, i);
 	SPI_freetuptable(SPI_tuptable);
 }
 
-/* Compositions take their ids from the same counter. */
+/* Compositions and sets of candidates take their ids from the same counter. */
 static void
-fold_compositions(LrState *s, int64 from)
+fold_companions(LrState *s, int64 from)
 {
-	lr_read_query("SELECT pg_catalog.max(id) FROM leadroute.team_version WHERE id > $1",
+	lr_read_query("SELECT pg_catalog.max(id) FROM leadroute.team_version WHERE id > $1"
+				  " UNION ALL SELECT pg_catalog.max(id) FROM leadroute.candidate_set WHERE id > $1",
 				  1, from, 0);
-	s->last_id = Max(s->last_id, lr_spi_int8(0, 1));
+	s->last_id = Max(s->last_id, Max(lr_spi_int8(0, 1), lr_spi_int8(1, 1)));
 	SPI_freetuptable(SPI_tuptable);
 }
 
@@ -309,7 +315,7 @@ lr_fold(LrState *s, int64 upto, Snapshot snapshot)
 	fold_events(s, s->cut, upto);
 	fold_turns_back(s, s->cut, upto);
 	lr_fold_caps(s, s->cut, upto);
-	fold_compositions(s, s->cut);
+	fold_companions(s, s->cut);
 	PopActiveSnapshot();
 	AtEOXact_GUC(false, nest);
 	if (upto != PG_INT64_MAX)

@@ -18,6 +18,7 @@ char	   *lr_router_setting = NULL;
 char	   *lr_actor = NULL;
 int			lr_passed_over_limit = 16;
 int			lr_board_members = 32;
+int			lr_candidate_set_after = 4096;
 bool		lr_check_picks = false;
 int			lr_max_databases = 16;
 int			lr_max_members = 20000;
@@ -74,6 +75,10 @@ define_user_settings(void)
 							"Members of a team from which on its order is kept in shared memory, instead of looking at each for every lead.",
 							NULL, &lr_board_members, 32, 2, INT_MAX,
 							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("leadroute.candidate_set_after",
+							"Bytes that a session writes into the journal to say which members of a team were the same candidates, before a row of candidate_set says it.",
+							NULL, &lr_candidate_set_after, 4096, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_BYTE, NULL, NULL, NULL);
 	DefineCustomBoolVariable("leadroute.check_picks",
 							 "Looks at each member of a big team too, and raises an error when somebody else would be chosen; for tests.",
 							 NULL, &lr_check_picks, false, PGC_SUSET,

@@ -12,6 +12,7 @@ extern char *lr_router_setting;
 extern char *lr_actor;
 extern int	lr_passed_over_limit;
 extern int	lr_board_members;
+extern int	lr_candidate_set_after;
 extern bool lr_check_picks;
 extern int	lr_max_databases;
 extern int	lr_max_members;

@@ -17,6 +17,7 @@
 #include "utils/jsonb.h"
 
 #include "acting.h"
+#include "candidate_set.h"
 #include "cap_count.h"
 #include "clock.h"
 #include "guc.h"
@@ -64,8 +65,8 @@ cap_array(const LrEntry *e)
 	return int8_array(tags, e->ncaps);
 }
 
-static Datum
-bitmap_datum(const uint8 *bits, int bytes)
+Datum
+lr_bitmap_datum(const uint8 *bits, int bytes)
 {
 	bytea	   *value;
 
@@ -139,6 +140,7 @@ lr_journal_add(const LrEntry *e)
 {
 	Datum		values[J_COLUMNS];
 	bool		nulls[J_COLUMNS] = {false};
+	int64		set;
 	int			i;
 
 	values[J_ID] = Int64GetDatum(e->id);
@@ -164,12 +166,15 @@ lr_journal_add(const LrEntry *e)
 	values[J_TEAM_VERSION] = Int64GetDatum(e->team_version);
 	nulls[J_MEASURE] = !e->has_measure;
 	values[J_MEASURE] = Float8GetDatum(e->measure);
-	nulls[J_CANDIDATES] = e->candidates == NULL;
-	if (e->candidates)
-		values[J_CANDIDATES] = bitmap_datum(e->candidates, e->candidate_bytes);
-	nulls[J_ACCRUING] = e->accruing == NULL;
-	if (e->accruing)
-		values[J_ACCRUING] = bitmap_datum(e->accruing, e->candidate_bytes);
+	set = lr_candidate_set(e);
+	nulls[J_CANDIDATE_SET] = set == 0;
+	values[J_CANDIDATE_SET] = Int64GetDatum(set);
+	nulls[J_CANDIDATES] = e->candidates == NULL || set != 0;
+	if (!nulls[J_CANDIDATES])
+		values[J_CANDIDATES] = lr_bitmap_datum(e->candidates, e->candidate_bytes);
+	nulls[J_ACCRUING] = e->accruing == NULL || set != 0;
+	if (!nulls[J_ACCRUING])
+		values[J_ACCRUING] = lr_bitmap_datum(e->accruing, e->candidate_bytes);
 	nulls[J_PASSED_OVER] = e->npassed == 0;
 	if (e->npassed)
 		values[J_PASSED_OVER] = int8_array(e->passed_over,
@@ -237,7 +242,7 @@ add_event(const char *kind, int32 router, int32 routed_table,
 												CStringGetDatum(payload));
 	nulls[E_TEAM] = turn == NULL;
 	nulls[E_TEAM_VERSION] = turn == NULL || !turn->turn;
-	nulls[E_CANDIDATES] = nulls[E_ACCRUING] = true;
+	nulls[E_CANDIDATES] = nulls[E_ACCRUING] = nulls[E_CANDIDATE_SET] = true;
 	nulls[E_TARGET_MONTH] = turn == NULL || turn->month == 0;
 	if (turn != NULL)
 	{
@@ -249,6 +254,8 @@ add_event(const char *kind, int32 router, int32 routed_table,
 		values[E_TEAM_VERSION] = Int64GetDatum(turn->version);
 		set_bitmap(values, nulls, E_CANDIDATES, turn->candidates);
 		set_bitmap(values, nulls, E_ACCRUING, turn->accruing);
+		nulls[E_CANDIDATE_SET] = turn->set == 0;
+		values[E_CANDIDATE_SET] = Int64GetDatum(turn->set);
 	}
 	nulls[E_CAPS] = ncaps == 0;
 	if (ncaps > 0)

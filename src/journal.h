@@ -52,6 +52,8 @@ typedef struct LrEntry
 	uint8	   *candidates;		/* bitmap of ncandidate_bytes, or NULL */
 	uint8	   *accruing;		/* the same of who had a share, too; NULL: nobody */
 	int			candidate_bytes;
+	int			candidate_count;
+	uint64		candidate_hash; /* of candidates and accruing; 0: none */
 	int64	   *passed_over;	/* see passed.h */
 	int			npassed;		/* entries of it */
 	int			passed_count;
@@ -76,6 +78,7 @@ typedef struct LrTurn
 	int32		month;			/* in which it counts by_target; 0: not */
 	int32		team;
 	int64		version;		/* team_version.id */
+	int64		set;			/* candidate_set.id, which says: 0: the following */
 	struct varlena *candidates; /* bytea; NULL: all */
 	struct varlena *accruing;	/* bytea; NULL: nobody */
 } LrTurn;

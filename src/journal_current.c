@@ -261,9 +261,8 @@ lr_pool_forget_ended(HeapTuple *rows, int n)
 	table_close(journal, NoLock);
 }
 
-/* A bitmap column of a row, copied; NULL where it is. */
-static struct varlena *
-bitmap_of(HeapTuple row, TupleDesc desc, int column)
+struct varlena *
+lr_bitmap_of(HeapTuple row, TupleDesc desc, int column)
 {
 	bool		isnull;
 	Datum		value = heap_getattr(row, column + 1, desc, &isnull);
@@ -279,6 +278,7 @@ turn_of(HeapTuple row, TupleDesc desc)
 	bool		no_month;
 	bool		taken = DatumGetBool(heap_getattr(row, J_TURN + 1, desc, &isnull));
 	Datum		month = heap_getattr(row, J_TARGET_MONTH + 1, desc, &no_month);
+	Datum		set;
 	LrTurn	   *turn;
 
 	if (!taken && no_month)
@@ -289,8 +289,10 @@ turn_of(HeapTuple row, TupleDesc desc)
 	turn->team = DatumGetInt32(heap_getattr(row, J_TEAM + 1, desc, &isnull));
 	turn->version = DatumGetInt64(heap_getattr(row, J_TEAM_VERSION + 1, desc,
 											   &isnull));
-	turn->candidates = bitmap_of(row, desc, J_CANDIDATES);
-	turn->accruing = bitmap_of(row, desc, J_ACCRUING);
+	set = heap_getattr(row, J_CANDIDATE_SET + 1, desc, &isnull);
+	turn->set = isnull ? 0 : DatumGetInt64(set);
+	turn->candidates = lr_bitmap_of(row, desc, J_CANDIDATES);
+	turn->accruing = lr_bitmap_of(row, desc, J_ACCRUING);
 	return turn;
 }
 

@@ -1,7 +1,8 @@
 /*
  * journal_row.h
  *	  What the journal's files share: columns, and rows on their way to disk.
- *	  For journal.c, journal_batch.c, journal_current.c and forget.c only.
+ *	  For journal.c, journal_batch.c, journal_current.c, candidate_set.c and
+ *	  forget.c only.
  */
 #ifndef LR_JOURNAL_ROW_H
 #define LR_JOURNAL_ROW_H
@@ -25,7 +26,7 @@ enum
 	J_TARGET_MONTH, J_CANDIDATES, J_ACCRUING, J_PASSED_OVER,
 	J_PASSED_OVER_COUNT, J_REASON, J_DETAIL, J_ACTOR, J_ENDED_AT, J_CLOSED_AT,
 	J_RESPONDED_AT, J_CONVERTED_AT, J_PREVIOUS_ID, J_CAPS, J_SCORE,
-	J_ACCEPTED_AT, J_CAPTURED_AT, J_SOURCE, J_VALUE, J_OUTCOME, J_RELEASED, J_COLUMNS
+	J_ACCEPTED_AT, J_CAPTURED_AT, J_SOURCE, J_VALUE, J_OUTCOME, J_RELEASED, J_CANDIDATE_SET, J_COLUMNS
 };
 
 /* Columns of leadroute.event. */
@@ -34,7 +35,7 @@ enum
 	E_ID, E_AT, E_KIND, E_ROUTER, E_ROUTED_TABLE, E_ASSIGNMENT, E_MEMBER,
 	E_LOAD, E_LEAD_KEY, E_ROLE_NAME, E_ACTOR, E_PAYLOAD, E_TEAM,
 	E_TEAM_VERSION, E_CANDIDATES, E_ACCRUING, E_CAPS,
-	E_TARGET_MONTH, E_COLUMNS
+	E_TARGET_MONTH, E_CANDIDATE_SET, E_COLUMNS
 };
 
 /* Columns of leadroute.pool_entry. */
@@ -75,6 +76,12 @@ extern void lr_pool_conflict(Relation rel, HeapTuple row);
 
 /* A decision may have ended so before its pool entry is written. */
 extern void lr_pool_forget_ended(HeapTuple *rows, int n);
+
+/* A bitmap over a team as a column has it: zero bytes at its end are left out. */
+extern Datum lr_bitmap_datum(const uint8 *bits, int bytes);
+
+/* A bitmap column of a row, copied; NULL where it is. */
+extern struct varlena *lr_bitmap_of(HeapTuple row, TupleDesc desc, int column);
 
 /* Fills in what has happened to a lead; at: for what says no time. */
 extern void lr_set_happened(Datum *values, bool *nulls, LrWhen what,

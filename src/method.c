@@ -77,6 +77,7 @@ choose_by_looking(LrChoice *work, LrPick *pick)
 	if (work->n > 0)
 	{
 		lr_note_candidates(work);
+		pick->hash = work->hash;
 		pick->chosen = lr_choose(work);
 		pick->has_measure = lr_measure(work, pick->chosen, &pick->measure);
 		if (!work->all)
@@ -242,6 +243,7 @@ decide_on_board(LrChoice *work, LrPick *pick)
 	board->missed = 0;
 	board->picks++;
 	pick->candidates = work->n;
+	pick->hash = work->hash;
 	pick->fits = fitting_of_board(work);
 	pick->has_measure = lr_measure(work, pick->chosen, &pick->measure);
 	pick->reservation.board = board->serial;

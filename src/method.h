@@ -67,6 +67,7 @@ typedef struct LrPick
 	int			chosen;			/* index in the team; -1: nobody can */
 	int			fits;			/* members that are not gone for good and fit */
 	int			candidates;		/* members that can take it */
+	uint64		hash;			/* of who these and the accruing ones are, not all */
 	bool		has_measure;
 	double		measure;		/* see journal.measure */
 	int64		seq;			/* if nobody was chosen: free_seq of this look */

@@ -18,6 +18,8 @@
 #include "utils/snapmgr.h"
 
 #include "board.h"
+#include "candidate_set.h"
+#include "companion.h"
 #include "compat.h"
 #include "fold_cap.h"
 #include "generation.h"
@@ -108,20 +110,21 @@ add_prepared_turn(LrState *s, Relation rel, HeapTuple row, int n)
 {
 	Relation	versions = table_open(lr_relid("team_version"), AccessShareLock);
 	TupleDesc	desc = RelationGetDescr(versions);
-	ScanKeyData key;
-	SysScanDesc sys;
 	HeapTuple	version;
 	bool		isnull;
+	int64		set = int_of(rel, row, "candidate_set", true);
+	LrStoredSet stored;
 	LrShares		shares;
 
-	shares.candidates = bitmap_of(rel, row, "candidates");
-	shares.accruing = bitmap_of(rel, row, "accruing");
-	ScanKeyInit(&key, SPI_fnumber(desc, "id"), BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum(int_of(rel, row, "team_version", true)));
-	/* the row may be of the same prepared transaction */
-	sys = systable_beginscan(versions, lr_relid("team_version_id"), true,
-							 SnapshotAny, 1, &key);
-	version = systable_getnext(sys);
+	stored.candidates = bitmap_of(rel, row, "candidates");
+	stored.accruing = bitmap_of(rel, row, "accruing");
+	/* both rows may be of the same prepared transaction */
+	version = lr_companion_row(versions, "team_version_id",
+							   int_of(rel, row, "team_version", true), true);
+	if (set != 0 && !lr_candidate_set_read(set, true, &stored))
+		version = NULL;
+	shares.candidates = stored.candidates;
+	shares.accruing = stored.accruing;
 	if (HeapTupleIsValid(version))
 	{
 		deconstruct_array(DatumGetArrayTypeP(heap_getattr(version, SPI_fnumber(desc, "member"),
@@ -136,7 +139,6 @@ add_prepared_turn(LrState *s, Relation rel, HeapTuple row, int n)
 				  (int32) int_of(rel, row, "team", false),
 				  (int32) int_of(rel, row, "member", false), n, &shares);
 	}
-	systable_endscan(sys);
 	table_close(versions, AccessShareLock);
 }
 

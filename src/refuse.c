@@ -54,8 +54,8 @@ static void
 refuse_trigger(Oid trigger)
 {
 	static const char *const tables[] = {
-		"journal", "event", "pool_entry", "team_version", "checkpoint",
-		"sticky_lead"
+		"journal", "event", "pool_entry", "team_version", "candidate_set",
+		"checkpoint", "sticky_lead"
 	};
 	Oid			schema = get_namespace_oid(LR_SCHEMA, true);
 	Oid			relid;

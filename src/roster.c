@@ -463,7 +463,7 @@ load_once(LrDatabase *db)
 static void
 load(LrDatabase *db)
 {
-	static const char *const read[] = {"journal", "event", "team_version", "checkpoint", "measured"};
+	static const char *const read[] = {"journal", "event", "team_version", "candidate_set", "checkpoint", "measured"};
 	bool		again = db->rewritten > 0;
 	LOCKTAG		tag;
 	int			i;

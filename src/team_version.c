@@ -3,8 +3,8 @@
  *	  The durable composition of a team, which journal rows refer to.
  *
  * A row is appended when a composition first decides something; the row of
- * another transaction serves as well once it is committed.  Two sessions may
- * append the same composition at once: harmless.
+ * another transaction serves as well, see companion.h.  Two sessions may append
+ * the same composition at once: harmless.
  *
  * A turn is given back by the composition that it was taken in: the very
  * shares come back, whatever the team is now.
@@ -22,28 +22,14 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "append.h"
 #include "board.h"
+#include "candidate_set.h"
+#include "companion.h"
 #include "compat.h"
 #include "config.h"
 #include "generation.h"
 #include "journal.h"
 #include "reserve.h"
-
-/*
- * Raised when a (sub)transaction that has appended rows is rolled back, or
- * prepared, so that it may be; what was found before, among own uncommitted
- * rows, is then looked up again.
- */
-static uint64 epoch = 1;
-static bool appended = false;
-
-void
-lr_team_version_abort(void)
-{
-	if (appended)
-		epoch++;
-}
 
 static int64
 composition_hash(LrTeam *team)
@@ -78,13 +64,13 @@ find_version(LrTeam *team, int64 hash)
 				Int64GetDatum(hash));
 	sys = systable_beginscan(rel, lr_relid("team_version_find"), true,
 							 SnapshotSelf, 3, key);
-	tuple = systable_getnext(sys);
-	if (HeapTupleIsValid(tuple))
+	while (id == 0 && (tuple = systable_getnext(sys)) != NULL)
 	{
 		bool		isnull;
 
-		id = DatumGetInt64(heap_getattr(tuple, 1, RelationGetDescr(rel),
-										&isnull));
+		if (lr_companion_usable(tuple))
+			id = DatumGetInt64(heap_getattr(tuple, 1, RelationGetDescr(rel),
+											&isnull));
 	}
 	systable_endscan(sys);
 	table_close(rel, AccessShareLock);
@@ -115,14 +101,14 @@ append_version(LrTeam *team, int64 hash)
 	values[5] = PointerGetDatum(construct_array(weight, team->n, FLOAT8OID,
 												8, FLOAT8PASSBYVAL,
 												TYPALIGN_DOUBLE));
-	lr_append_values("team_version", values, nulls);
-	appended = true;
+	lr_companion_append("team_version", values, nulls);
 	return id;
 }
 
 int64
 lr_team_version(LrTeam *team)
 {
+	uint64		epoch = lr_companion_epoch();
 	int64		hash;
 
 	if (team->version != 0 && team->version_epoch == epoch)
@@ -193,8 +179,6 @@ static Former *
 former_team(int32 router, const LrTurn *turn)
 {
 	Relation	rel;
-	ScanKeyData key;
-	SysScanDesc sys;
 	HeapTuple	tuple;
 	MemoryContext old;
 	Former	   *f;
@@ -207,11 +191,7 @@ former_team(int32 router, const LrTurn *turn)
 			return f;
 
 	rel = table_open(lr_relid("team_version"), AccessShareLock);
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum(turn->version));
-	sys = systable_beginscan(rel, lr_relid("team_version_id"), true,
-							 SnapshotSelf, 1, &key);
-	tuple = systable_getnext(sys);
+	tuple = lr_companion_row(rel, "team_version_id", turn->version, false);
 	if (HeapTupleIsValid(tuple))
 	{
 		old = MemoryContextSwitchTo(TopTransactionContext);
@@ -224,7 +204,6 @@ former_team(int32 router, const LrTurn *turn)
 		formers = f;
 		MemoryContextSwitchTo(old);
 	}
-	systable_endscan(sys);
 	table_close(rel, AccessShareLock);
 	return f;
 }
@@ -247,10 +226,12 @@ void
 lr_give_turn_back(int32 router, int32 member, const LrTurn *turn)
 {
 	Former	   *f = former_team(router, turn);
+	LrStoredSet set = {turn->candidates, turn->accruing};
 	LrReservation r = {0};
 
 	/* half a restore: the turn is in no credit either, see fold.c */
-	if (f == NULL)
+	if (f == NULL ||
+		(turn->set != 0 && !lr_candidate_set_read(turn->set, false, &set)))
 		return;
 	r.member_slot = LR_NO_SLOT;
 	r.turn = turn->turn;
@@ -261,7 +242,7 @@ lr_give_turn_back(int32 router, int32 member, const LrTurn *turn)
 	if (r.chosen == f->team.n)
 		elog(ERROR, "member id %d was not in team composition %lld", member,
 			 (long long) turn->version);
-	r.candidates = whole_bitmap(turn->candidates, f->team.n);
-	r.accruing = whole_bitmap(turn->accruing, f->team.n);
+	r.candidates = whole_bitmap(set.candidates, f->team.n);
+	r.accruing = whole_bitmap(set.accruing, f->team.n);
 	lr_reserve_return(&r);
 }

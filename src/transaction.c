@@ -19,6 +19,7 @@
 #include "acting.h"
 #include "changes.h"
 #include "claim.h"
+#include "companion.h"
 #include "due.h"
 #include "evaluate.h"
 #include "frame.h"
@@ -41,6 +42,7 @@ committed(void)
 	lr_changes_end();
 	lr_moves_abort(0);
 	lr_claims_abort(0);
+	lr_companion_end();
 	lr_reserve_end(true);
 }
 
@@ -68,7 +70,7 @@ on_transaction(XactEvent event, void *arg)
 			lr_reserve_hand_over();
 			lr_late_end();		/* its entry knows */
 			lr_measured_abort(0);
-			lr_team_version_abort();	/* it may be rolled back yet */
+			lr_companion_abort();	/* it may be rolled back yet */
 			committed();
 			break;
 		case XACT_EVENT_ABORT:
@@ -80,7 +82,8 @@ on_transaction(XactEvent event, void *arg)
 			lr_evaluating_abort(0);
 			lr_share_abort(0);
 			lr_pins_abort(0);
-			lr_team_version_abort();
+			lr_companion_abort();
+			lr_companion_end();
 			lr_claims_abort(0);
 			lr_measured_abort(0);
 			lr_reserve_abort(0);
@@ -119,7 +122,7 @@ on_subtransaction(SubXactEvent event, SubTransactionId mine,
 			lr_evaluating_abort(nest);
 			lr_share_abort(nest);
 			lr_pins_abort(nest);
-			lr_team_version_abort();
+			lr_companion_abort();
 			lr_claims_abort(nest);
 			lr_measured_abort(nest);
 			lr_reserve_abort(nest);

@@ -45,7 +45,8 @@ CREATE TABLE leadroute.journal (
 	source			text,
 	value			numeric,
 	outcome			text,
-	released		boolean
+	released		boolean,
+	candidate_set	bigint
 );
 COMMENT ON TABLE leadroute.journal IS 'One row is a decision about a lead, in ids and codes; read it through the view leadroute.assignment. Appended by the library; only superseded, ended_at, closed_at, responded_at, converted_at, accepted_at, captured_at, source, value, outcome and (when a key changes) lead_key change later.';
 COMMENT ON COLUMN leadroute.journal.id IS 'Number of the decision; rises in the order in which decisions were made.';
@@ -68,8 +69,8 @@ COMMENT ON COLUMN leadroute.journal.role_name IS 'Role that inserted or changed 
 COMMENT ON COLUMN leadroute.journal.team_version IS 'team_version.id: who was in the team, with which weights. NULL: no method was used.';
 COMMENT ON COLUMN leadroute.journal.measure IS 'What the method compared, for the chosen member: round_robin: its credit in leads before the decision; least_loaded: its load ratio; longest_idle: decisions since its last lead (NULL: never had one); random: the draw in [0, 1); by_target: what it had received in the month by its target (NULL: it has none); top_producer: its tier; waterfall: its place in the team, from 1; best_match: its rank (NULL: it has none).';
 COMMENT ON COLUMN leadroute.journal.target_month IS 'Method by_target: the calendar month, in the router''s time zone, in which it counts as received: year * 12 + month - 1. NULL: any other method, or nobody got it.';
-COMMENT ON COLUMN leadroute.journal.candidates IS 'Who could take it: bit i (least significant first) is the i-th member of team_version. NULL: all of them.';
-COMMENT ON COLUMN leadroute.journal.accruing IS 'Who was not there and was owed a share of it (team.catch_up), as in candidates. NULL: nobody.';
+COMMENT ON COLUMN leadroute.journal.candidates IS 'Who could take it: bit i (least significant first) is the i-th member of team_version. NULL: see candidate_set, else all of them.';
+COMMENT ON COLUMN leadroute.journal.accruing IS 'Who was not there and was owed a share of it (team.catch_up), as in candidates. NULL: see candidate_set, else nobody.';
 COMMENT ON COLUMN leadroute.journal.passed_over IS 'Four numbers for each member that was due before the chosen one, read by leadroute.passed_entries; those beyond leadroute.passed_over_limit are counted there by reason. NULL: nobody.';
 COMMENT ON COLUMN leadroute.journal.passed_over_count IS 'How many were passed over; more than passed_over holds when it exceeds leadroute.passed_over_limit. NULL: none.';
 COMMENT ON COLUMN leadroute.journal.reason IS 'Code of the reason. NULL: the method chose.';
@@ -88,6 +89,7 @@ COMMENT ON COLUMN leadroute.journal.source IS 'Where the lead came from. NULL: n
 COMMENT ON COLUMN leadroute.journal.value IS 'What the lead is worth, by the table''s own SQL or leadroute.close. NULL: not known.';
 COMMENT ON COLUMN leadroute.journal.outcome IS 'What it came to, in the words of leadroute.close. NULL: not said.';
 COMMENT ON COLUMN leadroute.journal.released IS 'true: a quarantine of the lead was ended by hand (leadroute.release), so criteria of kind quarantine have no say about it. NULL: not.';
+COMMENT ON COLUMN leadroute.journal.candidate_set IS 'candidate_set.id, which says who could take it, instead of candidates and accruing. NULL: these say it.';
 -- The key first: what differs most is compared first.
 CREATE UNIQUE INDEX journal_current ON leadroute.journal (lead_key leadroute.key_ops, routed_table, share) WHERE NOT superseded;
 -- New leads do not pay for it: a row enters when it ends.
@@ -112,7 +114,8 @@ CREATE TABLE leadroute.event (
 	candidates		bytea,
 	accruing		bytea,
 	caps			bigint[],
-	target_month	integer
+	target_month	integer,
+	candidate_set	bigint
 );
 COMMENT ON TABLE leadroute.event IS 'One row is something that happened to a lead after its decision, or to a rule. Appended by the library.';
 COMMENT ON COLUMN leadroute.event.id IS 'Number, from the same counter as the journal''s.';
@@ -129,10 +132,11 @@ COMMENT ON COLUMN leadroute.event.actor IS 'Who acted behind the role. NULL: not
 COMMENT ON COLUMN leadroute.event.payload IS 'Whatever else belongs to the kind: rekeyed: {"key": new key}; closed (by leadroute.close): {"outcome": its word}; rule_error: {"rule": id, "error": message}; criterion_error: {"criterion": name, "error": message}; route_failed: {"error": message}.';
 COMMENT ON COLUMN leadroute.event.team IS 'team.id of the rotation in which the assignment''s turn was given back to the member: all shares of the lead are as though it had not been distributed; or in whose target it counts no more. 0: every member. NULL: neither.';
 COMMENT ON COLUMN leadroute.event.team_version IS 'The assignment''s team_version, where a turn was given back.';
-COMMENT ON COLUMN leadroute.event.candidates IS 'The assignment''s candidates, where a turn was given back. NULL: all of team_version.';
-COMMENT ON COLUMN leadroute.event.accruing IS 'The assignment''s accruing, where a turn was given back. NULL: nobody.';
+COMMENT ON COLUMN leadroute.event.candidates IS 'The assignment''s candidates, where a turn was given back. NULL: see candidate_set, else all of team_version.';
+COMMENT ON COLUMN leadroute.event.accruing IS 'The assignment''s accruing, where a turn was given back. NULL: see candidate_set, else nobody.';
 COMMENT ON COLUMN leadroute.event.target_month IS 'The assignment''s target_month, where it counts in the target of its owner no more: given back to the month that it was counted in. NULL: it was not counted, or still is.';
 COMMENT ON COLUMN leadroute.event.caps IS 'Caps under which the lead counts no more, as in journal.caps. NULL: none.';
+COMMENT ON COLUMN leadroute.event.candidate_set IS 'The assignment''s candidate_set, where a turn was given back.';
 CREATE INDEX event_order ON leadroute.event USING brin (id, at) WITH (pages_per_range = 64);
 -- New leads write no events: these cost only what happens later.
 CREATE INDEX event_assignment ON leadroute.event (assignment);
@@ -185,6 +189,24 @@ COMMENT ON COLUMN leadroute.team_version.member IS 'member.id, in the published 
 COMMENT ON COLUMN leadroute.team_version.weight IS 'Weight of each.';
 CREATE INDEX team_version_find ON leadroute.team_version (router, team, hash);
 CREATE INDEX team_version_id ON leadroute.team_version (id);
+
+CREATE TABLE leadroute.candidate_set (
+	id				bigint NOT NULL,
+	team_version	bigint NOT NULL,
+	hash			bigint NOT NULL,
+	size			integer NOT NULL,
+	candidates		bytea NOT NULL,
+	accruing		bytea
+);
+COMMENT ON TABLE leadroute.candidate_set IS 'One row is who of a team could take a lead, of a set that came often enough (leadroute.candidate_set_after). The same set may have several rows. Appended by the library.';
+COMMENT ON COLUMN leadroute.candidate_set.id IS 'Number, from the same counter as the journal''s.';
+COMMENT ON COLUMN leadroute.candidate_set.team_version IS 'team_version.id: the team that it is of.';
+COMMENT ON COLUMN leadroute.candidate_set.hash IS 'Hash of candidates and accruing, to find it again.';
+COMMENT ON COLUMN leadroute.candidate_set.size IS 'How many could take it.';
+COMMENT ON COLUMN leadroute.candidate_set.candidates IS 'Who could take it: bit i (least significant first) is the i-th member of team_version; zero bytes at the end are left out.';
+COMMENT ON COLUMN leadroute.candidate_set.accruing IS 'Who was not there and was owed a share (team.catch_up), as in candidates. NULL: nobody.';
+CREATE INDEX candidate_set_find ON leadroute.candidate_set (team_version, hash);
+CREATE INDEX candidate_set_id ON leadroute.candidate_set (id);
 
 CREATE TABLE leadroute.checkpoint (
 	cut			bigint NOT NULL PRIMARY KEY,
@@ -287,7 +309,7 @@ DO $$
 DECLARE
 	t text;
 BEGIN
-	FOREACH t IN ARRAY ARRAY['journal', 'event', 'team_version', 'pool_entry']
+	FOREACH t IN ARRAY ARRAY['journal', 'event', 'team_version', 'candidate_set', 'pool_entry']
 	LOOP
 		EXECUTE format('CREATE TRIGGER journal_written AFTER INSERT%s ON leadroute.%I
 			FOR EACH STATEMENT EXECUTE FUNCTION leadroute.journal_written()',
@@ -301,4 +323,5 @@ SELECT pg_extension_config_dump('leadroute.journal', '');
 SELECT pg_extension_config_dump('leadroute.event', '');
 SELECT pg_extension_config_dump('leadroute.pool_entry', '');
 SELECT pg_extension_config_dump('leadroute.team_version', '');
+SELECT pg_extension_config_dump('leadroute.candidate_set', '');
 SELECT pg_extension_config_dump('leadroute.sticky_lead', '');

@@ -88,7 +88,9 @@ SELECT j.id,
 		FROM leadroute.passed_entries(j.passed_over) p
 		WHERE p.member IS NULL) AS passed_over_rest,
 	j.measure,
-	CASE WHEN j.candidates IS NULL
+	CASE WHEN j.candidate_set IS NOT NULL
+		THEN (SELECT s.size FROM leadroute.candidate_set s WHERE s.id = j.candidate_set LIMIT 1)
+		WHEN j.candidates IS NULL
 		THEN (SELECT cardinality(v.member) FROM leadroute.team_version v WHERE v.id = j.team_version LIMIT 1)
 		ELSE bit_count(j.candidates)::integer END AS candidates,
 	(SELECT cardinality(v.member) FROM leadroute.team_version v WHERE v.id = j.team_version LIMIT 1) AS team_size,
@@ -876,7 +878,7 @@ SELECT 'error', 'journal_trigger', format('trigger "%s" on %s', t.tgname, t.tgre
 FROM pg_trigger t
 WHERE NOT t.tgisinternal AND t.tgname <> 'journal_written'
 AND t.tgrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
-	'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.checkpoint'::regclass)
+	'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.candidate_set'::regclass, 'leadroute.checkpoint'::regclass)
 UNION ALL
 SELECT 'error', 'journal_foreign_key', format('constraint "%s" of %s', c.conname, c.conrelid::regclass),
 	'It is not checked: leadroute writes this table directly.',
@@ -885,9 +887,9 @@ SELECT 'error', 'journal_foreign_key', format('constraint "%s" of %s', c.conname
 FROM pg_constraint c
 WHERE c.contype = 'f'
 AND (c.conrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
-		'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.checkpoint'::regclass)
+		'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.candidate_set'::regclass, 'leadroute.checkpoint'::regclass)
 	OR c.confrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
-		'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.checkpoint'::regclass));
+		'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.candidate_set'::regclass, 'leadroute.checkpoint'::regclass));
 COMMENT ON VIEW leadroute.problem IS 'One row is something that is wrong now; none: nothing is known to be. Expressions are judged as they run, with the rights of their writers.';
 COMMENT ON COLUMN leadroute.problem.severity IS 'error: leads are not decided as configured. warning: they may not be decided as meant.';
 COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, criterion_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, not_attached, later_trigger, rule_error, criterion_error, held_too_long, triage_too_long, waits_too_long, owner_inactive, memory_full, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, triage_unattended, timezone_unknown, nobody_qualifies, no_score, qualify_at_unreachable, qualify_at_always, criterion_never, criterion_useless, criterion_reads_score, score_missing, table_elsewhere, never_ready (see leadroute.lint), journal_trigger, journal_foreign_key.';
@@ -903,18 +905,20 @@ RETURNS TABLE (router text, team text, member text, weight double precision, rec
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	WITH counted AS MATERIALIZED (
-		SELECT j.router, j.team, j.team_version, j.candidates, j.accruing, j.member, count(*) AS n
+		SELECT j.router, j.team, j.team_version, j.candidates, j.accruing, j.candidate_set, j.member, count(*) AS n
 		FROM leadroute.journal j
 		WHERE j.turn AND j.assigned_at >= $1 AND j.assigned_at < $2
 		AND ($3 IS NULL OR j.router = (SELECT ro.id FROM leadroute.router ro WHERE ro.name = $3))
 		-- nor turns that were given back
 		AND NOT EXISTS (SELECT FROM leadroute.event e WHERE e.assignment = j.id AND e.team_version IS NOT NULL)
-		GROUP BY j.router, j.team, j.team_version, j.candidates, j.accruing, j.member),
+		GROUP BY j.router, j.team, j.team_version, j.candidates, j.accruing, j.candidate_set, j.member),
 	expected AS (
 		SELECT c.router, c.team, s.member, sum(c.n * s.share) AS share,
 			(array_agg(s.weight ORDER BY c.team_version DESC))[1] AS weight
-		FROM (SELECT c.router, c.team, c.team_version, c.candidates, c.accruing, sum(c.n)::double precision AS n
-			FROM counted c GROUP BY 1, 2, 3, 4, 5) c
+		FROM (SELECT c.router, c.team, c.team_version, coalesce(s.candidates, c.candidates) AS candidates,
+				coalesce(s.accruing, c.accruing) AS accruing, sum(c.n)::double precision AS n
+			FROM counted c LEFT JOIN leadroute.candidate_set s ON s.id = c.candidate_set
+			GROUP BY 1, 2, 3, 4, 5) c
 		JOIN leadroute.team_version v ON v.id = c.team_version
 		CROSS JOIN LATERAL (SELECT v.member[i] AS member, v.weight[i] AS weight,
 				leadroute.share_of(c.candidates, i, v.weight, c.accruing) AS share

@@ -10,7 +10,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	reads text[] := '{assignment,lead_history,member_status,rotation,member_facts,performance,problem,fairness,trigger_status,later_trigger,ownership,progress,triage}';
-	records text[] := '{journal,event,pool_entry,team_version,former_name}';
+	records text[] := '{journal,event,pool_entry,team_version,candidate_set,former_name}';
 	settings text[] := '{router,routed_table,schedule,holiday,member,team,team_member,rule,cap,criterion,territory,suppression}';
 	-- export_config tells who is away
 	io text[] := '{config_table,export_config}';

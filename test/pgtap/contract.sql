@@ -66,7 +66,7 @@ CREATE TEMP VIEW dumped AS
 	WHERE e.extname = 'leadroute';
 SELECT set_eq($$SELECT relname FROM dumped WHERE relkind = 'r'$$,
 	ARRAY['router', 'routed_table', 'schedule', 'holiday', 'member', 'team', 'team_member', 'rule', 'cap', 'criterion', 'absence', 'territory', 'suppression', 'config_history',
-		'journal', 'event', 'pool_entry', 'team_version', 'sticky_lead', 'former_name'],
+		'journal', 'event', 'pool_entry', 'team_version', 'candidate_set', 'sticky_lead', 'former_name'],
 	'these tables are dumped');
 SELECT bag_eq($$SELECT oid FROM dumped WHERE relkind = 'S'$$,
 	$$SELECT oid FROM pg_class WHERE relnamespace = 'leadroute'::regnamespace AND relkind = 'S'$$,
@@ -145,7 +145,7 @@ SELECT is_empty($$
 -- The journal and its companions
 CREATE TEMP VIEW written_directly AS
 	SELECT format('leadroute.%I', name)::regclass AS relid
-	FROM unnest('{journal,event,pool_entry,team_version,checkpoint}'::text[]) n (name);
+	FROM unnest('{journal,event,pool_entry,team_version,candidate_set,checkpoint}'::text[]) n (name);
 SELECT is_empty($$
 	SELECT c.conname FROM pg_constraint c
 	WHERE c.contype IN ('f', 'c', 'x') AND (c.conrelid IN (SELECT relid FROM written_directly) OR c.confrelid IN (SELECT relid FROM written_directly)) $$,
@@ -156,7 +156,7 @@ SELECT is((SELECT co.collname::text FROM pg_index x JOIN pg_collation co ON co.o
 	WHERE x.indexrelid = 'leadroute.journal_current'::regclass), 'C', 'of bytes');
 SELECT is_empty($$
 	SELECT a.attrelid::regclass, a.attname FROM pg_attribute a JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-	WHERE a.attrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass, 'leadroute.team_version'::regclass) $$,
+	WHERE a.attrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass, 'leadroute.team_version'::regclass, 'leadroute.candidate_set'::regclass) $$,
 	'no defaults: nobody evaluates them');
 
 -- Everything else

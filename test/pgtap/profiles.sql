@@ -86,7 +86,7 @@ SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_app'$
 
 CREATE TEMP TABLE readable (relname text);
 INSERT INTO readable VALUES ('assignment'), ('lead_history'), ('member_status'), ('rotation'), ('member_facts'), ('performance'), ('problem'), ('fairness'), ('ownership'), ('trigger_status'),
-	('later_trigger'), ('progress'), ('triage'), ('journal'), ('event'), ('pool_entry'), ('team_version'), ('former_name');
+	('later_trigger'), ('progress'), ('triage'), ('journal'), ('event'), ('pool_entry'), ('team_version'), ('candidate_set'), ('former_name');
 CREATE TEMP TABLE configuration (relname text);
 INSERT INTO configuration VALUES ('router'), ('routed_table'), ('schedule'), ('holiday'), ('member'), ('team'), ('team_member'), ('rule'), ('cap'), ('criterion'), ('territory'), ('suppression');
 
@@ -124,7 +124,7 @@ SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_admin
 	'admin: attaches, detaches, verifies and rebuilds');
 SELECT ok(NOT has_function_privilege('tap_admin', 'leadroute.grant_to(text, text)', 'EXECUTE'), 'admin: gives no profiles');
 SELECT is_empty($$
-	SELECT c.relname, p.name FROM unnest('{journal,event,pool_entry,team_version,sticky_lead,checkpoint,former_name,config_state,config_history,incarnation,rule_change}'::text[]) c (relname)
+	SELECT c.relname, p.name FROM unnest('{journal,event,pool_entry,team_version,candidate_set,sticky_lead,checkpoint,former_name,config_state,config_history,incarnation,rule_change}'::text[]) c (relname)
 	CROSS JOIN unnest('{INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) p (name)
 	CROSS JOIN unnest('{tap_rep,tap_app,tap_analyst,tap_manager,tap_admin,tap_backup}'::name[]) r (name)
 	WHERE has_table_privilege(r.name, format('leadroute.%I', c.relname)::regclass, p.name) $$,

@@ -73,7 +73,7 @@ is($node->safe_psql('postgres', 'SELECT count(*) > 0 FROM leadroute.pool_entry')
 my @tables = (
 	'crm.lead', '"odd ""name"',
 	map { "leadroute.$_" }
-	  qw(router routed_table schedule holiday member team team_member rule absence config_history journal event pool_entry team_version));
+	  qw(router routed_table schedule holiday member team team_member rule absence config_history journal event pool_entry team_version candidate_set));
 
 my @sequences = map { "leadroute.${_}_id_seq" } qw(router routed_table member team rule);
 

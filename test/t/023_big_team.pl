@@ -35,6 +35,7 @@ srand($seed);
 
 my $node = new_node(
 	'main', 'max_prepared_transactions = 10', 'leadroute.board_members = 2', 'leadroute.check_picks = on',
+	'leadroute.candidate_set_after = 40',
 	'leadroute.passed_over_limit = 5', 'leadroute.held_retry_interval = 1d', 'leadroute.checkpoint_rows = 500');
 my $people = 150;
 my @team = ('equal', 'few', 'many', 'odd', 'small');

@@ -28,7 +28,7 @@ note("LR_SEED=$seed");
 
 my $node = new_node('main', 'max_connections = 40', 'max_prepared_transactions = 40',
 	'deadlock_timeout = 20ms', 'leadroute.checkpoint_interval = 1', 'leadroute.held_retry_interval = 1',
-	'leadroute.checkpoint_rows = 200', 'leadroute.board_members = 2', 'leadroute.check_picks = on');
+	'leadroute.checkpoint_rows = 200', 'leadroute.board_members = 2', 'leadroute.candidate_set_after = 30', 'leadroute.check_picks = on');
 
 $node->safe_psql('postgres', $_) for (
 	'CREATE EXTENSION leadroute',

@@ -84,12 +84,15 @@ sub credits_ok
 		LOCK TABLE leadroute.journal IN SHARE MODE;
 		WITH seat AS (
 			SELECT j.id, j.router, j.team, j.member AS chosen, m.member, m.weight,
-				j.candidates IS NULL OR (m.place < 8 * length(j.candidates)
-					AND get_bit(j.candidates, m.place) = 1)
-				OR (m.place < 8 * coalesce(length(j.accruing), 0)
-					AND get_bit(j.accruing, m.place) = 1) AS fits
+				k.candidates IS NULL OR (m.place < 8 * length(k.candidates)
+					AND get_bit(k.candidates, m.place) = 1)
+				OR (m.place < 8 * coalesce(length(k.accruing), 0)
+					AND get_bit(k.accruing, m.place) = 1) AS fits
 			FROM leadroute.journal j
 			JOIN leadroute.team_version v ON v.id = j.team_version
+			LEFT JOIN leadroute.candidate_set s ON s.id = j.candidate_set
+			CROSS JOIN LATERAL (SELECT coalesce(j.candidates, s.candidates) AS candidates,
+				coalesce(j.accruing, s.accruing) AS accruing) k
 			CROSS JOIN LATERAL (SELECT member, weight, (ord - 1)::integer AS place
 				FROM unnest(v.member, v.weight) WITH ORDINALITY u (member, weight, ord)) m
 			WHERE j.turn
