@@ -37,6 +37,7 @@
 #include "companion.h"
 #include "generation.h"
 #include "guc.h"
+#include "incarnation.h"
 #include "journal_row.h"
 #include "leadroute.h"
 #include "reserve.h"

@@ -17,6 +17,7 @@
 #include "append.h"
 #include "companion.h"
 #include "generation.h"
+#include "incarnation.h"
 #include "roster.h"
 
 /*

@@ -11,6 +11,8 @@
 #ifndef LR_CONFIG_H
 #define LR_CONFIG_H
 
+#include "access/htup.h"
+#include "access/tupdesc.h"
 #include "nodes/pg_list.h"
 #include "pgtime.h"
 #include "utils/palloc.h"
@@ -229,5 +231,8 @@ extern void lr_give_turn_back(int32 router, int32 member,
 /* id of team_version for this composition; appends the row when missing. */
 extern int64 lr_team_version(LrTeam *team);
 
+/* Members and weights of a row of team_version, in the current context. */
+extern void lr_composition_of(HeapTuple row, TupleDesc desc, Datum **member,
+							  Datum **weight, int *n);
 
 #endif							/* LR_CONFIG_H */

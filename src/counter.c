@@ -9,6 +9,7 @@
 #include "utils/builtins.h"
 
 #include "board.h"
+#include "fold_turns.h"
 #include "guc.h"
 #include "lead.h"
 #include "recovery.h"

@@ -2,10 +2,8 @@
  * fold.c
  *	  Folding journal and event into counters.  See fold.h.
  *
- * The fold is aggregates that PostgreSQL computes; only the shares of each
- * (composition, set of candidates, chosen member) are worked out here, as
- * integers that depend on nothing else: the very numbers that apply_turn of
- * reserve.c added.
+ * The fold is aggregates that PostgreSQL computes; only what each member has of a
+ * lead is worked out by fold_turns.c.
  */
 #include "postgres.h"
 
@@ -15,6 +13,7 @@
 #include "utils/snapmgr.h"
 
 #include "fold_cap.h"
+#include "fold_turns.h"
 #include "roster.h"
 
 /* ---------- states ---------- */
@@ -118,46 +117,6 @@ lr_read_query(const char *query, int nargs, int64 a, int64 b)
 
 /* ---------- the fold ---------- */
 
-static bool
-is_in(const bytea *bitmap, int i)
-{
-	return i / 8 < (int) VARSIZE_ANY_EXHDR(bitmap) &&
-		(((uint8 *) VARDATA_ANY(bitmap))[i / 8] & (1 << (i % 8))) != 0;
-}
-
-bool
-lr_has_share(const LrShares *shares, int i)
-{
-	return shares->candidates == NULL || is_in(shares->candidates, i) ||
-		(shares->accruing != NULL && is_in(shares->accruing, i));
-}
-
-/* Adds count leads of these shares that went to one member. */
-void
-lr_add_turns(LrState *s, int32 router, int32 team, int32 chosen, int64 count,
-		  const LrShares *shares)
-{
-	double		weight = 0;
-	double		factor;
-	int64		sum = 0;
-	int			i;
-
-	for (i = 0; i < shares->n; i++)
-		if (lr_has_share(shares, i))
-			weight += DatumGetFloat8(shares->weight[i]);
-	factor = (double) LR_CREDIT_ONE / weight;
-	for (i = 0; i < shares->n; i++)
-		if (lr_has_share(shares, i))
-		{
-			int64		share = (int64) (DatumGetFloat8(shares->weight[i]) * factor);
-
-			lr_state_seat(s, router, team,
-					   DatumGetInt32(shares->member[i]))->credit += count * share;
-			sum += share;
-		}
-	lr_state_seat(s, router, team, chosen)->credit -= count * sum;
-}
-
 /* A bitmap of a row of the current SPI result; NULL where it is. */
 static bytea *
 spi_bitmap(uint64 row, int column)
@@ -169,40 +128,39 @@ spi_bitmap(uint64 row, int column)
 	return isnull ? NULL : DatumGetByteaPP(value);
 }
 
-/* A group of turns that went to one member, or were given back by it. */
-static void
-fold_turns(LrState *s, uint64 i)
-{
-	HeapTuple	row = SPI_tuptable->vals[i];
-	TupleDesc	desc = SPI_tuptable->tupdesc;
-	LrShares	shares;
-	bool		isnull;
-	Datum		members = SPI_getbinval(row, desc, 8, &isnull);
+/*
+ * A group of turns that went to one member, or were given back by it: columns
+ * GROUP, and how many they are.
+ */
+#define GROUP "router::int8, team::int8, member::int8, candidates, accruing, team_version, candidate_set"
 
-	shares.candidates = spi_bitmap(i, 7);
-	shares.accruing = spi_bitmap(i, 10);
-	/* a restore has not come to the compositions or sets yet, see restore.c */
-	if (isnull)
-		return;
-	deconstruct_array(DatumGetArrayTypeP(members), INT4OID, 4, true,
-					  TYPALIGN_INT, &shares.member, NULL, &shares.n);
-	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, desc, 9, &isnull)),
-					  FLOAT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-					  &shares.weight, NULL, &shares.n);
-	lr_add_turns(s, (int32) lr_spi_int8(i, 1), (int32) lr_spi_int8(i, 2),
-				 (int32) lr_spi_int8(i, 3), lr_spi_int8(i, 4), &shares);
+/* Turns of the same shares behind each other. */
+#define ORDER " ORDER BY router, team, team_version, candidate_set, candidates, accruing"
+
+static void
+fold_turns(LrTurns *turns, uint64 i, int64 count)
+{
+	LrTurnKey	key;
+
+	key.router = (int32) lr_spi_int8(i, 1);
+	key.team = (int32) lr_spi_int8(i, 2);
+	key.candidates = spi_bitmap(i, 4);
+	key.accruing = spi_bitmap(i, 5);
+	key.version = lr_spi_int8(i, 6);
+	key.set = lr_spi_int8(i, 7);
+	lr_turns_add(turns, &key, (int32) lr_spi_int8(i, 3), count);
 }
 
 /* One pass: the worker does this all day, beside the sessions it serves. */
 static void
 fold_journal(LrState *s, int64 from, int64 upto)
 {
+	SPITupleTable *groups;
+	LrTurns		turns;
 	uint64		i;
 
-	lr_read_query("SELECT g.router::int8, g.team::int8, g.member::int8,"
-				  " CASE WHEN g.turn THEN g.n END, g.load, g.last_turn,"
-				  " coalesce(c.candidates, g.candidates), v.member, v.weight, coalesce(c.accruing, g.accruing),"
-				  " g.n, g.last, g.target_month::int8"
+	lr_read_query("SELECT " GROUP ", CASE WHEN turn THEN n END, load, last_turn,"
+				  " n, last, target_month::int8"
 				  " FROM (SELECT router, team, member, candidates, accruing, candidate_set, team_version, turn, target_month,"
 				  " pg_catalog.count(*) AS n, pg_catalog.sum(load) AS load,"
 				  " pg_catalog.max(id) AS last,"
@@ -210,11 +168,10 @@ fold_journal(LrState *s, int64 from, int64 upto)
 				  " AND reason IS DISTINCT FROM 'sticky') AS last_turn"
 				  " FROM leadroute.journal WHERE id > $1 AND id <= $2"
 				  " GROUP BY router, team, member, candidates, accruing, candidate_set, team_version, turn, target_month) g"
-				  " LEFT JOIN leadroute.candidate_set c ON g.turn AND c.id = g.candidate_set"
-				  " LEFT JOIN leadroute.team_version v ON g.turn AND v.id = g.team_version"
-				  " AND (g.candidate_set IS NULL OR c.id IS NOT NULL)",
-				  2, from, upto);
-	for (i = 0; i < SPI_processed; i++)
+				  ORDER, 2, from, upto);
+	groups = SPI_tuptable;
+	lr_turns_begin(&turns, s, false);
+	for (i = 0; i < groups->numvals; i++)
 	{
 		LrMemberState *m;
 
@@ -223,10 +180,10 @@ fold_journal(LrState *s, int64 from, int64 upto)
 		if (lr_spi_int8(i, 3) == 0)
 			continue;
 		m = lr_state_member(s, (int32) lr_spi_int8(i, 3));
-		m->load += lr_spi_int8(i, 5);
-		m->last_turn = Max(m->last_turn, lr_spi_int8(i, 6));
-		if (lr_spi_int8(i, 4) != 0)
-			fold_turns(s, i);
+		m->load += lr_spi_int8(i, 9);
+		m->last_turn = Max(m->last_turn, lr_spi_int8(i, 10));
+		if (lr_spi_int8(i, 8) != 0)
+			fold_turns(&turns, i, lr_spi_int8(i, 8));
 		if (lr_spi_int8(i, 13) != 0)
 			lr_state_receive(lr_state_seat(s, (int32) lr_spi_int8(i, 1),
 										   (int32) lr_spi_int8(i, 2),
@@ -234,7 +191,8 @@ fold_journal(LrState *s, int64 from, int64 upto)
 							 (int32) lr_spi_int8(i, 13),
 							 (int32) lr_spi_int8(i, 11));
 	}
-	SPI_freetuptable(SPI_tuptable);
+	lr_turns_end(&turns);
+	SPI_freetuptable(groups);
 }
 
 static void
@@ -262,25 +220,26 @@ fold_events(LrState *s, int64 from, int64 upto)
 	SPI_freetuptable(SPI_tuptable);
 }
 
-/* Turns that members have given back; columns as those of fold_journal. */
+/* Turns that members have given back. */
 static void
 fold_turns_back(LrState *s, int64 from, int64 upto)
 {
+	SPITupleTable *groups;
+	LrTurns		turns;
 	uint64		i;
 
-	lr_read_query("SELECT g.router::int8, g.team::int8, g.member::int8, -g.n, NULL, NULL,"
-				  " coalesce(c.candidates, g.candidates), v.member, v.weight, coalesce(c.accruing, g.accruing)"
+	lr_read_query("SELECT " GROUP ", n"
 				  " FROM (SELECT router, team, member, candidates, accruing, candidate_set, team_version,"
 				  " pg_catalog.count(*) AS n"
 				  " FROM leadroute.event WHERE id > $1 AND id <= $2 AND team_version IS NOT NULL"
 				  " GROUP BY router, team, member, candidates, accruing, candidate_set, team_version) g"
-				  " LEFT JOIN leadroute.candidate_set c ON c.id = g.candidate_set"
-				  " JOIN leadroute.team_version v ON v.id = g.team_version"
-				  " AND (g.candidate_set IS NULL OR c.id IS NOT NULL)",
-				  2, from, upto);
-	for (i = 0; i < SPI_processed; i++)
-		fold_turns(s, i);
-	SPI_freetuptable(SPI_tuptable);
+				  ORDER, 2, from, upto);
+	groups = SPI_tuptable;
+	lr_turns_begin(&turns, s, false);
+	for (i = 0; i < groups->numvals; i++)
+		fold_turns(&turns, i, -lr_spi_int8(i, 8));
+	lr_turns_end(&turns);
+	SPI_freetuptable(groups);
 }
 
 /* Compositions and sets of candidates take their ids from the same counter. */

@@ -46,16 +46,6 @@ typedef struct LrState
 	int64		rows;			/* of the journal, read */
 } LrState;
 
-/* One composition's members and weights, and who of them were candidates. */
-typedef struct LrShares
-{
-	int			n;
-	Datum	   *member;
-	Datum	   *weight;
-	bytea	   *candidates;		/* NULL: all */
-	bytea	   *accruing;		/* who has a share beside them; NULL: nobody */
-} LrShares;
-
 /* An empty state; all of these live in the current context. */
 extern LrState *lr_state_new(void);
 
@@ -75,13 +65,6 @@ extern void lr_state_receive(LrSeatState *seat, int32 month, int32 n);
 
 /* Leads that it has received in a month, as lr_seat_received. */
 extern int32 lr_state_received(const LrSeatState *seat, int32 month);
-
-/* Adds count leads of these shares that went to one member. */
-extern void lr_add_turns(LrState *s, int32 router, int32 team, int32 chosen,
-						 int64 count, const LrShares *shares);
-
-/* Whether the i-th member of a composition had a share. */
-extern bool lr_has_share(const LrShares *shares, int i);
 
 /* Runs a query with up to two bigint parameters; reads a column of its rows. */
 extern void lr_read_query(const char *query, int nargs, int64 a, int64 b);

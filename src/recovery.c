@@ -18,10 +18,9 @@
 #include "utils/snapmgr.h"
 
 #include "board.h"
-#include "candidate_set.h"
-#include "companion.h"
 #include "compat.h"
 #include "fold_cap.h"
+#include "fold_turns.h"
 #include "generation.h"
 #include "guc.h"
 #include "held.h"
@@ -108,38 +107,19 @@ bitmap_of(Relation rel, HeapTuple row, const char *column)
 static void
 add_prepared_turn(LrState *s, Relation rel, HeapTuple row, int n)
 {
-	Relation	versions = table_open(lr_relid("team_version"), AccessShareLock);
-	TupleDesc	desc = RelationGetDescr(versions);
-	HeapTuple	version;
-	bool		isnull;
-	int64		set = int_of(rel, row, "candidate_set", true);
-	LrStoredSet stored;
-	LrShares		shares;
+	LrTurns		turns;
+	LrTurnKey	key;
 
-	stored.candidates = bitmap_of(rel, row, "candidates");
-	stored.accruing = bitmap_of(rel, row, "accruing");
-	/* both rows may be of the same prepared transaction */
-	version = lr_companion_row(versions, "team_version_id",
-							   int_of(rel, row, "team_version", true), true);
-	if (set != 0 && !lr_candidate_set_read(set, true, &stored))
-		version = NULL;
-	shares.candidates = stored.candidates;
-	shares.accruing = stored.accruing;
-	if (HeapTupleIsValid(version))
-	{
-		deconstruct_array(DatumGetArrayTypeP(heap_getattr(version, SPI_fnumber(desc, "member"),
-														  desc, &isnull)),
-						  INT4OID, 4, true, TYPALIGN_INT, &shares.member, NULL,
-						  &shares.n);
-		deconstruct_array(DatumGetArrayTypeP(heap_getattr(version, SPI_fnumber(desc, "weight"),
-														  desc, &isnull)),
-						  FLOAT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-						  &shares.weight, NULL, &shares.n);
-		lr_add_turns(s, (int32) int_of(rel, row, "router", false),
-				  (int32) int_of(rel, row, "team", false),
-				  (int32) int_of(rel, row, "member", false), n, &shares);
-	}
-	table_close(versions, AccessShareLock);
+	key.router = (int32) int_of(rel, row, "router", false);
+	key.team = (int32) int_of(rel, row, "team", false);
+	key.version = int_of(rel, row, "team_version", true);
+	key.set = int_of(rel, row, "candidate_set", true);
+	key.candidates = bitmap_of(rel, row, "candidates");
+	key.accruing = bitmap_of(rel, row, "accruing");
+	/* what it refers to may be of the same prepared transaction */
+	lr_turns_begin(&turns, s, true);
+	lr_turns_add(&turns, &key, (int32) int_of(rel, row, "member", false), n);
+	lr_turns_end(&turns);
 }
 
 /* Whether it leaves last_turn as it is; the same as in fold_journal. */

@@ -121,6 +121,19 @@ lr_team_version(LrTeam *team)
 	return team->version;
 }
 
+void
+lr_composition_of(HeapTuple row, TupleDesc desc, Datum **member, Datum **weight,
+				  int *n)
+{
+	bool		isnull;
+
+	deconstruct_array(DatumGetArrayTypeP(heap_getattr(row, 5, desc, &isnull)),
+					  INT4OID, 4, true, TYPALIGN_INT, member, NULL, n);
+	deconstruct_array(DatumGetArrayTypeP(heap_getattr(row, 6, desc, &isnull)),
+					  FLOAT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, weight,
+					  NULL, n);
+}
+
 /* ---------- giving a turn back ---------- */
 
 /* Compositions by which this transaction has given turns back. */
@@ -140,17 +153,12 @@ fill_former(Former *f, HeapTuple tuple, TupleDesc desc)
 {
 	LrDatabase *db = lr_database();
 	LrTeam	   *team = &f->team;
-	bool		isnull;
 	Datum	   *member;
 	Datum	   *weight;
 	double		factor;
 	int			i;
 
-	deconstruct_array(DatumGetArrayTypeP(heap_getattr(tuple, 5, desc, &isnull)),
-					  INT4OID, 4, true, TYPALIGN_INT, &member, NULL, &team->n);
-	deconstruct_array(DatumGetArrayTypeP(heap_getattr(tuple, 6, desc, &isnull)),
-					  FLOAT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &weight,
-					  NULL, &team->n);
+	lr_composition_of(tuple, desc, &member, &weight, &team->n);
 	team->serial = lr_team_serial();
 	team->rotation = lr_rotation_slot(db, team->router, team->id);
 	f->member = (int32 *) palloc((team->n + 1) * sizeof(int32));
