@@ -21,6 +21,7 @@
 #include "reserve.h"
 #include "sticky.h"
 #include "visible.h"
+#include "test_lead.h"
 
 PG_FUNCTION_INFO_V1(lr_assign);
 
@@ -115,8 +116,9 @@ lr_assign_stored(LrTable *table, LrBinding *b, const LrFacts *facts, LrMember *m
 	char	   *detail = NULL;
 
 	e.at = lr_now();
-	/* a duplicate counts in nothing */
-	if (duplicate)
+	e.is_test = lr_is_test(table, b, facts->row, &detail);
+	/* a duplicate, or a test, counts in nothing */
+	if (duplicate || e.is_test)
 		lr_take(b->router, m, 0, false, NULL, &r);
 	else
 	{
@@ -140,7 +142,7 @@ lr_assign_stored(LrTable *table, LrBinding *b, const LrFacts *facts, LrMember *m
 	owner = lr_binding_owner(table, b, m);
 	lr_lead_update(table, facts->key, &owner, NULL);
 	(void) lr_outcome_decided(&e);
-	if (b->router->matching != NULL && !duplicate)
+	if (b->router->matching != NULL && !duplicate && !e.is_test)
 		lr_sticky_note(table, b, facts->row, facts->key, e.id, e.at, m->id);
 }
 

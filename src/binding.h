@@ -87,6 +87,7 @@ struct LrBinding
 	MemoryContext compiled;		/* of conditions */
 	Size		compiled_size;	/* bytes in it */
 	struct LrFitCache *fits;	/* see fit_cache.h; in compiled */
+	struct LrCompiledTest *test;	/* see test_lead.c; NULL: not compiled yet */
 	void	   *caps;			/* conditions of caps, see cap.c; NULL: none yet */
 	struct BoundCriterion *criteria;	/* see criterion.c; NULL: none yet */
 };

@@ -41,6 +41,7 @@
 #include "scan.h"
 #include "sticky.h"
 #include "sticky_key.h"
+#include "test_lead.h"
 #include "stored.h"
 #include "visible.h"
 
@@ -329,8 +330,10 @@ lr_adopt_lead(LrTable *table, const LrFacts *facts)
 		char	   *detail = NULL;
 
 		e.at = lr_now();
-		caps = lr_caps_judge_row(table, b, facts->row, e.at, &detail);
-		lr_take(b->router, m, facts->closed ? 0 : facts->load, false,
+		e.is_test = lr_is_test(table, b, facts->row, &detail);
+		caps = e.is_test ? NULL :
+			lr_caps_judge_row(table, b, facts->row, e.at, &detail);
+		lr_take(b->router, m, facts->closed || e.is_test ? 0 : facts->load, false,
 				lr_caps_of_member(caps, m), &r);
 		lr_caps_note(&e, &r);
 		e.id = r.id;
@@ -365,10 +368,10 @@ lr_note_keys(LrTable *table, TupleTableSlot *row, const LrFacts *facts)
 	b = lr_table_bind_people(table, facts->router);
 	if (b == NULL)
 		return;
-	/* what a duplicate is known by is the first lead's */
+	/* what a duplicate is known by is the first lead's; a test is not known */
 	if (b->router->matching != NULL &&
 		lr_journal_current(table->id, facts->key, &current) &&
-		current.kind != LR_KIND_DUPLICATE)
+		current.kind != LR_KIND_DUPLICATE && !current.is_test)
 		lr_sticky_note(table, b, row, facts->key, current.id,
 					   current.kind == LR_KIND_ADOPTED &&
 					   !current.told.isnull[LR_CAPTURED_AT] ?

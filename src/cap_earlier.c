@@ -24,7 +24,7 @@
 /* Decisions that a cap would have counted, but for its condition. */
 #define EARLIER \
 	" WHERE j.router = $1 AND j.assigned_at >= $2 AND j.assigned_at < $3" \
-	" AND j.member IS NOT NULL AND j.kind <> 'u'" \
+	" AND j.member IS NOT NULL AND j.kind <> 'u' AND j.is_test IS NULL" \
 	" AND ($6 = 0 OR j.member = $6) AND ($7 = -1 OR j.team = $7)" \
 	" AND ($8 = 0 OR j.rule = $8)" \
 	" AND (j.caps IS NULL OR $4 <> ALL (j.caps))" \

@@ -80,8 +80,9 @@ check_router(LrRow *row)
 {
 	char	   *name = lr_row_text(row, row->new, "name");
 	bool		no_window;
+	char	   *test_when = lr_row_text(row, row->new, "test_when");
 	char	  **keys;
-	int			n;
+	int			n = 0;
 	int			i;
 	bool		changed;
 	ListCell   *lc;
@@ -101,18 +102,26 @@ check_router(LrRow *row)
 				 errmsg("router \"%s\" has a duplicate_window and no sticky_key",
 						name),
 				 errhint("sticky_key says by what a lead is known again, for example ARRAY['leadroute.normalize_email(email)'].")));
-	if (keys == NULL)
+	if (keys == NULL && test_when == NULL)
 		return;
-	changed = row->old == NULL || lr_row_column_differs(row, "sticky_key");
+	changed = row->old == NULL || lr_row_column_differs(row, "sticky_key") ||
+		lr_row_differs(row, "test_when");
 	lr_fill_writer(row, changed);
 	if (!changed && !lr_row_differs(row, "written_by") && !lr_row_differs(row, "search_path"))
 		return;
 	foreach(lc, lr_tables_of(row->old != NULL ? lr_row_text(row, row->old, "name") : name,
 						  NULL))
+	{
+		Oid			relid = ((LrAttached *) lfirst(lc))->relid;
+
 		for (i = 0; i < n; i++)
-			lr_check_expression(((LrAttached *) lfirst(lc))->relid, keys[i],
-							 LR_EXPR_TEXT, row,
-							 psprintf("sticky_key %d of router \"%s\"", i + 1, name));
+			lr_check_expression(relid, keys[i], LR_EXPR_TEXT, row,
+								psprintf("sticky_key %d of router \"%s\"", i + 1,
+										 name));
+		if (test_when != NULL)
+			lr_check_expression(relid, test_when, LR_EXPR_BOOL, row,
+								psprintf("test_when of router \"%s\"", name));
+	}
 }
 
 /* ---------- the trigger ---------- */

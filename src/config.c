@@ -21,6 +21,7 @@
 #include "router_name.h"
 #include "scan.h"
 #include "sticky_key.h"
+#include "test_lead.h"
 
 /* Unpinned routers a backend keeps. */
 #define MAX_CACHED_ROUTERS	64
@@ -67,6 +68,7 @@ read_router_row(LrRouter *router, const char *name)
 		if (router->zone == NULL)
 			router->zone = pg_tzset("GMT");
 		router->matching = lr_matching_read(&scan);
+		router->test_when = lr_test_when_read(&scan);
 		router->qualification = lr_qualification_read(&scan, name);
 		router->name = pstrdup(name);
 	}

@@ -139,6 +139,7 @@ typedef struct LrRouter
 	bool		enabled;
 	struct LrMatching *matching;	/* see sticky_key.h; NULL: leads are not
 									 * matched */
+	struct LrTestWhen *test_when;	/* see test_lead.h; NULL: no lead is a test */
 	int64		version;		/* of config_state */
 	uint64		checked;		/* config generation at the last check */
 	uint64		own_changes;	/* see lr_config_own_change */

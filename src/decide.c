@@ -20,6 +20,7 @@
 #include "ranking.h"
 #include "rule_scope.h"
 #include "sticky.h"
+#include "test_lead.h"
 
 /* Least time between two events about the same error of a rule. */
 #define REPORT_INTERVAL		(60 * USECS_PER_SEC)
@@ -826,8 +827,8 @@ decide_judged(const LrDecideRequest *request, LrDecision *decision)
 		decide_by_rules(request, decision);
 }
 
-void
-lr_decide(const LrDecideRequest *request, LrDecision *decision)
+static void
+decide(const LrDecideRequest *request, LrDecision *decision)
 {
 	lr_people_accept(request->binding->router);
 	if (request->binding->router->qualification != NULL)
@@ -841,6 +842,26 @@ lr_decide(const LrDecideRequest *request, LrDecision *decision)
 		decide_judged(request, decision);
 	if (decision->member == NULL)
 		settle_without_owner(request, decision);
+}
+
+void
+lr_decide(const LrDecideRequest *request, LrDecision *decision)
+{
+	LrDecideRequest asked;
+	bool		is_test;
+
+	if (request->binding->router->test_when == NULL)
+	{
+		decide(request, decision);
+		return;
+	}
+	asked = *request;
+	is_test = lr_is_test(asked.table, asked.binding, asked.row, &asked.detail);
+	asked.dry_run |= is_test;
+	decide(&asked, decision);
+	decision->entry.is_test = is_test;
+	if (is_test && !request->dry_run)
+		lr_test_decided(decision);
 }
 
 void

@@ -207,6 +207,10 @@ put_lead(LrOutput *out, const LrExplain *x)
 	else if (owner != NULL)
 		lr_line(out, "It has the owner %s%s; without one:", owner,
 				x->is_new ? ", and keeps it" : "");
+	if (router->test_when != NULL)
+		lr_put_bool(out, "is_test", x->decision.entry.is_test);
+	if (x->decision.entry.is_test)
+		lr_line(out, "A test lead (test_when): it counts nowhere");
 	lr_put_text(out, "routed_table", x->table->name);
 	lr_put_text(out, "lead_key", key);
 	lr_put_text(out, "router", router->name);

@@ -165,7 +165,7 @@ fold_journal(LrState *s, int64 from, int64 upto)
 				  " pg_catalog.count(*) AS n, pg_catalog.sum(load) AS load,"
 				  " pg_catalog.max(id) AS last,"
 				  " pg_catalog.max(id) FILTER (WHERE kind NOT IN ('d', 'u')"
-				  " AND reason IS DISTINCT FROM 'sticky') AS last_turn"
+				  " AND reason IS DISTINCT FROM 'sticky' AND is_test IS NULL) AS last_turn"
 				  " FROM leadroute.journal WHERE id > $1 AND id <= $2"
 				  " GROUP BY router, team, member, candidates, accruing, candidate_set, team_version, turn, target_month) g"
 				  ORDER, 2, from, upto);

@@ -197,6 +197,8 @@ lr_journal_add(const LrEntry *e)
 	values[J_SCORE] = Float8GetDatum(e->score);
 	nulls[J_RELEASED] = !e->released;
 	values[J_RELEASED] = BoolGetDatum(true);
+	nulls[J_IS_TEST] = !e->is_test;
+	values[J_IS_TEST] = BoolGetDatum(true);
 	nulls[J_CAPTURED_AT] = nulls[J_SOURCE] = nulls[J_VALUE] = nulls[J_OUTCOME] = true;
 	if (e->told != NULL)
 		lr_set_told(values, nulls, e->told);
@@ -204,7 +206,7 @@ lr_journal_add(const LrEntry *e)
 		(e->kind == LR_KIND_GIVEN || e->kind == LR_KIND_MANUAL))
 		lr_late_lead(e->id);
 	lr_row_add(ROW_JOURNAL, values, nulls);
-	if (lr_waits(e->kind) && !e->closed)
+	if (lr_waits(e->kind) && !e->closed && !e->is_test)
 		lr_pool_add(e);
 }
 

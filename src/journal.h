@@ -69,6 +69,7 @@ typedef struct LrEntry
 	double		score;
 	bool		released;		/* a quarantine of the lead was ended by hand */
 	const LrTold *told;			/* NULL: nothing */
+	bool		is_test;		/* see test_lead.h */
 } LrEntry;
 
 /* The turn that a row has taken in a rotation, or its place in a target. */
@@ -108,6 +109,7 @@ typedef struct LrCurrent
 	LrTold		told;
 	bool		released;		/* a quarantine of it was ended by hand */
 	bool		waits;			/* it is held until it is ready, see ready.h */
+	bool		is_test;
 	bool		has_score;		/* these four of leads that are kept back, or on a
 								 * triage list, only */
 	double		score;

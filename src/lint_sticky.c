@@ -93,7 +93,7 @@ nobody_has_keys(LrLint *lint, const LrMatching *m)
 	SPI_connect();
 	PushActiveSnapshot(GetLatestSnapshot());
 	if (SPI_execute_with_args("SELECT (SELECT pg_catalog.count(*) FROM (SELECT FROM leadroute.journal j"
-							  " WHERE j.router = $1 AND j.member IS NOT NULL AND j.assigned_at > $2 LIMIT $3) l) = $3"
+							  " WHERE j.router = $1 AND j.member IS NOT NULL AND j.is_test IS NULL AND j.assigned_at > $2 LIMIT $3) l) = $3"
 							  " AND NOT EXISTS (SELECT FROM leadroute.sticky_lead s WHERE s.router = $1)",
 							  3, types, values, NULL, true,
 							  1) != SPI_OK_SELECT)

@@ -87,7 +87,7 @@ lr_measured_serial(LrDatabase *db)
 	" pg_catalog.count(j.converted_at) AS converted" \
 	" FROM leadroute.journal j" \
 	" WHERE j.assigned_at >= $1 AND j.assigned_at < $2 AND j.member IS NOT NULL" \
-	" AND j.kind IN ('a', 'r', 'g', 'm')" \
+	" AND j.kind IN ('a', 'r', 'g', 'm') AND j.is_test IS NULL" \
 	" GROUP BY GROUPING SETS ((j.member), (j.member, j.team))" \
 	" HAVING GROUPING(j.team) = 1 OR j.team IS NOT NULL) c ON c.member = m.id" \
 	/* groups one after the other: all leads, then team by team */ \

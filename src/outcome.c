@@ -35,6 +35,7 @@
 #include "owner_rights.h"
 #include "qualify.h"
 #include "reserve.h"
+#include "test_lead.h"
 
 void
 lr_facts(LrTable *table, TupleTableSlot *row, LrFacts *facts)
@@ -110,7 +111,8 @@ lr_had_owner(const LrCurrent *current)
 bool
 lr_has_load(const LrCurrent *current)
 {
-	return current->member != 0 && current->kind != LR_KIND_DUPLICATE;
+	return current->member != 0 && current->kind != LR_KIND_DUPLICATE &&
+		!current->is_test;
 }
 
 /* Somebody else has the lead now: under caps it does not count any more. */
@@ -180,7 +182,7 @@ lr_outcome_decided(LrEntry *e)
 		/* a lead that is held again stays where it is, in its order */
 		if (e->member == 0 && lr_says_so(&current, e))
 		{
-			if (e->kind == LR_KIND_HELD)
+			if (e->kind == LR_KIND_HELD && !e->is_test)
 				lr_journal_held_again(e, current.id);
 			return false;
 		}
@@ -237,6 +239,7 @@ owner_changed(LrTable *table, const LrFacts *old, const LrFacts *new,
 	int			i;
 	LrLeadCaps *caps;
 	char	   *detail = NULL;
+	bool		is_test;
 
 	e.at = lr_now();
 	/* what had happened before is not to the credit of the new owner */
@@ -253,9 +256,13 @@ owner_changed(LrTable *table, const LrFacts *old, const LrFacts *new,
 	}
 	if (b != NULL)
 	{
-		caps = m == NULL ? NULL :
+		/* of a lead that has moved to another partition the row is not known */
+		is_test = new->row != NULL ?
+			lr_is_test(table, b, new->row, &detail) : known && current->is_test;
+		caps = m == NULL || is_test ? NULL :
 			lr_caps_judge_row(table, b, new->row, e.at, &detail);
-		lr_take(b->router, m, m != NULL && !new->closed ? new->load : 0, true,
+		lr_take(b->router, m,
+				m != NULL && !new->closed && !is_test ? new->load : 0, !is_test,
 				lr_caps_of_member(caps, m), &r);
 		lr_caps_note(&e, &r);
 		e.detail = detail;
@@ -272,6 +279,7 @@ owner_changed(LrTable *table, const LrFacts *old, const LrFacts *new,
 		e.when = when;
 		e.previous_id = known ? current->id : 0;
 		e.told = new->told;
+		e.is_test = is_test;
 		if (known)
 			lr_told_on(&e, current);
 		if (new->owner != NULL && m == NULL)

@@ -233,6 +233,8 @@ same_text(const char *a, const char *b)
 bool
 lr_says_so(const LrCurrent *current, const LrEntry *e)
 {
+	if (current->is_test != e->is_test)
+		return false;
 	if (current->kind == LR_KIND_TRIAGE && e->kind == LR_KIND_TRIAGE)
 		return current->rule == e->rule && current->team == e->team;
 	if (current->kind != e->kind || !lr_kept_back(e->kind))

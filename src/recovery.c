@@ -130,10 +130,12 @@ keeps_turns(Relation rel, HeapTuple row)
 	bool		isnull;
 	char		kind = DatumGetChar(heap_getattr(row, SPI_fnumber(desc, "kind"),
 												 desc, &isnull));
+	bool		no_test;
 	Datum		reason = heap_getattr(row, SPI_fnumber(desc, "reason"), desc,
 									  &isnull);
 
-	return kind == LR_KIND_ADOPTED || kind == LR_KIND_DUPLICATE ||
+	(void) heap_getattr(row, SPI_fnumber(desc, "is_test"), desc, &no_test);
+	return !no_test || kind == LR_KIND_ADOPTED || kind == LR_KIND_DUPLICATE ||
 		(!isnull && strcmp(TextDatumGetCString(reason), "sticky") == 0);
 }
 

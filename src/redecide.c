@@ -275,6 +275,7 @@ lr_note_released(const LrEntry *d, int64 id, LrCurrent *current)
 	e.hop = current->hop + lr_had_owner(current);
 	e.previous_id = current->id;
 	e.told = d->told;
+	e.is_test = current->is_test;
 	lr_told_on(&e, current);
 	lr_journal_add(&e);
 }

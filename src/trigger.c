@@ -39,6 +39,7 @@
 #include "reserve.h"
 #include "row_value.h"
 #include "sticky.h"
+#include "test_lead.h"
 #include "trigger.h"
 
 PG_FUNCTION_INFO_V1(lr_lead_trigger);
@@ -94,12 +95,15 @@ keep_given(LrFrame *frame, LrBinding *b, TupleTableSlot *row, char *key,
 	LrDecision *d = &frame->pending.decision;
 	LrMember   *m = lr_binding_member(frame->table, b, owner);
 	TimestampTz now = lr_now_of_tick(&frame->clock);
-	LrLeadCaps *caps = m == NULL ? NULL :
+	bool		is_test = lr_is_test(frame->table, b, row, &detail);
+	LrLeadCaps *caps = m == NULL || is_test ? NULL :
 		lr_caps_judge_row(frame->table, b, row, now, &detail);
 
 	memset(d, 0, sizeof(*d));
-	lr_take(b->router, m, m == NULL || closed ? 0 : lr_lead_load(frame->table, row, &detail), true,
+	lr_take(b->router, m, m == NULL || closed || is_test ? 0 :
+			lr_lead_load(frame->table, row, &detail), !is_test,
 			lr_caps_of_member(caps, m), &d->reservation);
+	d->entry.is_test = is_test;
 	d->member = m;
 	lr_caps_note(&d->entry, &d->reservation);
 	d->entry.id = d->reservation.id;
@@ -275,7 +279,7 @@ look_at_row(LrFrame *frame, Relation rel, TupleTableSlot *slot)
 		if (owner != NULL)
 		{
 			keep_given(frame, b, row, key, owner, closed, detail);
-			if (b->router->matching != NULL)
+			if (b->router->matching != NULL && !p->decision.entry.is_test)
 				lr_sticky_given(table, b, row, &p->decision);
 		}
 		else if (table->decide_at == LR_AT_COMMIT)

@@ -22,6 +22,7 @@ CREATE TABLE leadroute.router (
 	search_path			text,
 	qualify_at			numeric,
 	nurture_at			numeric,
+	test_when			text,
 	PRIMARY KEY (name),
 	UNIQUE (id)
 );
@@ -60,11 +61,12 @@ COMMENT ON COLUMN leadroute.holiday.day IS 'The day, in local time; of the years
 COMMENT ON COLUMN leadroute.router.sticky_key IS 'SQL over the lead, at most 8 expressions of any type, compared as text: what a person or company is known by, in the order in which they count. A lead that shares any value with an earlier lead of the router, whichever expression gave it, goes to the present owner of that lead, if he can take it (kind assigned, reason sticky: counts in his load, in no turn). NULL and the empty text match nothing; one expression that joins several with || asks for all of them. A change locks the attached tables against writers and notes the keys of all leads that have an owner. NULL: leads are not matched.';
 COMMENT ON COLUMN leadroute.router.sticky_window IS 'How long after an earlier lead was decided. A day is 24 hours, a month 30 days. 0: no lead is matched but duplicates. NULL: without end.';
 COMMENT ON COLUMN leadroute.router.duplicate_window IS 'How long after an earlier lead was decided a lead that matches it is the same lead again: kind duplicate, same owner whatever his limits, no turn, no load; it extends no window. Not while the earlier one is not committed, has no owner, or one that is inactive. NULL: no lead is a duplicate.';
-COMMENT ON COLUMN leadroute.router.written_by IS 'Role that wrote sticky_key and with whose rights it runs. Filled by leadroute. NULL: there is none.';
-COMMENT ON COLUMN leadroute.router.search_path IS 'search_path under which sticky_key was written and is read. Filled by leadroute. NULL: there is none.';
+COMMENT ON COLUMN leadroute.router.written_by IS 'Role that wrote sticky_key and test_when and with whose rights they run. Filled by leadroute. NULL: there are none.';
+COMMENT ON COLUMN leadroute.router.search_path IS 'search_path under which sticky_key and test_when were written and are read. Filled by leadroute. NULL: there is none.';
 
 COMMENT ON COLUMN leadroute.router.qualify_at IS 'Score from which on a lead is qualified, and the rules decide it. NULL: every lead is that no criterion keeps back.';
 COMMENT ON COLUMN leadroute.router.nurture_at IS 'Score, below qualify_at, from which on a lead that is not qualified is kept for later (kind nurture): stored without owner, and judged again when it changes. Below it, it is disqualified. NULL: no lead is kept so.';
+COMMENT ON COLUMN leadroute.router.test_when IS 'SQL over the lead, boolean: a lead for which it is true is a test. It gets the owner that a real one would get at that moment, is journalled (assignment.is_test), and counts nowhere: no turn, load, cap, target, sticky key, measure, and it waits in no line and on no list. Asked whenever something is decided about the lead: one that is a test no more is a real one from its next decision on, and the other way round. NULL from it, or an error: no test. NULL: no lead is a test.';
 
 CREATE TABLE leadroute.routed_table (
 	name			text COLLATE "C" NOT NULL CHECK (name <> ''),

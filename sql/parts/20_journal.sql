@@ -46,7 +46,8 @@ CREATE TABLE leadroute.journal (
 	value			numeric,
 	outcome			text,
 	released		boolean,
-	candidate_set	bigint
+	candidate_set	bigint,
+	is_test			boolean
 );
 COMMENT ON TABLE leadroute.journal IS 'One row is a decision about a lead, in ids and codes; read it through the view leadroute.assignment. Appended by the library; only superseded, ended_at, closed_at, responded_at, converted_at, accepted_at, captured_at, source, value, outcome and (when a key changes) lead_key change later.';
 COMMENT ON COLUMN leadroute.journal.id IS 'Number of the decision; rises in the order in which decisions were made.';
@@ -90,6 +91,7 @@ COMMENT ON COLUMN leadroute.journal.value IS 'What the lead is worth, by the tab
 COMMENT ON COLUMN leadroute.journal.outcome IS 'What it came to, in the words of leadroute.close. NULL: not said.';
 COMMENT ON COLUMN leadroute.journal.released IS 'true: a quarantine of the lead was ended by hand (leadroute.release), so criteria of kind quarantine have no say about it. NULL: not.';
 COMMENT ON COLUMN leadroute.journal.candidate_set IS 'candidate_set.id, which says who could take it, instead of candidates and accruing. NULL: these say it.';
+COMMENT ON COLUMN leadroute.journal.is_test IS 'true: a test lead (router.test_when): the row moves nothing. NULL: not.';
 -- The key first: what differs most is compared first.
 CREATE UNIQUE INDEX journal_current ON leadroute.journal (lead_key leadroute.key_ops, routed_table, share) WHERE NOT superseded;
 -- New leads do not pay for it: a row enters when it ends.

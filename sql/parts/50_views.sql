@@ -118,7 +118,8 @@ SELECT j.id,
 	coalesce(j.outcome, CASE WHEN j.converted_at IS NOT NULL THEN 'converted' WHEN j.closed_at IS NOT NULL THEN 'closed' END) AS outcome,
 	CASE WHEN j.kind IN ('a', 'r', 'g', 'm', 'u')
 		THEN j.assigned_at - CASE WHEN j.captured_at IS NULL AND j.previous_id IS NULL THEN j.assigned_at ELSE j.captured_at END END AS time_to_assign,
-	j.responded_at - CASE WHEN j.captured_at IS NULL AND j.previous_id IS NULL AND j.kind <> 'd' THEN j.assigned_at ELSE j.captured_at END AS speed_to_lead
+	j.responded_at - CASE WHEN j.captured_at IS NULL AND j.previous_id IS NULL AND j.kind <> 'd' THEN j.assigned_at ELSE j.captured_at END AS speed_to_lead,
+	j.is_test IS NOT NULL AS is_test
 FROM leadroute.journal j
 LEFT JOIN leadroute.router ro ON ro.id = j.router
 LEFT JOIN leadroute.routed_table rt ON rt.id = j.routed_table
@@ -173,6 +174,7 @@ COMMENT ON COLUMN leadroute.assignment.time_to_assign IS 'From its capture to th
 COMMENT ON COLUMN leadroute.assignment.speed_to_lead IS 'From its capture to the response of this owner. NULL: he has not responded, or the capture is not known.';
 COMMENT ON COLUMN leadroute.assignment.previous_id IS 'id of the decision about the lead that this one took the place of. NULL: it was the first.';
 
+COMMENT ON COLUMN leadroute.assignment.is_test IS 'Whether it was decided as a test (router.test_when), which counts nowhere. Never NULL.';
 COMMENT ON COLUMN leadroute.assignment.score IS 'Score of the lead by the router''s criteria when it was decided. NULL: nothing scores it, or it was not judged (its owner was given or set by hand).';
 
 -- why: a sentence a decision or event.
@@ -252,7 +254,8 @@ SELECT a.id,
 			WHEN a.reason NOT IN ('no_rule', 'no_member', 'nobody_available', 'unknown_member', 'unknown_team', 'assigned_by_hand', 'decide_at', 'not_ready',
 				'sticky', 'duplicate', 'suppressed', 'score', 'criterion')
 				THEN '; reason: ' || a.reason END,
-		'; ' || a.detail) AS sentence,
+		'; ' || a.detail,
+		CASE WHEN a.is_test THEN '; a test lead, which counts nowhere' END) AS sentence,
 	a.id AS assignment,
 	NULL::text AS event,
 	a.is_current,
@@ -960,11 +963,11 @@ BEGIN ATOMIC
 	SELECT a.router, a.routed_table, a.lead_key, a.member, a.assigned_at, a.ended_at, a.kind, a.reason, a.rule, a.role_name, a.actor, a.hop, a.id
 	FROM leadroute.assignment a
 	WHERE (a.member IS NOT NULL OR a.reason = 'unknown_member' AND a.kind IN ('given', 'manual'))
-	AND a.assigned_at < $2 AND (a.ended_at IS NULL OR a.ended_at > $1)
+	AND NOT a.is_test AND a.assigned_at < $2 AND (a.ended_at IS NULL OR a.ended_at > $1)
 	AND ($3 IS NULL OR a.router = $3)
 	ORDER BY a.routed_table, a.lead_key, a.id;
 END;
-COMMENT ON FUNCTION leadroute.ownership(timestamptz, timestamptz, text) IS 'Who has owned which lead when, how it came to be and by whom, for attribution: one row each time somebody has owned it at any moment from since until before until, of one router or (NULL) all; member NULL: an owner that is no member. role_name and actor: who brought it about: inserted the lead, moved it, or had it routed. owned_until NULL: it lasts. Several rows of one lead follow each other without overlap. An unknown router has no rows.';
+COMMENT ON FUNCTION leadroute.ownership(timestamptz, timestamptz, text) IS 'Who has owned which lead when, how it came to be and by whom, for attribution: one row each time somebody has owned it at any moment from since until before until, of one router or (NULL) all; member NULL: an owner that is no member. Test leads are left out. role_name and actor: who brought it about: inserted the lead, moved it, or had it routed. owned_until NULL: it lasts. Several rows of one lead follow each other without overlap. An unknown router has no rows.';
 CREATE VIEW leadroute.ownership AS
 SELECT o.router, o.routed_table, o.lead_key, o.member, o.owned_since, o.owned_until, o.kind, o.reason, o.rule, o.role_name, o.actor, o.hop, o.assignment
 FROM leadroute.ownership(now() - interval '30 days', 'infinity') o;
