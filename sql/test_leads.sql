@@ -132,6 +132,15 @@ SET LOCAL leadroute.test_clock = '2100-02-01 00:00+00';
 SELECT leadroute.measure() AS members;
 ROLLBACK;
 
+-- A column of it is gone: no lead is a test, and that is told.
+BEGIN;
+ALTER TABLE lead DROP COLUMN test;
+INSERT INTO lead (id, email) VALUES (29, 'x@example.com');
+SELECT is_test, detail FROM leadroute.assignment WHERE lead_key = '29';
+SELECT what, detail, what_to_do FROM leadroute.lint() WHERE severity = 'error';
+SELECT count(*) FROM leadroute.problem WHERE what = 'test_when_invalid';
+ROLLBACK;
+
 -- Adopted, handed over, rolled back, not stored.
 DELETE FROM leadroute.cap;
 SELECT leadroute.detach('lead') IS NOT NULL AS detached;

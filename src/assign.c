@@ -20,8 +20,8 @@
 #include "permitted.h"
 #include "reserve.h"
 #include "sticky.h"
-#include "visible.h"
 #include "test_lead.h"
+#include "visible.h"
 
 PG_FUNCTION_INFO_V1(lr_assign);
 

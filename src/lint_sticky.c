@@ -1,7 +1,8 @@
 /*
  * lint_sticky.c
  *	  What is odd about the keys by which a router knows leads again: one that
- *	  cannot be computed, and such as no lead has.
+ *	  cannot be computed, and such as no lead has.  And a test_when that cannot
+ *	  be computed.
  */
 #include "postgres.h"
 
@@ -18,44 +19,61 @@
 #include "owner_rights.h"
 #include "scan.h"
 #include "sticky_key.h"
+#include "test_lead.h"
 
 /* Leads with an owner of which one should have had a key. */
 #define ENOUGH_LEADS	20
 
-/* The keys over one table. */
+/* An expression of the router over one table; reports it if it is broken. */
 static void
-look_at_table(LrLint *lint, const LrMatching *m, const char *table, Oid relid)
+look_at_expression(LrLint *lint, Relation rel, const char *table,
+				   const char *text, LrExprKind kind, const char *written_by,
+				   const char *search_path, const char *name, const char *what,
+				   char *what_to_do)
 {
+	MemoryContext temporary = AllocSetContextCreate(CurrentMemoryContext,
+													"leadroute router expression",
+													ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(temporary);
+	char	   *broken = NULL;
+
+	(void) lr_compile_guarded(rel, text, kind, written_by, search_path, name,
+							  &broken);
+	MemoryContextSwitchTo(old);
+	if (broken != NULL)
+		lr_lint_finding(lint, "error", NULL, what,
+						psprintf("%s, on table \"%s\": %s", name, table, broken),
+						what_to_do);
+	MemoryContextDelete(temporary);
+}
+
+/* The keys and test_when over one table. */
+static void
+look_at_table(LrLint *lint, const char *table, Oid relid)
+{
+	const LrMatching *m = lint->router->matching;
+	const LrTestWhen *t = lint->router->test_when;
 	Relation	rel = try_relation_open(relid, AccessShareLock);
-	MemoryContext temporary;
-	MemoryContext old;
 	int			i;
 
 	if (rel == NULL)
 		return;
-	temporary = AllocSetContextCreate(CurrentMemoryContext, "leadroute sticky key",
-									  ALLOCSET_DEFAULT_SIZES);
-	for (i = 0; i < m->n; i++)
-	{
-		char	   *broken = NULL;
-
-		old = MemoryContextSwitchTo(temporary);
-		(void) lr_compile_guarded(rel, m->expr[i], LR_EXPR_TEXT, m->written_by,
-								  m->search_path,
-								  psprintf("sticky_key %d", i + 1), &broken);
-		MemoryContextSwitchTo(old);
-		if (broken != NULL)
-			lr_lint_finding(lint, "error", NULL, "sticky_key_invalid",
-							psprintf("sticky_key %d, on table \"%s\": %s",
-									 i + 1, table, broken),
-							"Change it; until then no lead of that table is known by it.");
-	}
-	MemoryContextDelete(temporary);
+	for (i = 0; m != NULL && i < m->n; i++)
+		look_at_expression(lint, rel, table, m->expr[i], LR_EXPR_TEXT,
+						   m->written_by, m->search_path,
+						   psprintf("sticky_key %d", i + 1),
+						   "sticky_key_invalid",
+						   "Change it; until then no lead of that table is known by it.");
+	if (t != NULL)
+		look_at_expression(lint, rel, table, t->expr, LR_EXPR_BOOL,
+						   t->written_by, t->search_path, "test_when",
+						   "test_when_invalid",
+						   "Change it; until then no lead of that table is a test.");
 	relation_close(rel, AccessShareLock);
 }
 
 static void
-look_at_tables(LrLint *lint, const LrMatching *m)
+look_at_tables(LrLint *lint)
 {
 	LrScan		scan;
 
@@ -68,7 +86,7 @@ look_at_tables(LrLint *lint, const LrMatching *m)
 														   &isnull));
 
 		if (router == NULL || strcmp(router, lint->router->name) == 0)
-			look_at_table(lint, m, lr_scan_text(&scan, "name"), relid);
+			look_at_table(lint, lr_scan_text(&scan, "name"), relid);
 	}
 	lr_scan_end(&scan);
 }
@@ -111,10 +129,10 @@ lr_lint_sticky(LrLint *lint)
 {
 	const LrMatching *m = lint->router->matching;
 
-	if (m == NULL)
+	if (m == NULL && lint->router->test_when == NULL)
 		return;
-	look_at_tables(lint, m);
-	if (nobody_has_keys(lint, m))
+	look_at_tables(lint);
+	if (m != NULL && nobody_has_keys(lint, m))
 		lr_lint_finding(lint, "warning", NULL, "sticky_key_unused",
 						pstrdup("No lead with an owner has a value of any sticky_key: nobody is known again."),
 						"Name columns that are filled in when a lead is inserted; what comes by a later UPDATE is not looked at.");
