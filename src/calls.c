@@ -152,13 +152,8 @@ route_lead(LrTable *table, const char *key, const char *released, bool waits)
 	return name;
 }
 
-/*
- * Begins what the worker does with a lead.  The transaction is the table
- * owner's from here to its end, so that deferred triggers run with his rights
- * at commit, and see the path of who attached.
- */
-static LrTable *
-begin_for_worker(const char *name, LOCKMODE lockmode)
+LrTable *
+lr_begin_for_worker(const char *name, LOCKMODE lockmode)
 {
 	LrTable    *table = lr_table_lock(name, lockmode);
 
@@ -168,8 +163,8 @@ begin_for_worker(const char *name, LOCKMODE lockmode)
 	return table;
 }
 
-static void
-end_for_worker(LrTable *table)
+void
+lr_end_for_worker(LrTable *table)
 {
 	SPI_finish();
 	lr_table_unpin(table);
@@ -178,11 +173,11 @@ end_for_worker(LrTable *table)
 static void
 route_for_worker(const char *name, const char *key, bool waits)
 {
-	LrTable    *table = begin_for_worker(name, RowExclusiveLock);
+	LrTable    *table = lr_begin_for_worker(name, RowExclusiveLock);
 
 	lr_settle_prepared(lr_database());
 	(void) route_lead(table, key, NULL, waits);
-	end_for_worker(table);
+	lr_end_for_worker(table);
 }
 
 void
@@ -508,10 +503,10 @@ adopt_key(LrTable *table, const char *key)
 void
 lr_adopt_late(const char *name, const char *key)
 {
-	LrTable    *table = begin_for_worker(name, RowShareLock);
+	LrTable    *table = lr_begin_for_worker(name, RowShareLock);
 
 	(void) adopt_key(table, key);
-	end_for_worker(table);
+	lr_end_for_worker(table);
 }
 
 Datum

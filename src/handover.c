@@ -6,22 +6,28 @@
  * Table by table in the order of their names, lead by lead in the order of their
  * keys: first all are locked, then each is looked at under its lock and moved
  * as assign or route would.  A lead that is given to the member by a transaction
- * that is still open is not seen: it stays, and leadroute.problem says so of
- * members that are inactive.
+ * that is still open is not seen.  If the member has left (it is inactive), that
+ * is an event, by which the worker knows what to do with such leads (late.h); if
+ * not, it would go on to get leads anyway.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/memutils.h"
 
 #include "acting.h"
 #include "by_hand.h"
+#include "calls.h"
+#include "guard.h"
 #include "guc.h"
+#include "late.h"
 #include "lead.h"
 #include "leadroute.h"
 #include "owner_rights.h"
@@ -46,9 +52,9 @@ typedef struct Handover
 	int64		without_owner;
 } Handover;
 
-/* Error if the router has no such member; returns whether it is active. */
+/* Error if the router has no such member; returns whether it is active, its id. */
 static bool
-require_member(const char *router, const char *name)
+require_member(const char *router, const char *name, int32 *id)
 {
 	LrScan		scan;
 	bool		found;
@@ -58,7 +64,10 @@ require_member(const char *router, const char *name)
 					   "name", name);
 	found = lr_scan_next(&scan);
 	if (found)
+	{
 		active = lr_scan_bool(&scan, "active");
+		*id = lr_scan_int(&scan, "id", 0);
+	}
 	lr_scan_end(&scan);
 	if (!found)
 		ereport(ERROR,
@@ -240,6 +249,127 @@ hand_over_table(const char *name, Handover *h)
 	lr_table_unpin(table);
 }
 
+/* ---------- who has left, and still gets leads of transactions that were open */
+
+/* The member's leads are handed over for good: so are those that come yet. */
+static void
+note_offboarded(const Handover *h, int32 member)
+{
+	StringInfoData payload;
+
+	initStringInfo(&payload);
+	appendStringInfoString(&payload, "{\"to_member\": ");
+	if (h->to != NULL)
+		escape_json(&payload, h->to);
+	else
+		appendStringInfoString(&payload, "null");
+	appendStringInfoString(&payload, ", \"reason\": ");
+	if (h->reason != NULL)
+		escape_json(&payload, h->reason);
+	else
+		appendStringInfoString(&payload, "null");
+	appendStringInfoChar(&payload, '}');
+	/* an id, so that it has an entry should it be prepared, before the look */
+	lr_event_add(LR_EVENT_OFFBOARDED, lr_router_id(h->router), 0, NULL, 0, member,
+				 0, payload.data);
+	lr_late_members(lr_database());
+}
+
+static char *
+copy_of(const char *text)
+{
+	return text != NULL ? pstrdup(text) : NULL;
+}
+
+/* What was said of the leads of whom this one was given to; false: nothing. */
+static bool
+read_order(const char *name, const char *key, Handover *h)
+{
+	Oid			types[2] = {TEXTOID, TEXTOID};
+	Datum		values[2];
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext old;
+	bool		found;
+
+	values[0] = CStringGetTextDatum(name);
+	values[1] = CStringGetTextDatum(key);
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT m.router, m.name, o.payload ->> 'to_member',"
+							  " o.payload ->> 'reason'" LR_LEFT_LEADS
+							  " AND t.name = $1 AND j.lead_key = $2",
+							  2, types, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read what was said of leads that are left");
+	found = SPI_processed > 0;
+	old = MemoryContextSwitchTo(caller);
+	if (found)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[0];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+
+		h->router = pstrdup(SPI_getvalue(tuple, desc, 1));
+		h->from = pstrdup(SPI_getvalue(tuple, desc, 2));
+		h->to = copy_of(SPI_getvalue(tuple, desc, 3));
+		h->reason = copy_of(SPI_getvalue(tuple, desc, 4));
+		h->only_open = true;
+	}
+	MemoryContextSwitchTo(old);
+	SPI_finish();
+	return found;
+}
+
+/* move_lead, for lr_guarded_error. */
+typedef struct LateMove
+{
+	LrTable    *table;
+	LrBinding  *b;
+	const char *key;
+	Handover   *h;
+} LateMove;
+
+static void
+move_late(void *arg)
+{
+	LateMove   *m = (LateMove *) arg;
+
+	move_lead(m->table, m->b, m->key, m->h);
+}
+
+void
+lr_hand_over_late(const char *name, const char *key)
+{
+	Handover	h = {0};
+	LateMove	m;
+	LrMember   *from;
+	ErrorData  *error;
+
+	if (!read_order(name, key, &h))
+		return;
+	m.table = lr_begin_for_worker(name, RowExclusiveLock);
+	m.b = lr_table_bind(m.table, h.router);
+	m.key = key;
+	m.h = &h;
+	lr_settle_prepared(lr_database());
+	from = m.b != NULL ? lr_member_by_name(m.b->router, h.from) : NULL;
+	if (from != NULL && !from->active)
+	{
+		error = h.to != NULL ? lr_guarded_error(move_late, &m) : NULL;
+		/* who was to have them cannot, or is gone himself: the rules say who */
+		if (error != NULL)
+		{
+			if (error->sqlerrcode != ERRCODE_CONFIGURATION_LIMIT_EXCEEDED &&
+				error->sqlerrcode != ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE &&
+				error->sqlerrcode != ERRCODE_UNDEFINED_OBJECT)
+				ReThrowError(error);
+			h.to = NULL;
+		}
+		if (h.to == NULL)
+			move_late(&m);
+	}
+	if (m.b != NULL)
+		lr_binding_unpin(m.b);
+	lr_end_for_worker(m.table);
+}
+
 Datum
 lr_handover(PG_FUNCTION_ARGS)
 {
@@ -248,6 +378,9 @@ lr_handover(PG_FUNCTION_ARGS)
 	TupleDesc	desc;
 	Datum		values[2];
 	bool		nulls[2] = {false, false};
+	bool		active;
+	int32		member = 0;
+	int32		to = 0;
 
 	lr_require_preload();
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
@@ -263,13 +396,13 @@ lr_handover(PG_FUNCTION_ARGS)
 	h.ignore_limits = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
 	h.reason = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
 	lr_config_accept();
-	(void) require_member(h.router, h.from);
+	active = require_member(h.router, h.from, &member);
 	if (h.to != NULL && strcmp(h.from, h.to) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the leads of member \"%s\" cannot be handed over to itself",
 						h.from)));
-	if (h.to != NULL && !require_member(h.router, h.to))
+	if (h.to != NULL && !require_member(h.router, h.to, &to))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("member \"%s\" is inactive", h.to),
@@ -281,6 +414,8 @@ lr_handover(PG_FUNCTION_ARGS)
 				 errhint("Without to_member the rules distribute the leads, within all limits.")));
 	lr_act_as(GetUserId());
 	lr_settle_prepared(lr_database());
+	if (!active)
+		note_offboarded(&h, member);
 	foreach(lc, tables_of(h.router))
 		hand_over_table((char *) lfirst(lc), &h);
 	lr_act_end();

@@ -202,9 +202,7 @@ lr_journal_add(const LrEntry *e)
 	nulls[J_CAPTURED_AT] = nulls[J_SOURCE] = nulls[J_VALUE] = nulls[J_OUTCOME] = true;
 	if (e->told != NULL)
 		lr_set_told(values, nulls, e->told);
-	if (e->member == 0 &&
-		(e->kind == LR_KIND_GIVEN || e->kind == LR_KIND_MANUAL))
-		lr_late_lead(e->id);
+	lr_late_lead(e->id);
 	lr_row_add(ROW_JOURNAL, values, nulls);
 	if (lr_waits(e->kind) && !e->closed && !e->is_test)
 		lr_pool_add(e);

@@ -127,6 +127,7 @@ typedef struct LrCurrent
 #define LR_EVENT_RULE_ERROR	"rule_error"
 #define LR_EVENT_CRITERION_ERROR	"criterion_error"
 #define LR_EVENT_ROUTE_FAILED	"route_failed"
+#define LR_EVENT_OFFBOARDED	"offboarded"	/* of a member, not of a lead */
 
 /* Appends a row; that of an open lead that waits appends to pool_entry too. */
 extern void lr_journal_add(const LrEntry *entry);

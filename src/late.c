@@ -1,7 +1,6 @@
 /*
  * late.c
- *	  Owners that become members while leads of theirs are being stored.  See
- *	  late.h.
+ *	  Members that come or go while leads of theirs are being stored.  See late.h.
  *
  * A rolled back subtransaction leaves its marks: the worker then looks once
  * too often.
@@ -15,21 +14,19 @@
 #include "late.h"
 
 static LocalTransactionId accepted_lxid = InvalidLocalTransactionId;
-static int64 accepted_saves = -1;	/* db->member_saves; -1: not known */
+static uint64 accepted_saves = 0;	/* lr_shared->member_saves */
 static int64 stored_id = 0;		/* smallest of such a lead; 0: none */
 static int64 saved_from = 0;	/* smallest to look at again; 0: none saved */
 
 void
 lr_late_accept(void)
 {
-	LrDatabase *db;
-
-	if (accepted_lxid == lr_my_lxid())
+	if (accepted_lxid == lr_my_lxid() || lr_shared == NULL)
 		return;
 	accepted_lxid = lr_my_lxid();
-	db = lr_database_known();
-	/* unlocked: a value from before the messages is all that is needed */
-	accepted_saves = db != NULL ? db->member_saves : -1;
+	accepted_saves = pg_atomic_read_u64(&lr_shared->member_saves);
+	/* a value from before the messages is needed */
+	pg_read_barrier();
 }
 
 void
@@ -53,9 +50,9 @@ lr_late_members(LrDatabase *db)
 int64
 lr_late_mark(void)
 {
-	if (stored_id == 0 || saved_from == 0)
-		return stored_id + saved_from;
-	return Min(stored_id, saved_from);
+	if (saved_from == 0)
+		return -stored_id;
+	return stored_id == 0 ? saved_from : Min(stored_id, saved_from);
 }
 
 static void
@@ -69,14 +66,24 @@ look_from(LrDatabase *db, int64 from)
 void
 lr_late_tell(LrDatabase *db, int64 from)
 {
-	db->member_saves++;
+	pg_atomic_fetch_add_u64(&lr_shared->member_saves, 1);
 	look_from(db, from);
+}
+
+void
+lr_late_tell_mark(LrDatabase *db, int64 mark)
+{
+	if (mark > 0)
+		lr_late_tell(db, mark);
+	else if (mark < 0)
+		look_from(db, -mark);
 }
 
 void
 lr_late_commit(LrDatabase *db)
 {
-	if (stored_id != 0 && db->member_saves != accepted_saves)
+	if (stored_id != 0 &&
+		pg_atomic_read_u64(&lr_shared->member_saves) != accepted_saves)
 		look_from(db, stored_id);
 	if (saved_from != 0)
 		lr_late_tell(db, saved_from);

@@ -191,9 +191,8 @@ settle(LrDatabase *db, TransactionId xid, bool committed)
 		if (is_of(&lr_prepared[i], db, xid))
 		{
 			settle_counter(&lr_prepared[i], committed);
-			if (committed && lr_prepared[i].kind == LR_COUNTER_XACT &&
-				lr_prepared[i].before != 0)
-				lr_late_tell(db, lr_prepared[i].before);
+			if (committed && lr_prepared[i].kind == LR_COUNTER_XACT)
+				lr_late_tell_mark(db, lr_prepared[i].before);
 		}
 	lr_prepared_drop(db, xid);
 	LWLockRelease(db->lock);

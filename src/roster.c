@@ -151,6 +151,7 @@ roster_startup(void)
 	if (!found)
 	{
 		memset(lr_shared, 0, shared_size());
+		pg_atomic_init_u64(&lr_shared->member_saves, 0);
 		init_shared();
 	}
 	info.keysize = sizeof(SlotKey);
@@ -204,13 +205,6 @@ free_slots(int db)
 static LrDatabase *known = NULL;
 static int	known_pin = 0;		/* how LrBackend says that it is pinned */
 static uint64 known_generation = 0;
-
-LrDatabase *
-lr_database_known(void)
-{
-	/* unlocked: who has not pinned it may learn a little late */
-	return known != NULL && known->generation == known_generation ? known : NULL;
-}
 
 LrDatabase *
 lr_database_pinned(void)
@@ -324,7 +318,7 @@ make_database(Oid dboid, int64 incarnation)
 		db->measured_at = 0;
 		db->trim_due = 0;
 		db->trim_page = 0;
-		db->late_from = db->member_saves = 0;
+		db->late_from = 0;
 		db->ids_news = db->held_news = false;
 		/* nobody knows yet what is held: anybody is fresh, any line busy */
 		db->free_seq = db->all_freed = 1;

@@ -146,8 +146,7 @@ typedef struct LrDatabase
 	TimestampTz ready_due;
 	TimestampTz late_due;
 	TimestampTz measure_due;
-	int64		late_from;		/* leads to adopt late, from this id; 0: none */
-	int64		member_saves;	/* commits that saved members, see late.h */
+	int64		late_from;		/* leads to look at late, from this id; 0: none */
 	bool		ids_news;		/* ids have ended since it last wrote one */
 	bool		held_news;		/* something to look at since it last looked */
 	bool		ready_news;		/* a lead waits since it last looked at such */
@@ -348,6 +347,7 @@ typedef struct LrShared
 	int			nlooked;
 	Oid			looked[LR_LOOKED];	/* where a worker has had its first look */
 	int			waiting;		/* databases that no process was found for */
+	pg_atomic_uint64 member_saves;	/* see late.h */
 	uint64		generation;		/* last one given to a database slot */
 	uint64		board_serial;	/* last one given to a board */
 	int			members_used;	/* high-water marks of the arrays */
@@ -381,9 +381,6 @@ extern LrDatabase *lr_database(void);
 
 /* The same without loading: for the worker and for reading. */
 extern LrDatabase *lr_database_slot(void);
-
-/* The slot that this backend has used last; NULL: none, or it was freed. */
-extern LrDatabase *lr_database_known(void);
 
 /* The slot that this transaction has pinned last; NULL: none. */
 extern LrDatabase *lr_database_pinned(void);

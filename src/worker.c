@@ -294,6 +294,10 @@ typedef struct Held
 	" AND j.kind IN ('g', 'm') AND j.id > $1 AND" HAS_TRIGGERS \
 	" ORDER BY j.id LIMIT $2"
 
+#define LEFT_LEADS \
+	"SELECT t.name, j.lead_key, j.id, NULL::bigint" LR_LEFT_LEADS \
+	" AND j.id > $1 AND" HAS_TRIGGERS " ORDER BY j.id LIMIT $2"
+
 /* Ways of which a lead was refused in this look. */
 static HTAB *
 make_ways(MemoryContext context)
@@ -649,13 +653,15 @@ ready_job(LrDatabase *db)
 }
 
 /*
- * Adopts leads whose owner has become a member since they were stored (see
- * late.h).  Those that could not be looked at are looked at again later.
+ * Adopts leads whose owner has become a member since they were stored, and moves
+ * those that were given to somebody who has left (see late.h).  Those that could
+ * not be looked at are looked at again later.
  */
 static void
 late_job(LrDatabase *db)
 {
 	int64		failed;
+	int64		left;
 
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	late_from = db->late_from;
@@ -665,6 +671,10 @@ late_job(LrDatabase *db)
 
 	failed = late_from == 0 ? 0 :
 		call_for_all(LATE_LEADS, late_from - 1, lr_adopt_late);
+	left = late_from == 0 ? 0 :
+		call_for_all(LEFT_LEADS, late_from - 1, lr_hand_over_late);
+	if (left != 0 && (failed == 0 || left < failed))
+		failed = left;
 
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	late_from = 0;

@@ -122,7 +122,7 @@ CREATE TABLE leadroute.event (
 COMMENT ON TABLE leadroute.event IS 'One row is something that happened to a lead after its decision, or to a rule. Appended by the library.';
 COMMENT ON COLUMN leadroute.event.id IS 'Number, from the same counter as the journal''s.';
 COMMENT ON COLUMN leadroute.event.at IS 'When.';
-COMMENT ON COLUMN leadroute.event.kind IS 'closed, reopened, load_changed, released (the owner lost it), deleted, rekeyed, rule_error, criterion_error, route_failed (route_all could not update the lead).';
+COMMENT ON COLUMN leadroute.event.kind IS 'closed, reopened, load_changed, released (the owner lost it), deleted, rekeyed, rule_error, criterion_error, route_failed (route_all could not update the lead), offboarded (of a member, not of a lead: the leads of a member who is inactive were handed over; payload: to_member, reason).';
 COMMENT ON COLUMN leadroute.event.router IS 'router.id';
 COMMENT ON COLUMN leadroute.event.routed_table IS 'routed_table.id. NULL: none concerned.';
 COMMENT ON COLUMN leadroute.event.assignment IS 'journal.id concerned. NULL: none.';

@@ -196,4 +196,4 @@ BEGIN
 		FROM leadroute.handover(offboard.member, offboard.to_member, reason => offboard.reason) h;
 END
 $$;
-COMMENT ON FUNCTION leadroute.offboard(text, text, text) IS 'A member of the default router leaves: sets active = false and hands its open leads over, as leadroute.handover does, all or nothing; called again it hands over what it has by then. The caller needs UPDATE on leadroute.member. Error: unknown member, to_member is inactive, at its capacity or a cap (leadroute.handover with ignore_limits, first, helps).';
+COMMENT ON FUNCTION leadroute.offboard(text, text, text) IS 'A member of the default router leaves: sets active = false and hands its open leads over, as leadroute.handover does, all or nothing; leads that transactions which are open have given to it follow by the worker, to to_member if it can take them, else by the rules. Called again it hands over what it has by then. The caller needs UPDATE on leadroute.member. Error: unknown member, to_member is inactive, at its capacity or a cap (leadroute.handover with ignore_limits, first, helps).';
