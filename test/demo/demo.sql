@@ -170,3 +170,11 @@ SELECT leadroute.explain_lead('leads', '{"id": 99999, "country": "US", "employee
 \echo
 \set ECHO queries
 SELECT * FROM leadroute.verify();
+
+\set ECHO none
+\echo
+\echo '== 9. What is odd about the rules, and what is wrong now: nothing'
+\echo
+\set ECHO queries
+SELECT * FROM leadroute.lint('leads');
+SELECT severity, what, subject FROM leadroute.problem;
