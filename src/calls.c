@@ -41,8 +41,8 @@
 #include "scan.h"
 #include "sticky.h"
 #include "sticky_key.h"
-#include "test_lead.h"
 #include "stored.h"
+#include "test_lead.h"
 #include "visible.h"
 
 PG_FUNCTION_INFO_V1(lr_route);

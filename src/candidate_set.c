@@ -39,7 +39,6 @@
 #include "guc.h"
 #include "incarnation.h"
 #include "journal_row.h"
-#include "leadroute.h"
 #include "reserve.h"
 
 /* Columns of candidate_set, from 0. */
