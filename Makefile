@@ -38,13 +38,13 @@ dist:
 ifneq ($(filter-out $(SCRIPTS_ONLY),$(or $(MAKECMDGOALS),all)),)
 
 # A rule for these would find them in VPATH and never make them here.
-$(shell mkdir -p src sql)
+$(shell mkdir -p $(patsubst $(LR_DIR)/%,%,$(wildcard $(LR_DIR)/src $(LR_DIR)/src/*/)) sql)
 
 EXTENSION = leadroute
 MODULE_big = leadroute
 LR_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" '$(LR_DIR)/leadroute.control')
 
-OBJS = $(patsubst $(LR_DIR)/%.c,%.o,$(sort $(wildcard $(LR_DIR)/src/*.c)))
+OBJS = $(patsubst $(LR_DIR)/%.c,%.o,$(sort $(wildcard $(LR_DIR)/src/*.c $(LR_DIR)/src/*/*.c)))
 
 # The script of this version is assembled from its parts; those of upgrades are
 # files.
@@ -75,7 +75,7 @@ $(error $(PG_CONFIG) leads to no server headers: install postgresql-server-dev-1
 endif
 
 # The server's headers are the system's, so that our warnings are about us.
-PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server)
+PG_CPPFLAGS = -I$(LR_DIR)/src -isystem $(shell $(PG_CONFIG) --includedir-server)
 # Calls between our own files go straight there, not through a table: nobody
 # replaces our functions by others of the same name.  A lead passes through
 # many, each a branch that the processor would have to guess.

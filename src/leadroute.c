@@ -20,18 +20,18 @@
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 
-#include "acting.h"
-#include "frame.h"
-#include "generation.h"
-#include "guc.h"
+#include "base/acting.h"
+#include "base/generation.h"
+#include "base/guc.h"
+#include "base/progress.h"
+#include "journal/refuse.h"
+#include "lead/frame.h"
 #include "leadroute.h"
-#include "progress.h"
-#include "refuse.h"
-#include "roster.h"
-#include "rule_share.h"
-#include "territory.h"
+#include "roster/roster.h"
+#include "rule/rule_share.h"
+#include "rule/territory.h"
 #include "transaction.h"
-#include "worker.h"
+#include "worker/worker.h"
 
 PG_MODULE_MAGIC;
 

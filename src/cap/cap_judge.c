@@ -1,0 +1,212 @@
+/*
+ * cap_judge.c
+ *	  Judging stored leads by a cap's condition.  See cap_judge.h.
+ *
+ * This may happen while a lead of the same table is being decided.  Expressions
+ * of that lead have been evaluated in the table's context, and go on in it
+ * afterwards: here they have one of their own.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "cap/cap_judge.h"
+#include "expression/compile.h"
+#include "expression/evaluate.h"
+#include "lead/lead.h"
+#include "lead/lead_keys.h"
+
+void
+lr_cap_judge_begin(LrCapJudge *judge, const LrRouter *router, const LrCap *cap)
+{
+	memset(judge, 0, sizeof(*judge));
+	judge->router = router;
+	judge->cap = cap;
+	judge->context = AllocSetContextCreate(CurrentMemoryContext,
+										   "leadroute leads under a cap",
+										   ALLOCSET_DEFAULT_SIZES);
+}
+
+static void
+leave_table(LrCapJudge *judge)
+{
+	if (judge->table != NULL)
+		lr_table_unpin(judge->table);
+	judge->table = NULL;
+	judge->condition = NULL;
+}
+
+void
+lr_cap_judge_end(LrCapJudge *judge)
+{
+	leave_table(judge);
+	MemoryContextDelete(judge->context);
+}
+
+/* The table of that name, pinned; NULL: its leads cannot be read. */
+static LrTable *
+pin_readable(const char *name)
+{
+	LrTable    *table = lr_table_pin(name);
+
+	if (table != NULL && table->broken != NULL)
+	{
+		lr_table_unpin(table);
+		table = NULL;
+	}
+	return table;
+}
+
+/*
+ * Turns to a table.  Its leads are read for somebody else's lead, who must not
+ * wait for whoever keeps this table for himself.  The table is looked at again
+ * under the lock.
+ */
+static void
+enter_table(LrCapJudge *judge, const char *name)
+{
+	LrTable    *table = pin_readable(name);
+	Relation	rel;
+	char	   *broken;
+	Oid			relid;
+
+	leave_table(judge);
+	if (table == NULL)
+		return;
+	relid = table->relid;
+	lr_table_unpin(table);
+	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+	{
+		judge->locked = true;
+		return;
+	}
+	table = pin_readable(name);
+	if (table == NULL || table->relid != relid)
+	{
+		if (table != NULL)
+			lr_table_unpin(table);
+		judge->locked |= table != NULL;
+		return;
+	}
+	judge->table = table;
+	rel = table_open(relid, NoLock);
+	judge->condition = lr_compile_guarded(rel, judge->cap->condition,
+										  LR_EXPR_BOOL, judge->cap->written_by,
+										  judge->cap->search_path,
+										  psprintf("condition of cap \"%s\"",
+												   judge->cap->name), &broken);
+	table_close(rel, NoLock);
+}
+
+/* The rows of leads that are there: their numbers, from 1, and they. */
+static SPITupleTable *
+read_rows(LrTable *table, LrCapLead *lead, int n)
+{
+	char	  **key = (char **) palloc(n * sizeof(char *));
+	int		   *at = (int *) palloc(n * sizeof(int));
+	LrKeys		keys;
+	LrKeyed		s;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		key[i] = lead[i].key;
+		at[i] = i;
+	}
+	lr_keys_of_text(table, key, n, &keys);
+	lr_keyed_begin(&s, table);
+	appendStringInfoString(&s.text, "SELECT lr_key.n, lr_lead FROM ");
+	lr_keyed_keys(&s, table, &keys, at, n);
+	appendStringInfo(&s.text, " JOIN %s AS lr_lead ON ",
+					 lr_lead_relation(table));
+	lr_keyed_join(&s, table);
+	lr_keyed_run(&s, table, GetLatestSnapshot());
+	return SPI_tuptable;
+}
+
+static bool
+is_true_for(LrCapJudge *judge, TupleTableSlot *row, const LrCapLead *lead)
+{
+	LrEvaluation ev;
+	bool		isnull;
+	Datum		value;
+
+	lr_evaluation_begin(&ev, judge->table, row);
+	ev.router = judge->router;
+	ev.score = lead->has_score ? &lead->score : NULL;
+	value = lr_evaluate(&ev, judge->condition, &isnull);
+	lr_evaluation_end(&ev);
+	return ev.error == NULL && !isnull && DatumGetBool(value);
+}
+
+/* Leads of the table that it is at. */
+static void
+judge_leads(LrCapJudge *judge, LrCapLead *lead, int n, bool *is_true)
+{
+	LrTable    *table = judge->table;
+	ExprContext *econtext = table->econtext;
+	SPITupleTable *found;
+	LrRights	rights;
+	uint64		i;
+
+	lr_lead_become(table, true, &rights);
+	found = read_rows(table, lead, n);
+	PG_TRY();
+	{
+		table->econtext = CreateStandaloneExprContext();
+		for (i = 0; i < found->numvals; i++)
+		{
+			bool		isnull;
+			int			at = (int) DatumGetInt64(SPI_getbinval(found->vals[i],
+															   found->tupdesc, 1,
+															   &isnull)) - 1;
+			TupleTableSlot *row;
+
+			CHECK_FOR_INTERRUPTS();
+			row = lr_lead_slot(table, SPI_getbinval(found->vals[i],
+													found->tupdesc, 2,
+													&isnull));
+			is_true[at] = is_true_for(judge, row, &lead[at]);
+			ExecDropSingleTupleTableSlot(row);
+		}
+		FreeExprContext(table->econtext, true);
+	}
+	PG_FINALLY();
+	{
+		table->econtext = econtext;
+	}
+	PG_END_TRY();
+	SPI_freetuptable(found);
+	lr_resign(&rights);
+}
+
+void
+lr_cap_judge(LrCapJudge *judge, LrCapLead *lead, int n, bool *is_true)
+{
+	MemoryContext old;
+	int			first;
+	int			next;
+
+	memset(is_true, false, n * sizeof(bool));
+	for (first = 0; first < n; first = next)
+	{
+		for (next = first + 1; next < n &&
+			 strcmp(lead[next].table, lead[first].table) == 0; next++)
+			;
+		if (judge->table == NULL ||
+			strcmp(judge->table->name, lead[first].table) != 0)
+			enter_table(judge, lead[first].table);
+		if (judge->condition == NULL)
+			continue;
+		old = MemoryContextSwitchTo(judge->context);
+		judge_leads(judge, lead + first, next - first, is_true + first);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(judge->context);
+	}
+}

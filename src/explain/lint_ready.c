@@ -1,0 +1,105 @@
+/*
+ * lint_ready.c
+ *	  What is odd about what new leads wait for (ready.h).
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "nodes/primnodes.h"
+#include "optimizer/optimizer.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "base/scan.h"
+#include "explain/lint.h"
+#include "expression/compile.h"
+
+/* What ready_when says by itself. */
+static void
+look_at_expression(LrLint *lint, const char *table, const LrExpr *when)
+{
+	const Const *c = (const Const *) when->tree;
+
+	if (IsA(c, Const) && !c->constisnull && DatumGetBool(c->constvalue))
+		lr_lint_finding(lint, "notice", NULL, "always_ready",
+						psprintf("Every lead of table \"%s\" is ready: none waits.",
+								 table),
+						"Set ready_when to NULL, or to what a lead waits for.");
+	else if (IsA(c, Const))
+		lr_lint_finding(lint, "warning", NULL, "never_ready",
+						psprintf("No lead of table \"%s\" is ever ready: ready_when is not true of any.",
+								 table),
+						"Change ready_when; it is true of a lead that is complete.");
+	else if (contain_mutable_functions((Node *) when->tree))
+		lr_lint_finding(lint, "notice", NULL, "ready_unseen",
+						psprintf("ready_when of table \"%s\" may become true while the lead stays as it is, by the time or by other tables: that is not noticed.",
+								 table),
+						"Let it depend on the lead's columns alone, or set ready_within.");
+}
+
+static void
+look_at_table(LrLint *lint, LrScan *scan, Relation rel)
+{
+	char	   *table = lr_scan_text(scan, "name");
+	char	   *text = lr_scan_text(scan, "ready_when");
+	char	   *broken = NULL;
+	LrExpr	   *when;
+	bool		no_end;
+
+	(void) lr_scan_datum(scan, "ready_within", &no_end);
+	if (text == NULL)
+	{
+		if (!no_end)
+			lr_lint_finding(lint, "notice", NULL, "ready_within_unused",
+							psprintf("Table \"%s\" has a ready_within and no ready_when: no lead waits.",
+									 table),
+							"Say in ready_when what a lead waits for, or set ready_within to NULL.");
+		return;
+	}
+	when = lr_compile_of_table(rel, text, LR_EXPR_BOOL,
+							   lr_scan_text(scan, "written_by"),
+							   lr_scan_text(scan, "search_path"), "ready_when",
+							   &broken);
+	/* leadroute.problem tells of one that is broken */
+	if (when == NULL)
+		return;
+	look_at_expression(lint, table, when);
+	if (no_end)
+		lr_lint_finding(lint, "notice", NULL, "waits_without_end",
+						psprintf("A lead of table \"%s\" that never becomes ready waits without end.",
+								 table),
+						psprintf("UPDATE leadroute.routed_table SET ready_within = '1 hour' WHERE name = %s; for example.",
+								 quote_literal_cstr(table)));
+}
+
+void
+lr_lint_ready(LrLint *lint)
+{
+	MemoryContext temporary = AllocSetContextCreate(CurrentMemoryContext,
+													"leadroute ready_when",
+													ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(temporary);
+	LrScan		scan;
+
+	lr_scan_begin(&scan, "routed_table", NULL, NULL, NULL);
+	while (lr_scan_next(&scan))
+	{
+		char	   *router = lr_scan_text(&scan, "router");
+		bool		isnull;
+		Relation	rel;
+
+		if (router != NULL && strcmp(router, lint->router->name) != 0)
+			continue;
+		rel = try_relation_open(DatumGetObjectId(lr_scan_datum(&scan, "relation",
+															   &isnull)),
+								AccessShareLock);
+		if (rel == NULL)
+			continue;
+		look_at_table(lint, &scan, rel);
+		relation_close(rel, AccessShareLock);
+	}
+	lr_scan_end(&scan);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(temporary);
+}

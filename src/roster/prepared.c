@@ -1,0 +1,245 @@
+/*
+ * prepared.c
+ *	  The array of prepared transactions' reservations.  See prepared.h.
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "storage/procarray.h"
+
+#include "base/guc.h"
+#include "cap/cap_count.h"
+#include "decide/held.h"
+#include "roster/board.h"
+#include "roster/due.h"
+#include "roster/late.h"
+#include "roster/prepared.h"
+
+/*
+ * A free entry for a transaction, whose first one is its XACT: for the others
+ * the search goes on where it was.
+ */
+static LrPreparedCounter *
+free_prepared_entry(LrCounterKind kind)
+{
+	static int	next = 0;
+
+	if (kind == LR_COUNTER_XACT)
+		next = 0;
+	for (; next < lr_shared->prepared_used; next++)
+		if (!TransactionIdIsValid(lr_prepared[next].xid))
+			return &lr_prepared[next++];
+	if (lr_shared->prepared_used < lr_max_prepared_counters)
+		return &lr_prepared[lr_shared->prepared_used++];
+	return NULL;
+}
+
+bool
+lr_prepared_add(LrDatabase *db, TransactionId xid, LrCounterKind kind, int slot,
+				int64 amount, int64 before)
+{
+	LrPreparedCounter *p = free_prepared_entry(kind);
+
+	if (p == NULL)
+		return false;
+	p->xid = xid;
+	p->db = lr_db_index(db);
+	p->kind = kind;
+	p->handed_over = false;
+	p->slot = slot;
+	p->amount = amount;
+	p->before = before;
+	db->prepared++;
+	return true;
+}
+
+bool
+lr_prepared_enter(LrDatabase *db, TransactionId xid, LrCounterKind kind,
+				  int slot, int64 amount, int64 before)
+{
+	bool		ok;
+
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	ok = lr_prepared_add(db, xid, kind, slot, amount, before);
+	LWLockRelease(db->lock);
+	LWLockRelease(lr_shared->lock);
+	return ok;
+}
+
+/* One counter of a prepared transaction that has ended. */
+static void
+settle_counter(const LrPreparedCounter *p, bool committed)
+{
+	LrMemberSlot *member = &lr_member_slots[p->slot];
+	LrDatabase *db = &lr_shared->database[p->db];
+
+	switch (p->kind)
+	{
+		case LR_COUNTER_LOAD:
+			if (!committed)
+			{
+				member->load -= p->amount;
+				lr_freed(db, p->slot);
+			}
+			break;
+		case LR_COUNTER_RELEASE:
+			if (committed)
+			{
+				member->load += p->amount;
+				lr_freed(db, p->slot);
+			}
+			break;
+		case LR_COUNTER_TURN:
+			if (!committed && member->last_turn == p->amount)
+				member->last_turn = p->before;
+			else if (!committed)
+				member->turn_dirty = true;
+			break;
+		case LR_COUNTER_CREDIT:
+			if (!committed && p->slot != LR_NO_SLOT)
+				lr_seat_add(p->slot, -p->amount, false);
+			return;
+		case LR_COUNTER_RECEIVED:
+			if (!committed)
+				lr_seat_receive(p->slot, (int32) p->before, -(int32) p->amount);
+			return;
+		case LR_COUNTER_CAP:
+			if (committed)
+				return;
+			lr_cap_add(p->slot, (uint32) p->before, -p->amount);
+			lr_freed(db, LR_NO_SLOT);
+			return;
+		case LR_COUNTER_CAP_RELEASE:
+			if (!committed)
+				return;
+			lr_cap_add(p->slot, (uint32) p->before, p->amount);
+			lr_freed(db, LR_NO_SLOT);
+			return;
+		default:
+			return;
+	}
+	lr_member_touched(p->slot);
+}
+
+/* Makes the used part of the array as short as it can be. */
+static void
+trim(void)
+{
+	while (lr_shared->prepared_used > 0 &&
+		   !TransactionIdIsValid(lr_prepared[lr_shared->prepared_used - 1].xid))
+		lr_shared->prepared_used--;
+}
+
+void
+lr_prepared_clear(LrDatabase *db)
+{
+	int			i;
+
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	for (i = 0; i < lr_shared->prepared_used; i++)
+		if (lr_prepared[i].db == lr_db_index(db))
+			lr_prepared[i].xid = InvalidTransactionId;
+	db->prepared = 0;
+	trim();
+	LWLockRelease(db->lock);
+	LWLockRelease(lr_shared->lock);
+}
+
+static bool
+is_of(const LrPreparedCounter *p, const LrDatabase *db, TransactionId xid)
+{
+	return p->xid == xid && p->db == lr_db_index(db);
+}
+
+void
+lr_prepared_drop(LrDatabase *db, TransactionId xid)
+{
+	int			i;
+
+	for (i = 0; i < lr_shared->prepared_used; i++)
+		if (is_of(&lr_prepared[i], db, xid))
+		{
+			lr_prepared[i].xid = InvalidTransactionId;
+			db->prepared--;
+		}
+	trim();
+}
+
+void
+lr_prepared_hand_over(LrDatabase *db, TransactionId xid)
+{
+	int			i;
+
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	for (i = 0; i < lr_shared->prepared_used; i++)
+		if (is_of(&lr_prepared[i], db, xid))
+			lr_prepared[i].handed_over = true;
+	LWLockRelease(lr_shared->lock);
+}
+
+/* Settles a transaction that has ended, if nobody has done so meanwhile. */
+static void
+settle(LrDatabase *db, TransactionId xid, bool committed)
+{
+	int			i;
+
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	for (i = 0; i < lr_shared->prepared_used; i++)
+		if (is_of(&lr_prepared[i], db, xid))
+		{
+			settle_counter(&lr_prepared[i], committed);
+			if (committed && lr_prepared[i].kind == LR_COUNTER_XACT)
+				lr_late_tell_mark(db, lr_prepared[i].before);
+		}
+	lr_prepared_drop(db, xid);
+	LWLockRelease(db->lock);
+	LWLockRelease(lr_shared->lock);
+	lr_due_settled(db);
+}
+
+/* Some prepared transaction of the database that has ended; 0: none. */
+static TransactionId
+ended_prepared(LrDatabase *db)
+{
+	TransactionId *xids;
+	TransactionId ended = InvalidTransactionId;
+	int			n = 0;
+	int			i;
+
+	xids = palloc(lr_max_prepared_counters * sizeof(TransactionId));
+	LWLockAcquire(lr_shared->lock, LW_SHARED);
+	for (i = 0; i < lr_shared->prepared_used; i++)
+		if (lr_prepared[i].db == lr_db_index(db) &&
+			lr_prepared[i].kind == LR_COUNTER_XACT &&
+			lr_prepared[i].handed_over &&
+			TransactionIdIsValid(lr_prepared[i].xid))
+			xids[n++] = lr_prepared[i].xid;
+	LWLockRelease(lr_shared->lock);
+	for (i = 0; i < n && !TransactionIdIsValid(ended); i++)
+		if (!TransactionIdIsInProgress(xids[i]))
+			ended = xids[i];
+	pfree(xids);
+	return ended;
+}
+
+void
+lr_settle_prepared(LrDatabase *db)
+{
+	TransactionId xid;
+
+	/* unlocked: who sees an old value settles the next time */
+	while (db->prepared > 0 && TransactionIdIsValid(xid = ended_prepared(db)))
+		settle(db, xid, TransactionIdDidCommit(xid));
+}
+
+void
+lr_settle_all(void)
+{
+	int			i;
+
+	for (i = 0; i < lr_max_databases; i++)
+		lr_settle_prepared(&lr_shared->database[i]);
+}
