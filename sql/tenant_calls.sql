@@ -49,6 +49,12 @@ SELECT leadroute.close('lead', ROW(1, 3));
 RESET ROLE;
 SELECT leadroute.grant_to('regress_leadroute_app', 'rep');
 INSERT INTO leadroute.member (router, name) VALUES ('1', 'amy'), ('2', 'ben');
+-- what his policies say of the row that an UPDATE leaves holds too
+CREATE POLICY keeps ON lead AS RESTRICTIVE FOR UPDATE TO regress_leadroute_app USING (true) WITH CHECK (owner <> 'amy');
+SET ROLE regress_leadroute_app;
+SELECT leadroute.assign('lead', ROW(1, 1), 'amy');
+RESET ROLE;
+DROP POLICY keeps ON lead;
 SET ROLE regress_leadroute_app;
 SELECT leadroute.assign('lead', ROW(1, 1), 'amy');
 SELECT leadroute.assign('lead', ROW(1, 3), 'amy');

@@ -221,7 +221,7 @@ COMMENT ON FUNCTION leadroute.checkpoint_now() IS 'Writes a checkpoint of the co
 
 CREATE FUNCTION leadroute.measure() RETURNS bigint
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_measure_now';
-COMMENT ON FUNCTION leadroute.measure() IS 'Measures all members now, as the worker does by itself (leadroute.measured_interval) while decisions use what is measured: method top_producer, response_rate and conversion_rate in expressions. Decisions use it at once, also if the transaction is rolled back. Returns how many members have leads in the window.';
+COMMENT ON FUNCTION leadroute.measure() IS 'Measures all members now, as the worker does by itself (leadroute.measured_interval) while decisions use what is measured: method top_producer, response_rate and conversion_rate in expressions. Decisions use it from the commit on. Returns how many members have leads in the window.';
 
 -- Codes.  The words are the public ones; the codes save space in the journal.
 

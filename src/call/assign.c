@@ -107,9 +107,10 @@ lr_member_for_assign(LrBinding *b, const char *name)
 void
 lr_assign_stored(LrTable *table, LrBinding *b, const LrFacts *facts, LrMember *m,
 				 bool ignore_limits, bool duplicate, const char *reason,
-				 const char *words)
+				 const char *words, Oid updater)
 {
 	LrReservation r;
+	LrRights	rights;
 	LrEntry		e = {0};
 	LrLeadCaps *caps;
 	Datum		owner;
@@ -140,7 +141,11 @@ lr_assign_stored(LrTable *table, LrBinding *b, const LrFacts *facts, LrMember *m
 	e.reason = reason;
 	e.detail = words != NULL ? words : detail;
 	owner = lr_binding_owner(table, b, m);
+	if (OidIsValid(updater))
+		lr_become(updater, table->search_path, false, &rights);
 	lr_lead_update(table, facts->key, &owner, NULL);
+	if (OidIsValid(updater))
+		lr_resign(&rights);
 	(void) lr_outcome_decided(&e);
 	if (b->router->matching != NULL && !duplicate && !e.is_test)
 		lr_sticky_note(table, b, facts->row, facts->key, e.id, e.at, m->id);
@@ -152,6 +157,7 @@ typedef struct Assignment
 	LrTable    *table;
 	Oid			caller;
 	bool		may_any;		/* any lead, to anybody */
+	Oid			updater;		/* see lr_assign_stored */
 	const char *key;
 	const char *member;
 	const char *reason;
@@ -174,7 +180,7 @@ permitted_team(const Assignment *a, const LrFacts *facts)
 	if (a->may_any)
 		return 0;
 	if (facts != NULL && lr_journal_current(table->id, facts->key, &current) &&
-		current.kind == LR_KIND_TRIAGE && !current.closed &&
+		current.kind == LR_KIND_TRIAGE && !current.closed && !current.is_test &&
 		lr_leads_team(a->caller, current.team))
 		return current.team;
 	ereport(ERROR,
@@ -230,7 +236,7 @@ assign_lead(const Assignment *a)
 		require_membership(b, team, m);
 	if (facts.owner == NULL || strcmp(facts.owner, b->owner_text[m->index]) != 0)
 		lr_assign_stored(table, b, &facts, m, a->ignore_limits, false,
-						 "assigned_by_hand", a->reason);
+						 "assigned_by_hand", a->reason, a->updater);
 	lr_binding_unpin(b);
 }
 
@@ -254,8 +260,15 @@ lr_assign(PG_FUNCTION_ARGS)
 	a.caller = GetUserId();
 	lr_act_as(a.caller);
 	SPI_connect();
-	a.may_any = lr_manages_members(a.caller) ||
-		lr_may_update_lead(a.table, a.key, a.table->owner);
+	a.may_any = lr_manages_members(a.caller);
+	a.updater = InvalidOid;
+	if (!a.may_any && lr_may_update_lead(a.table, a.key, a.table->owner))
+	{
+		a.may_any = true;
+		/* his policies say what the lead may become, too */
+		if (lr_leads_hidden(a.table))
+			a.updater = a.caller;
+	}
 	lr_lead_become(a.table, false, &rights);
 	assign_lead(&a);
 	SPI_finish();

@@ -20,10 +20,11 @@ extern LrMember *lr_member_for_assign(LrBinding *b, const char *name);
 /*
  * Gives a lead to a member by hand: a duplicate stays one.  Error when that is
  * beyond his limits.  reason is the journal's code, words its detail (NULL:
- * none).
+ * none).  The lead is updated with the rights of updater; InvalidOid: as the
+ * caller is now.
  */
 extern void lr_assign_stored(LrTable *table, LrBinding *b, const LrFacts *facts,
 							 LrMember *m, bool ignore_limits, bool duplicate,
-							 const char *reason, const char *words);
+							 const char *reason, const char *words, Oid updater);
 
 #endif							/* LR_BY_HAND_H */

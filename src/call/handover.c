@@ -193,7 +193,7 @@ move_lead(LrTable *table, LrBinding *b, const char *key, Handover *h)
 	{
 		lr_assign_stored(table, b, &facts, lr_member_for_assign(b, h->to),
 						 h->ignore_limits, is_duplicate(table, facts.key),
-						 "handover", h->reason);
+						 "handover", h->reason, InvalidOid);
 		h->moved++;
 		return;
 	}

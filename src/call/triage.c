@@ -200,7 +200,7 @@ lr_triage_candidates(PG_FUNCTION_ARGS)
 		lr_facts(table, row, &facts);
 	listed = row != NULL &&
 		lr_journal_current(table->id, facts.key, &current) &&
-		current.kind == LR_KIND_TRIAGE && !current.closed &&
+		current.kind == LR_KIND_TRIAGE && !current.closed && !current.is_test &&
 		may_see(caller, current.team);
 	lr_settle_prepared(lr_database());
 	if (listed && facts.router != NULL)

@@ -16,6 +16,7 @@
 #include "base/owner_rights.h"
 #include "cap/cap_earlier.h"
 #include "cap/cap_judge.h"
+#include "config/changes.h"
 #include "roster/fold.h"
 
 /* Leads that are judged at once. */
@@ -233,13 +234,17 @@ set_earlier(LrDatabase *db, int slot, const LrCapWindow *window, int64 earlier,
 	db->caps_open_below = Max(db->caps_open_below, open_below);
 }
 
+/* This transaction has begun to count under a configuration of its own. */
+static bool counts_own = false;
+
 /*
  * Whether anybody of a use whose zone this is, is not counted yet; the last id
- * that was handed out before it began.
+ * that was handed out before it began.  unaware: the last one of which a lead may
+ * be that does not name the cap and is not read.
  */
 static bool
 begin_count(LrDatabase *db, const LrCapCheck *check, const LrCapUse *use,
-			const LrCapZone *zone, int64 *last_id)
+			const LrCapZone *zone, int64 *last_id, int64 *unaware)
 {
 	LrRouter   *router = check->lead.router;
 	bool		needed = false;
@@ -261,8 +266,11 @@ begin_count(LrDatabase *db, const LrCapCheck *check, const LrCapUse *use,
 		needed = true;
 		begins |= !lr_cap_counts_again(slot, &zone->window);
 	}
+	/* what was open when it was counted first has ended */
+	*unaware = begins ? db->last_id : db->caps_missed;
 	if (begins)
 	{
+		counts_own |= lr_changes_pending();
 		/* we know of it */
 		router->caps_begun += router->caps_begun == db->caps_begun;
 		db->caps_begun++;
@@ -277,13 +285,14 @@ count_zone(const LrCapCheck *check, const LrCapUse *use, LrCapZone *zone)
 {
 	LrDatabase *db = lr_database();
 	int64		last_id;
+	int64		unaware;
 	HTAB	   *found;
 	bool		open;
 	int			i;
 
-	if (!begin_count(db, check, use, zone, &last_id))
+	if (!begin_count(db, check, use, zone, &last_id, &unaware))
 		return;
-	open = lr_settled_below(db) <= last_id;
+	open = lr_settled_below(db) <= unaware;
 	found = make_found();
 	open |= !read_earlier(check, use->cap, &zone->window, found);
 	for (i = 0; i < (use->by_member ? check->nmembers : 1); i++)
@@ -321,6 +330,21 @@ lr_caps_count_earlier(const LrCapCheck *check)
 	}
 	SPI_finish();
 	lr_resign(&rights);
+}
+
+void
+lr_caps_commit(LrDatabase *db)
+{
+	if (!counts_own)
+		return;
+	db->caps_begun++;
+	lr_caps_missed(db, db->last_id);
+}
+
+void
+lr_caps_forget(void)
+{
+	counts_own = false;
 }
 
 void

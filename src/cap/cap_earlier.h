@@ -19,7 +19,13 @@
  *		before he looks who is open; who decides a lead by a router that was last
  *		found to be current before that (LrRouter.caps_begun) notes the lead
  *		(caps_missed), and what is counted by then is read once more when its
- *		transaction has ended.  To count again raises nothing, so that this ends.
+ *		transaction has ended.  To count again raises nothing, and looks only for
+ *		such leads that are open still, so that this ends.
+ *	  decided while the cap is there for the transaction alone that has made it
+ *		and counts already: others find their router to be current.  Its commit
+ *		notes all of them (lr_caps_commit).  A prepared transaction does not: a cap
+ *		made by one that counts before it is prepared misses what others decide
+ *		until COMMIT PREPARED.
  */
 #ifndef LR_CAP_EARLIER_H
 #define LR_CAP_EARLIER_H
@@ -37,5 +43,11 @@ extern void lr_caps_count_earlier(const LrCapCheck *check);
  * be counted again.
  */
 extern void lr_caps_settle(LrDatabase *db);
+
+/* The transaction has committed and its messages are out.  db->lock held. */
+extern void lr_caps_commit(LrDatabase *db);
+
+/* It has ended. */
+extern void lr_caps_forget(void);
 
 #endif							/* LR_CAP_EARLIER_H */

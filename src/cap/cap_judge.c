@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "base/guard.h"
 #include "cap/cap_judge.h"
 #include "expression/compile.h"
 #include "expression/evaluate.h"
@@ -186,9 +187,26 @@ judge_leads(LrCapJudge *judge, LrCapLead *lead, int n, bool *is_true)
 	lr_resign(&rights);
 }
 
+typedef struct Judging
+{
+	LrCapJudge *judge;
+	LrCapLead  *lead;
+	int			n;
+	bool	   *is_true;
+} Judging;
+
+static void
+judge_these(void *arg)
+{
+	Judging    *j = (Judging *) arg;
+
+	judge_leads(j->judge, j->lead, j->n, j->is_true);
+}
+
 void
 lr_cap_judge(LrCapJudge *judge, LrCapLead *lead, int n, bool *is_true)
 {
+	Judging		j = {judge, NULL, 0, NULL};
 	MemoryContext old;
 	int			first;
 	int			next;
@@ -205,7 +223,15 @@ lr_cap_judge(LrCapJudge *judge, LrCapLead *lead, int n, bool *is_true)
 		if (judge->condition == NULL)
 			continue;
 		old = MemoryContextSwitchTo(judge->context);
-		judge_leads(judge, lead + first, next - first, is_true + first);
+		j.lead = lead + first;
+		j.n = next - first;
+		j.is_true = is_true + first;
+		/*
+		 * A table that cannot be read, by its policies or keys of another type,
+		 * stops no lead of another one.
+		 */
+		if (lr_guarded(judge_these, &j) != NULL)
+			memset(j.is_true, false, j.n * sizeof(bool));
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(judge->context);
 	}

@@ -155,7 +155,8 @@ owner_of(const LrDecideRequest *request, const LrStickyRow *row)
 		return NULL;			/* the lead itself */
 	if (!row->open)
 		member = lr_journal_lead_of(row->routed_table, row->lead_key, row->id,
-									row->mine, &current) ? current.member : 0;
+									row->mine, &current) && !current.is_test ?
+			current.member : 0;
 	return member == 0 ? NULL :
 		lr_member_by_id(request->binding->router, member);
 }

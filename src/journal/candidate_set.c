@@ -137,7 +137,7 @@ is_known_as(const Known *k, const LrEntry *e)
 }
 
 static void
-remember(Known *k, const LrEntry *e, int64 id)
+remember(Known *k, const LrEntry *e, int64 id, uint64 epoch)
 {
 	forget_bits(k);
 	k->bits = (uint8 *) MemoryContextAlloc(known_context, bits_size(e));
@@ -147,7 +147,7 @@ remember(Known *k, const LrEntry *e, int64 id)
 	if (e->accruing != NULL)
 		memcpy(k->bits + e->candidate_bytes, e->accruing, e->candidate_bytes);
 	k->id = id;
-	k->epoch = lr_companion_epoch();
+	k->epoch = epoch;
 }
 
 /* ---------- rows ---------- */
@@ -223,6 +223,7 @@ int64
 lr_candidate_set(const LrEntry *e)
 {
 	Known	   *k;
+	uint64		epoch;
 	int64		id;
 
 	if (e->candidates == NULL || e->candidate_bytes <= SMALL_SET ||
@@ -237,10 +238,11 @@ lr_candidate_set(const LrEntry *e)
 		return 0;
 	}
 	k->id = 0;
+	epoch = lr_companion_epoch();
 	id = find(e);
 	if (id == 0)
 		id = append(e);
-	remember(k, e, id);
+	remember(k, e, id, epoch);
 	return id;
 }
 

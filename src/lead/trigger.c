@@ -175,7 +175,7 @@ follow_owner(LrFrame *frame, TupleTableSlot *row, char *stored)
 	d->entry.when = when;
 	d->entry.told = told;
 	/* a new lead's own: nobody else's owner depends on it any more */
-	d->sticky = sticky;
+	d->sticky = d->entry.is_test ? NULL : sticky;
 }
 
 /*

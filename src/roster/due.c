@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/guc.h"
+#include "cap/cap_earlier.h"
 #include "decide/held.h"
 #include "journal/journal.h"
 #include "roster/due.h"
@@ -284,6 +285,7 @@ at_release(ResourceReleasePhase phase, bool committed, bool top, void *arg)
 	if (db == NULL)
 	{
 		lr_late_end();
+		lr_caps_forget();
 		return;
 	}
 	if (news.ids != NULL)
@@ -302,8 +304,12 @@ at_release(ResourceReleasePhase phase, bool committed, bool top, void *arg)
 	if (news.measure)
 		db->measure_due = Min(db->measure_due, GetCurrentTimestamp());
 	if (committed)
+	{
 		lr_late_commit(db);
+		lr_caps_commit(db);
+	}
 	lr_late_end();
+	lr_caps_forget();
 	latch = bell(db, before);
 	/* the launcher watches prepared transactions */
 	if (latch == NULL && news.prepared)

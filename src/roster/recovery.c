@@ -381,6 +381,28 @@ enter_turns(LrDatabase *db, HTAB *all)
 	return ok;
 }
 
+/*
+ * The highest id of companions (companion.h) has been handed out, also if it is of
+ * a transaction that is prepared and has nothing in the journal.
+ */
+static void
+note_companions(const char *table, const char *index, int64 *last_id)
+{
+	Relation	rel = table_open(lr_relid(table), AccessShareLock);
+	Relation	ids = index_open(lr_relid(index), AccessShareLock);
+	SysScanDesc sys = systable_beginscan_ordered(rel, ids, SnapshotAny, 0, NULL);
+	HeapTuple	row = systable_getnext_ordered(sys, BackwardScanDirection);
+	bool		isnull;
+
+	if (HeapTupleIsValid(row))
+		*last_id = Max(*last_id,
+					   DatumGetInt64(heap_getattr(row, 1, RelationGetDescr(rel),
+												  &isnull)));
+	systable_endscan_ordered(sys);
+	index_close(ids, AccessShareLock);
+	table_close(rel, AccessShareLock);
+}
+
 static void
 load_prepared(LrDatabase *db, int64 cut, Snapshot snapshot, int64 *last_id)
 {
@@ -397,6 +419,8 @@ load_prepared(LrDatabase *db, int64 cut, Snapshot snapshot, int64 *last_id)
 					  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	scan_prepared("journal", cut, snapshot, all, last_id);
 	scan_prepared("event", cut, snapshot, all, last_id);
+	note_companions("team_version", "team_version_id", last_id);
+	note_companions("candidate_set", "candidate_set_id", last_id);
 	/* the first entry of each: it may have leads without a member */
 	hash_seq_init(&seq, all);
 	while ((p = hash_seq_search(&seq)) != NULL)
