@@ -155,8 +155,8 @@ lr_is_country(PG_FUNCTION_ARGS)
 /* ---------- postal code ---------- */
 
 /*
- * N a digit, A a letter; a blank or a hyphen may be left out; anything else
- * stands for itself.  Forms are separated by |.
+ * N a digit, A a letter, * either of them; a blank or a hyphen may be left out;
+ * anything else stands for itself.  Forms are separated by |.
  */
 static const struct
 {
@@ -170,7 +170,7 @@ static const struct
 	{"ES", "NNNNN"}, {"FI", "NNNNN"}, {"FR", "NNNNN"},
 	{"GB", "AN NAA|ANN NAA|AAN NAA|AANN NAA|ANA NAA|AANA NAA"},
 	{"GR", "NNN NN"}, {"HR", "NNNNN"}, {"HU", "NNNN"}, {"ID", "NNNNN"},
-	{"IE", "ANN XXXX|ANW XXXX"}, {"IL", "NNNNNNN|NNNNN"}, {"IN", "NNN NNN"},
+	{"IE", "ANN ****|ANW ****"}, {"IL", "NNNNNNN|NNNNN"}, {"IN", "NNN NNN"},
 	{"IS", "NNN"}, {"IT", "NNNNN"}, {"JP", "NNN-NNNN"}, {"KR", "NNNNN"},
 	{"LI", "NNNN"}, {"LT", "LT-NNNNN|NNNNN"}, {"LU", "L-NNNN|NNNN"},
 	{"LV", "LV-NNNN"}, {"MC", "980NN"}, {"MT", "AAA NNNN"}, {"MX", "NNNNN"},
@@ -195,7 +195,7 @@ has_form(const char *form, const char *code)
 		}
 		if (*form == 'N' ? !IS_DIGIT(*code) :
 			*form == 'A' ? !IS_LETTER(*code) :
-			*form == 'X' ? !IS_LETTER(*code) && !IS_DIGIT(*code) :
+			*form == '*' ? !IS_LETTER(*code) && !IS_DIGIT(*code) :
 			pg_toupper((unsigned char) *code) != *form)
 			return false;
 		code++;
