@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include "access/relation.h"
 #include "access/sysattr.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -291,22 +290,18 @@ is_for(const LrLintRule *rule, const char *table)
  * those of its own priority that come after it only by their names.
  */
 static void
-look_at_table(LrLint *lint, const char *table, Oid relid)
+look_at_table(LrLint *lint, const LrLintTables *table)
 {
-	Relation	rel = try_relation_open(relid, AccessShareLock);
 	int			i;
 
-	if (rel == NULL)
+	if (!lr_lint_table_begin(lint, table))
 		return;
-	lint->rel = rel;
-	lint->context = AllocSetContextCreate(CurrentMemoryContext, "leadroute lint",
-										  ALLOCSET_DEFAULT_SIZES);
 	for (i = 0; i < lint->nrules; i++)
 	{
 		LrLintRule *rule = lint->rule[i];
 
 		CHECK_FOR_INTERRUPTS();
-		rule->known = is_for(rule, table) && rule->scope.until > lint->now &&
+		rule->known = is_for(rule, table->name) && rule->scope.until > lint->now &&
 			learn(lint, rule);
 	}
 	lr_lint_file(lint);
@@ -327,8 +322,7 @@ look_at_table(LrLint *lint, const char *table, Oid relid)
 		}
 		lint->ncut += !all;
 	}
-	MemoryContextDelete(lint->context);
-	relation_close(rel, AccessShareLock);
+	lr_lint_table_end(lint);
 }
 
 /* ---------- what is reported ---------- */
@@ -455,31 +449,23 @@ has_catch_all(const LrLint *lint, const char *table)
 static void
 look_at_tables(LrLint *lint)
 {
-	LrScan		scan;
+	LrLintTables table;
 	int			i;
 
-	lr_scan_begin(&scan, "routed_table", NULL, NULL, NULL);
-	while (lr_scan_next(&scan))
+	lr_lint_tables_begin(&table, lint);
+	while (lr_lint_tables_next(&table))
 	{
-		char	   *name = lr_scan_text(&scan, "name");
-		char	   *router = lr_scan_text(&scan, "router");
-		bool		isnull;
-		Oid			relid = DatumGetObjectId(lr_scan_datum(&scan, "relation",
-														   &isnull));
-
-		if (router != NULL && strcmp(router, lint->router->name) != 0)
-			continue;
 		for (i = 0; i < lint->nrules; i++)
-			lint->rule[i]->elsewhere &= !is_for(lint->rule[i], name);
-		look_at_table(lint, name, relid);
-		if (!has_catch_all(lint, name))
+			lint->rule[i]->elsewhere &= !is_for(lint->rule[i], table.name);
+		look_at_table(lint, &table);
+		if (!has_catch_all(lint, table.name))
 			lr_lint_finding(lint, "warning", NULL, "no_catch_all",
 							psprintf("No rule takes every lead of table \"%s\": one that matches none is held.",
-									 name),
+									 table.name),
 							psprintf("INSERT INTO leadroute.rule (router, name) VALUES (%s, 'everyone');",
 									 quote_literal_cstr(lint->router->name)));
 	}
-	lr_scan_end(&scan);
+	lr_lint_tables_end(&table);
 }
 
 Datum

@@ -4,6 +4,7 @@
  *	  of lint share.
  *
  *	lint.c			reading and compiling the rules, what is reported
+ *	lint_tables.c	the tables whose leads the router decides
  *	lint_places.c	which rules are compared with which
  *	lint_proof.c	proofs
  *	lint_hours.c	working hours
@@ -18,6 +19,7 @@
 
 #include "funcapi.h"
 
+#include "base/scan.h"
 #include "rule/condition.h"
 #include "config/config.h"
 #include "expression/expr.h"
@@ -95,6 +97,20 @@ typedef struct LrLint
 	int			ncut;			/* rules not compared with all */
 } LrLint;
 
+/*
+ * One after the other, the attached tables whose leads the router decides, or
+ * some of them.
+ */
+typedef struct LrLintTables
+{
+	LrScan		scan;			/* at its row, for other columns */
+	const char *decided_by;
+	/* of the table, in the context that was current */
+	char	   *name;
+	char	   *router;			/* NULL: each lead says which */
+	Oid			relid;
+} LrLintTables;
+
 /* What a proof needs of an expression over the table that is being looked at. */
 typedef struct LrLearned
 {
@@ -108,6 +124,17 @@ typedef struct LrLearned
 	List	   *clauses;		/* implicit AND */
 	LrCondition *says;
 } LrLearned;
+
+extern void lr_lint_tables_begin(LrLintTables *tables, const LrLint *lint);
+extern bool lr_lint_tables_next(LrLintTables *tables);
+extern void lr_lint_tables_end(LrLintTables *tables);
+
+/*
+ * Begins to look at the table: opens it as lint->rel, with a context.  false: it
+ * is not there any more.
+ */
+extern bool lr_lint_table_begin(LrLint *lint, const LrLintTables *tables);
+extern void lr_lint_table_end(LrLint *lint);
 
 /*
  * Compiles an expression over the table and finds out what is needed of it, in

@@ -11,7 +11,6 @@
 
 #include <math.h>
 
-#include "access/relation.h"
 #include "access/sysattr.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -476,18 +475,14 @@ lr_lint_has_scores(const LrRouter *router)
 /* ---------- all tables ---------- */
 
 static void
-look_at_table(Criteria *all, Oid relid)
+look_at_table(Criteria *all, const LrLintTables *table)
 {
 	LrLint	   *lint = all->lint;
-	Relation	rel = try_relation_open(relid, AccessShareLock);
 	int			i;
 
-	if (rel == NULL)
+	if (!lr_lint_table_begin(lint, table))
 		return;
-	lint->rel = rel;
-	lint->context = AllocSetContextCreate(CurrentMemoryContext, "leadroute lint",
-										  ALLOCSET_DEFAULT_SIZES);
-	all->stored = not_null_columns(rel);
+	all->stored = not_null_columns(lint->rel);
 	for (i = 0; i < all->q->n; i++)
 	{
 		learn(all, &all->criterion[i]);
@@ -519,8 +514,7 @@ look_at_table(Criteria *all, Oid relid)
 						"Change or disable a criterion.");
 	else
 		look_at_thresholds(all);
-	MemoryContextDelete(lint->context);
-	relation_close(rel, AccessShareLock);
+	lr_lint_table_end(lint);
 }
 
 /* Columns that are to receive what nothing gives. */
@@ -543,33 +537,26 @@ look_at_columns(LrLint *lint, const char *table, const char *status_column,
 static void
 look_at_tables(LrLint *lint, Criteria *all)
 {
-	LrScan		scan;
+	LrLintTables table;
 	int			i;
 
-	lr_scan_begin(&scan, "routed_table", NULL, NULL, NULL);
-	while (lr_scan_next(&scan))
+	lr_lint_tables_begin(&table, lint);
+	while (lr_lint_tables_next(&table))
 	{
-		char	   *router = lr_scan_text(&scan, "router");
-		bool		isnull;
-		Oid			relid = DatumGetObjectId(lr_scan_datum(&scan, "relation",
-														   &isnull));
-
-		if (router != NULL && strcmp(router, lint->router->name) != 0)
-			continue;
-		all->table = lr_scan_text(&scan, "name");
-		all->score_column = lr_scan_text(&scan, "score_column");
+		all->table = table.name;
+		all->score_column = lr_scan_text(&table.scan, "score_column");
 		/* other routers may need the columns of a table that is not its alone */
-		if (router != NULL)
+		if (table.router != NULL)
 			look_at_columns(lint, all->table,
-							lr_scan_text(&scan, "status_column"),
+							lr_scan_text(&table.scan, "status_column"),
 							all->score_column);
 		if (all->q == NULL)
 			continue;
 		for (i = 0; i < all->q->n; i++)
 			all->criterion[i].elsewhere &= !is_for(&all->criterion[i], all->table);
-		look_at_table(all, relid);
+		look_at_table(all, &table);
 	}
-	lr_scan_end(&scan);
+	lr_lint_tables_end(&table);
 }
 
 /* ---------- what is reported ---------- */

@@ -4,7 +4,6 @@
  */
 #include "postgres.h"
 
-#include "access/relation.h"
 #include "nodes/primnodes.h"
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
@@ -38,10 +37,11 @@ look_at_expression(LrLint *lint, const char *table, const LrExpr *when)
 						"Let it depend on the lead's columns alone, or set ready_within.");
 }
 
+/* What its leads wait for, and how long. */
 static void
-look_at_table(LrLint *lint, LrScan *scan, Relation rel)
+look_at_waiting(LrLint *lint, LrLintTables *table)
 {
-	char	   *table = lr_scan_text(scan, "name");
+	LrScan	   *scan = &table->scan;
 	char	   *text = lr_scan_text(scan, "ready_when");
 	char	   *broken = NULL;
 	LrExpr	   *when;
@@ -53,53 +53,46 @@ look_at_table(LrLint *lint, LrScan *scan, Relation rel)
 		if (!no_end)
 			lr_lint_finding(lint, "notice", NULL, "ready_within_unused",
 							psprintf("Table \"%s\" has a ready_within and no ready_when: no lead waits.",
-									 table),
+									 table->name),
 							"Say in ready_when what a lead waits for, or set ready_within to NULL.");
 		return;
 	}
-	when = lr_compile_of_table(rel, text, LR_EXPR_BOOL,
+	when = lr_compile_of_table(lint->rel, text, LR_EXPR_BOOL,
 							   lr_scan_text(scan, "written_by"),
 							   lr_scan_text(scan, "search_path"), "ready_when",
 							   &broken);
 	/* leadroute.problem tells of one that is broken */
 	if (when == NULL)
 		return;
-	look_at_expression(lint, table, when);
+	look_at_expression(lint, table->name, when);
 	if (no_end)
 		lr_lint_finding(lint, "notice", NULL, "waits_without_end",
 						psprintf("A lead of table \"%s\" that never becomes ready waits without end.",
-								 table),
+								 table->name),
 						psprintf("UPDATE leadroute.routed_table SET ready_within = '1 hour' WHERE name = %s; for example.",
-								 quote_literal_cstr(table)));
+								 quote_literal_cstr(table->name)));
+}
+
+static void
+look_at_table(LrLint *lint, LrLintTables *table)
+{
+	MemoryContext old;
+
+	if (!lr_lint_table_begin(lint, table))
+		return;
+	old = MemoryContextSwitchTo(lint->context);
+	look_at_waiting(lint, table);
+	MemoryContextSwitchTo(old);
+	lr_lint_table_end(lint);
 }
 
 void
 lr_lint_ready(LrLint *lint)
 {
-	MemoryContext temporary = AllocSetContextCreate(CurrentMemoryContext,
-													"leadroute ready_when",
-													ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(temporary);
-	LrScan		scan;
+	LrLintTables table;
 
-	lr_scan_begin(&scan, "routed_table", NULL, NULL, NULL);
-	while (lr_scan_next(&scan))
-	{
-		char	   *router = lr_scan_text(&scan, "router");
-		bool		isnull;
-		Relation	rel;
-
-		if (router != NULL && strcmp(router, lint->router->name) != 0)
-			continue;
-		rel = try_relation_open(DatumGetObjectId(lr_scan_datum(&scan, "relation",
-															   &isnull)),
-								AccessShareLock);
-		if (rel == NULL)
-			continue;
-		look_at_table(lint, &scan, rel);
-		relation_close(rel, AccessShareLock);
-	}
-	lr_scan_end(&scan);
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(temporary);
+	lr_lint_tables_begin(&table, lint);
+	while (lr_lint_tables_next(&table))
+		look_at_table(lint, &table);
+	lr_lint_tables_end(&table);
 }

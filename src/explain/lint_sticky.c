@@ -6,16 +6,13 @@
  */
 #include "postgres.h"
 
-#include "access/relation.h"
 #include "catalog/pg_type.h"
 #include "datatype/timestamp.h"
 #include "executor/spi.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "base/owner_rights.h"
-#include "base/scan.h"
 #include "decide/sticky_key.h"
 #include "explain/lint.h"
 #include "expression/compile.h"
@@ -26,7 +23,7 @@
 
 /* An expression of the router over one table; reports it if it is broken. */
 static void
-look_at_expression(LrLint *lint, Relation rel, const char *table,
+look_at_expression(LrLint *lint, const char *table,
 				   const char *text, LrExprKind kind, const char *written_by,
 				   const char *search_path, const char *name, const char *what,
 				   char *what_to_do)
@@ -37,8 +34,8 @@ look_at_expression(LrLint *lint, Relation rel, const char *table,
 	MemoryContext old = MemoryContextSwitchTo(temporary);
 	char	   *broken = NULL;
 
-	(void) lr_compile_guarded(rel, text, kind, written_by, search_path, name,
-							  &broken);
+	(void) lr_compile_guarded(lint->rel, text, kind, written_by, search_path,
+							  name, &broken);
 	MemoryContextSwitchTo(old);
 	if (broken != NULL)
 		lr_lint_finding(lint, "error", NULL, what,
@@ -49,46 +46,37 @@ look_at_expression(LrLint *lint, Relation rel, const char *table,
 
 /* The keys and test_when over one table. */
 static void
-look_at_table(LrLint *lint, const char *table, Oid relid)
+look_at_table(LrLint *lint, const LrLintTables *table)
 {
 	const LrMatching *m = lint->router->matching;
 	const LrTestWhen *t = lint->router->test_when;
-	Relation	rel = try_relation_open(relid, AccessShareLock);
 	int			i;
 
-	if (rel == NULL)
+	if (!lr_lint_table_begin(lint, table))
 		return;
 	for (i = 0; m != NULL && i < m->n; i++)
-		look_at_expression(lint, rel, table, m->expr[i], LR_EXPR_TEXT,
+		look_at_expression(lint, table->name, m->expr[i], LR_EXPR_TEXT,
 						   m->written_by, m->search_path,
 						   psprintf("sticky_key %d", i + 1),
 						   "sticky_key_invalid",
 						   "Change it; until then no lead of that table is known by it.");
 	if (t != NULL)
-		look_at_expression(lint, rel, table, t->expr, LR_EXPR_BOOL,
+		look_at_expression(lint, table->name, t->expr, LR_EXPR_BOOL,
 						   t->written_by, t->search_path, "test_when",
 						   "test_when_invalid",
 						   "Change it; until then no lead of that table is a test.");
-	relation_close(rel, AccessShareLock);
+	lr_lint_table_end(lint);
 }
 
 static void
 look_at_tables(LrLint *lint)
 {
-	LrScan		scan;
+	LrLintTables table;
 
-	lr_scan_begin(&scan, "routed_table", NULL, NULL, NULL);
-	while (lr_scan_next(&scan))
-	{
-		char	   *router = lr_scan_text(&scan, "router");
-		bool		isnull;
-		Oid			relid = DatumGetObjectId(lr_scan_datum(&scan, "relation",
-														   &isnull));
-
-		if (router == NULL || strcmp(router, lint->router->name) == 0)
-			look_at_table(lint, lr_scan_text(&scan, "name"), relid);
-	}
-	lr_scan_end(&scan);
+	lr_lint_tables_begin(&table, lint);
+	while (lr_lint_tables_next(&table))
+		look_at_table(lint, &table);
+	lr_lint_tables_end(&table);
 }
 
 /* Whether enough leads have an owner that keys may be of, and none a key. */
