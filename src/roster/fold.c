@@ -128,6 +128,9 @@ spi_bitmap(uint64 row, int column)
 	return isnull ? NULL : DatumGetByteaPP(value);
 }
 
+/* What turns of one group have in common: their shares, and whose they are. */
+#define KEY "router, team, member, candidates, accruing, candidate_set, team_version"
+
 /*
  * A group of turns that went to one member, or were given back by it: columns
  * GROUP, and how many they are.
@@ -161,13 +164,13 @@ fold_journal(LrState *s, int64 from, int64 upto)
 
 	lr_read_query("SELECT " GROUP ", CASE WHEN turn THEN n END, load, last_turn,"
 				  " n, last, target_month::int8"
-				  " FROM (SELECT router, team, member, candidates, accruing, candidate_set, team_version, turn, target_month,"
+				  " FROM (SELECT " KEY ", turn, target_month,"
 				  " pg_catalog.count(*) AS n, pg_catalog.sum(load) AS load,"
 				  " pg_catalog.max(id) AS last,"
 				  " pg_catalog.max(id) FILTER (WHERE kind NOT IN ('d', 'u')"
 				  " AND reason IS DISTINCT FROM 'sticky' AND is_test IS NULL) AS last_turn"
 				  " FROM leadroute.journal WHERE id > $1 AND id <= $2"
-				  " GROUP BY router, team, member, candidates, accruing, candidate_set, team_version, turn, target_month) g"
+				  " GROUP BY " KEY ", turn, target_month) g"
 				  ORDER, 2, from, upto);
 	groups = SPI_tuptable;
 	lr_turns_begin(&turns, s, false);
@@ -229,10 +232,10 @@ fold_turns_back(LrState *s, int64 from, int64 upto)
 	uint64		i;
 
 	lr_read_query("SELECT " GROUP ", n"
-				  " FROM (SELECT router, team, member, candidates, accruing, candidate_set, team_version,"
+				  " FROM (SELECT " KEY ","
 				  " pg_catalog.count(*) AS n"
 				  " FROM leadroute.event WHERE id > $1 AND id <= $2 AND team_version IS NOT NULL"
-				  " GROUP BY router, team, member, candidates, accruing, candidate_set, team_version) g"
+				  " GROUP BY " KEY ") g"
 				  ORDER, 2, from, upto);
 	groups = SPI_tuptable;
 	lr_turns_begin(&turns, s, false);
