@@ -64,17 +64,33 @@ copy_bitmap(const bytea *bitmap)
 		(bytea *) memcpy(palloc(VARSIZE_ANY(bitmap)), bitmap, VARSIZE_ANY(bitmap));
 }
 
-/* Members and weights of a composition. */
+/* Members and weights of a composition, unless they are those of the last key. */
 static void
-read_composition(int64 version, bool of_others, LrShares *shares)
+read_composition(LrTurns *turns, const LrTurnKey *key)
 {
-	Relation	rel = table_open(lr_relid("team_version"), AccessShareLock);
-	HeapTuple	row = lr_companion_row(rel, "team_version_id", version, of_others);
+	Relation	rel;
+	HeapTuple	row;
+	MemoryContext old;
 
+	if (turns->version == key->version && turns->router == key->router &&
+		turns->team == key->team)
+		return;
+	MemoryContextReset(turns->composition_context);
+	old = MemoryContextSwitchTo(turns->composition_context);
+	turns->version = key->version;
+	turns->router = key->router;
+	turns->team = key->team;
+	turns->n = 0;
+	rel = table_open(lr_relid("team_version"), AccessShareLock);
+	row = lr_companion_row(rel, "team_version_id", key->version,
+						   turns->of_others);
 	if (row != NULL)
-		lr_composition_of(row, RelationGetDescr(rel), &shares->member,
-						  &shares->weight, &shares->n);
+		lr_composition_of(row, RelationGetDescr(rel), &turns->member,
+						  &turns->weight, &turns->n);
 	table_close(rel, AccessShareLock);
+	turns->seat = (LrSeatState **) palloc0((turns->n + 1) *
+										   sizeof(LrSeatState *));
+	MemoryContextSwitchTo(old);
 }
 
 /* What each has of a lead. */
@@ -119,11 +135,29 @@ begin_key(LrTurns *turns, const LrTurnKey *key)
 	}
 	if (key->set == 0 ||
 		lr_candidate_set_read(key->set, turns->of_others, &set))
-		read_composition(key->version, turns->of_others, &turns->shares);
+	{
+		read_composition(turns, key);
+		turns->shares.n = turns->n;
+		turns->shares.weight = turns->weight;
+	}
 	turns->shares.candidates = set.candidates;
 	turns->shares.accruing = set.accruing;
 	work_out(turns);
 	MemoryContextSwitchTo(old);
+}
+
+/*
+ * The seat of the i-th member of the composition.  Only of who has a share: a
+ * seat that is looked up is there from then on.
+ */
+static LrSeatState *
+seat_of(LrTurns *turns, int i)
+{
+	if (turns->seat[i] == NULL)
+		turns->seat[i] = lr_state_seat(turns->state, turns->key.router,
+									   turns->key.team,
+									   DatumGetInt32(turns->member[i]));
+	return turns->seat[i];
 }
 
 /* What was added so far is in the credits then. */
@@ -134,9 +168,7 @@ end_key(LrTurns *turns)
 
 	for (i = 0; i < turns->shares.n && turns->count != 0; i++)
 		if (turns->share[i] != 0)
-			lr_state_seat(turns->state, turns->key.router, turns->key.team,
-						  DatumGetInt32(turns->shares.member[i]))->credit +=
-				turns->count * turns->share[i];
+			seat_of(turns, i)->credit += turns->count * turns->share[i];
 	turns->any = false;
 	MemoryContextReset(turns->context);
 }
@@ -147,6 +179,9 @@ lr_turns_begin(LrTurns *turns, LrState *state, bool of_others)
 	memset(turns, 0, sizeof(*turns));
 	turns->state = state;
 	turns->of_others = of_others;
+	turns->composition_context = AllocSetContextCreate(CurrentMemoryContext,
+													   "leadroute composition",
+													   ALLOCSET_DEFAULT_SIZES);
 	turns->context = AllocSetContextCreate(CurrentMemoryContext,
 										   "leadroute turns",
 										   ALLOCSET_DEFAULT_SIZES);
@@ -173,4 +208,5 @@ lr_turns_end(LrTurns *turns)
 {
 	end_key(turns);
 	MemoryContextDelete(turns->context);
+	MemoryContextDelete(turns->composition_context);
 }

@@ -7,11 +7,10 @@
 
 #include "roster/fold.h"
 
-/* One composition's members and weights, and who of them were candidates. */
+/* The weights of one composition, and who of its members were candidates. */
 typedef struct LrShares
 {
 	int			n;
-	Datum	   *member;
 	Datum	   *weight;
 	bytea	   *candidates;		/* NULL: all */
 	bytea	   *accruing;		/* who has a share beside them; NULL: nobody */
@@ -30,12 +29,21 @@ typedef struct LrTurnKey
 
 /*
  * Turns of one key, not yet in the credits.  However many members they went to,
- * their shares are worked out once.
+ * their shares are worked out once; and their composition is read once for all
+ * keys behind each other that have the same one.
  */
 typedef struct LrTurns
 {
 	LrState    *state;
 	bool		of_others;		/* rows of open transactions are read, too */
+	MemoryContext composition_context;	/* of the following */
+	int64		version;		/* team_version.id; 0: none was read yet */
+	int32		router;
+	int32		team;
+	int			n;				/* 0: it is not there */
+	Datum	   *member;
+	Datum	   *weight;
+	LrSeatState **seat;			/* of each; NULL: not looked up yet */
 	MemoryContext context;		/* of the following */
 	bool		any;			/* there is a key */
 	LrTurnKey	key;
