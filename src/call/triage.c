@@ -27,21 +27,6 @@
 
 PG_FUNCTION_INFO_V1(lr_triage_candidates);
 
-/* The rule with that id over the binding's table; NULL: it is gone. */
-static LrBoundRule *
-find_rule(LrBinding *b, int32 id)
-{
-	LrRuleSearch search;
-	LrRuleRef	ref;
-
-	lr_rule_search_begin(&search, b->index, NULL);
-	while (lr_rule_search_next(&search, &ref))
-		if (lr_image_rule(lr_rule_index_image(b->index, ref.layer),
-						  ref.rank)->id == id)
-			return lr_binding_rule(b, &ref);
-	return NULL;
-}
-
 /* Whom of the team the lead fits, by the rule that is still there. */
 static void
 find_fitting(LrTable *table, LrBinding *b, TupleTableSlot *row,
@@ -69,7 +54,7 @@ look_at_team(LrTable *table, LrBinding *b, TupleTableSlot *row,
 			 const LrFacts *facts, const LrCurrent *current, LrTeam *team)
 {
 	LrPick	   *pick = (LrPick *) palloc(sizeof(LrPick));
-	LrBoundRule *bound = find_rule(b, current->rule);
+	LrBoundRule *bound = lr_binding_rule_by_id(b, current->rule);
 	LrDecideRequest request = {0};
 	LrDecision	decision = {0};
 	LrRule		rule = {0};

@@ -322,6 +322,58 @@ lr_binding_rule(LrBinding *b, const LrRuleRef *ref)
 	return bound;
 }
 
+static int
+compare_places(const void *a, const void *b)
+{
+	int32		x = ((const LrRulePlace *) a)->id;
+	int32		y = ((const LrRulePlace *) b)->id;
+
+	return x < y ? -1 : x > y;
+}
+
+static void
+find_places(LrBinding *b)
+{
+	LrRuleSearch search;
+	LrRuleRef	ref;
+	LrRulePlace *place;
+	int			room = 1;
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < 2; i++)
+	{
+		const LrImage *image = lr_rule_index_image(b->index, i);
+
+		room += image != NULL ? image->nrules : 0;
+	}
+	place = (LrRulePlace *) MemoryContextAllocHuge(b->context,
+												   (Size) room * sizeof(LrRulePlace));
+	lr_rule_search_begin(&search, b->index, NULL);
+	while (lr_rule_search_next(&search, &ref))
+	{
+		place[n].id = lr_image_rule(lr_rule_index_image(b->index, ref.layer),
+									ref.rank)->id;
+		place[n++].ref = ref;
+	}
+	qsort(place, n, sizeof(LrRulePlace), compare_places);
+	b->by_id = place;
+	b->nby_id = n;
+}
+
+LrBoundRule *
+lr_binding_rule_by_id(LrBinding *b, int32 id)
+{
+	LrRulePlace wanted = {id, {0, 0}};
+	LrRulePlace *place;
+
+	if (b->by_id == NULL)
+		find_places(b);
+	place = (LrRulePlace *) bsearch(&wanted, b->by_id, b->nby_id,
+									sizeof(LrRulePlace), compare_places);
+	return place != NULL ? lr_binding_rule(b, &place->ref) : NULL;
+}
+
 /*
  * Of an expression that is broken nothing is kept but the message: there may be
  * as many as there are rules, where a column is gone.

@@ -64,6 +64,13 @@ typedef struct LrOwnerEntry
 	LrMember   *member;
 } LrOwnerEntry;
 
+/* Where a rule stands in the index. */
+typedef struct LrRulePlace
+{
+	int32		id;
+	LrRuleRef	ref;
+} LrRulePlace;
+
 /* Teams that a binding finds without searching; a power of 2. */
 #define LR_BOUND_TEAMS	16
 
@@ -81,6 +88,8 @@ struct LrBinding
 	LrRuleSet  *set;			/* pinned; NULL: nobody has asked for rules yet */
 	LrRuleIndex *index;			/* the set's */
 	struct BoundRules *bound;
+	int			nby_id;
+	LrRulePlace *by_id;			/* all rules, by their ids; NULL: nobody has asked */
 	LrTeam	   *team[LR_BOUND_TEAMS];	/* last ones of rules, by their ids */
 	bool	   *writer_reads[2];	/* all columns; by layer, by number of the writer */
 	struct LrCompiledKeys *keys;	/* see sticky_key.c; NULL: not compiled yet */
@@ -112,6 +121,9 @@ extern void lr_bindings_free(LrTable *table);
 
 /* A rule that a search has found; stays as long as the binding. */
 extern LrBoundRule *lr_binding_rule(LrBinding *b, const LrRuleRef *ref);
+
+/* The rule of that id; NULL: it is gone, or not for this table. */
+extern LrBoundRule *lr_binding_rule_by_id(LrBinding *b, int32 id);
 
 /*
  * Compiles a rule's expressions unless they are.  A mistake in one is no
