@@ -192,48 +192,71 @@ permitted_team(const Assignment *a, const LrFacts *facts)
 	return 0;
 }
 
-/* Who decides for a team gives to its members. */
+/*
+ * Who decides for a team gives to its members, and learns of nobody else, not
+ * even whether there is one of that name.
+ */
 static void
-require_membership(LrBinding *b, int32 team_id, const LrMember *m)
+require_membership(LrBinding *b, int32 team_id, const char *member)
 {
 	LrTeam	   *team = lr_team_by_id(b->router, team_id);
 	int			i;
 
 	for (i = 0; team != NULL && i < team->n; i++)
-		if (team->member[i] == m)
+		if (strcmp(team->member[i]->name, member) == 0)
 			return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("member \"%s\" is not in team \"%s\"", m->name,
+			 errmsg("member \"%s\" is not in team \"%s\"", member,
 					team != NULL ? team->name : "?"),
 			 errhint("The lead_member of a team gives leads of its triage list to the members of that team.")));
+}
+
+/*
+ * The lead, locked; NULL: it is not there.  Who has no right to it waits for
+ * nobody and locks nothing: of a lead_member's lead the right is looked at
+ * before it is locked, and again as it is then.
+ */
+static TupleTableSlot *
+permitted_lead(const Assignment *a, LrFacts *facts, int32 *team)
+{
+	LrTable    *table = a->table;
+	TupleTableSlot *row;
+
+	if (!a->may_any)
+	{
+		row = lr_lead_fetch(table, a->key, false);
+		if (row != NULL)
+			lr_facts(table, row, facts);
+		(void) permitted_team(a, row != NULL ? facts : NULL);
+	}
+	row = lr_lead_fetch(table, a->key, true);
+	if (row != NULL)
+		lr_stored_facts(table, row, true, facts);
+	*team = permitted_team(a, row != NULL ? facts : NULL);
+	return row;
 }
 
 static void
 assign_lead(const Assignment *a)
 {
 	LrTable    *table = a->table;
-	const char *key = a->key;
-	TupleTableSlot *row = lr_lead_fetch(table, key, true);
 	LrFacts		facts;
 	LrBinding  *b;
 	LrMember   *m;
 	int32		team;
 
-	if (row != NULL)
-		lr_stored_facts(table, row, true, &facts);
-	team = permitted_team(a, row != NULL ? &facts : NULL);
-	if (row == NULL)
-		lr_no_such_lead(table, key);
+	if (permitted_lead(a, &facts, &team) == NULL)
+		lr_no_such_lead(table, a->key);
 	b = facts.router != NULL ? lr_table_bind(table, facts.router) : NULL;
 	if (b == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("lead %s of \"%s\" belongs to no router", key,
+				 errmsg("lead %s of \"%s\" belongs to no router", a->key,
 						table->name)));
-	m = lr_member_for_assign(b, a->member);
 	if (team != 0)
-		require_membership(b, team, m);
+		require_membership(b, team, a->member);
+	m = lr_member_for_assign(b, a->member);
 	if (facts.owner == NULL || strcmp(facts.owner, b->owner_text[m->index]) != 0)
 		lr_assign_stored(table, b, &facts, m, a->ignore_limits, false,
 						 "assigned_by_hand", a->reason, a->updater);

@@ -43,17 +43,47 @@ typedef struct Call
 	char	   *key;
 	Oid			caller;
 	LrRights	rights;
+	bool		there;			/* the lead is stored */
 	LrFacts		facts;
 	LrCurrent	current;
 } Call;
 
 /* ---------- a call ---------- */
 
-/* Locks the lead, and looks at it; nobody learns of a lead that is not his. */
+/* Looks at the lead; false: leadroute knows nothing of it, or it is not there. */
+static bool
+look_at(Call *call, bool lock)
+{
+	LrTable    *table = call->table;
+	TupleTableSlot *row = lr_lead_fetch(table, call->key, lock);
+
+	call->there = row != NULL;
+	if (!call->there)
+		return false;
+	lr_stored_facts(table, row, true, &call->facts);
+	return lr_journal_current(table->id, call->facts.key, &call->current);
+}
+
+/* Error unless the lead is the caller's; it tells nothing about the lead. */
+static void
+require_ownership(const Call *call, bool known)
+{
+	if (!known || !lr_is_member(call->caller, call->current.member))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for lead %s of table \"%s\"",
+						call->key, call->table->name),
+				 errdetail("Its owner may say what becomes of it, whose role_name is the current role, and roles that may UPDATE the lead.")));
+}
+
+/*
+ * Locks the lead, and looks at it.  Who has no right to it waits for nobody and
+ * locks nothing: whether he owns it is looked at before it is locked, and again
+ * as it is then.
+ */
 static void
 begin_call(FunctionCallInfo fcinfo, Call *call)
 {
-	TupleTableSlot *row;
 	LrTable    *table;
 	bool		allowed;
 	bool		known;
@@ -73,19 +103,12 @@ begin_call(FunctionCallInfo fcinfo, Call *call)
 		lr_may_update_lead(table, call->key, InvalidAttrNumber);
 	lr_lead_become(table, true, &call->rights);
 	lr_settle_prepared(lr_database());
-	row = lr_lead_fetch(table, call->key, true);
-	if (row != NULL)
-		lr_stored_facts(table, row, true, &call->facts);
-	known = row != NULL &&
-		lr_journal_current(table->id, call->facts.key, &call->current);
-	if (!allowed &&
-		!(known && lr_is_member(call->caller, call->current.member)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for lead %s of table \"%s\"",
-						call->key, table->name),
-				 errdetail("Its owner may say what becomes of it, whose role_name is the current role, and roles that may UPDATE the lead.")));
-	if (row == NULL)
+	if (!allowed)
+		require_ownership(call, look_at(call, false));
+	known = look_at(call, true);
+	if (!allowed)
+		require_ownership(call, known);
+	if (!call->there)
 		lr_no_such_lead(table, call->key);
 	if (!known)
 		ereport(ERROR,
