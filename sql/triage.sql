@@ -88,6 +88,7 @@ SELECT leadroute.grant_to('regress_leadroute_lea', 'rep'), leadroute.grant_to('r
 	leadroute.grant_to('regress_leadroute_manager', 'manager'), leadroute.grant_to('regress_leadroute_analyst', 'analyst');
 GRANT USAGE ON SCHEMA leadroute TO regress_leadroute_app;
 GRANT EXECUTE ON FUNCTION leadroute.assign(text, anyelement, text, text, boolean), leadroute.assign(text, text, text, text, boolean) TO regress_leadroute_app;
+UPDATE leadroute.member SET capacity = 1 WHERE name = 'ann';
 INSERT INTO lead (id, name, country, size) VALUES (7, 'g', 'ES', 2), (8, 'h', 'PL', 1), (9, 'i', 'ES', 2), (10, 'j', 'ES', 2);
 SET ROLE regress_leadroute_lea;
 -- the list is hers; what she may not read of a lead is not told
@@ -99,7 +100,12 @@ SELECT leadroute.assign('lead', 1, 'bob');
 SELECT leadroute.assign('lead', 404, 'bob');
 SELECT leadroute.assign('lead', 7, 'dora');
 SELECT leadroute.assign('lead', 7, 'nobody');
-SELECT leadroute.assign('lead', 7, 'bob', 'knows them');
+-- beyond limits she gives nothing: the lead counts 2, and ann may have 1
+SELECT leadroute.assign('lead', 7, 'ann');
+SELECT leadroute.assign('lead', 7, 'ann', ignore_limits => true);
+SELECT leadroute.assign('lead', 7, 'bob', 'knows them', true);
+SELECT leadroute.assign('lead', 7, 'nobody', ignore_limits => true);
+SELECT leadroute.assign('lead', 7, 'bob', 'knows them', false);
 -- hers no more
 SELECT leadroute.assign('lead', 7, 'ann');
 SELECT leadroute.why('lead', 7);
@@ -136,6 +142,8 @@ SET ROLE regress_leadroute_analyst;
 SELECT lead_key, lead_member, lead IS NULL AS not_shown, jsonb_array_length(candidates) FROM leadroute.triage ORDER BY lead_key::integer;
 SELECT leadroute.assign('lead', 10, 'bob');
 SET ROLE regress_leadroute_manager;
+SELECT leadroute.assign('lead', 10, 'ann');
+SELECT leadroute.assign('lead', 10, 'ann', ignore_limits => true);
 SELECT leadroute.assign('lead', 10, 'dora');
 RESET ROLE;
 SELECT * FROM now WHERE lead IN ('7', '9', '10');

@@ -20,7 +20,7 @@ COMMENT ON FUNCTION leadroute.release(text, anyelement, text) IS 'The same with 
 
 CREATE FUNCTION leadroute.assign(lead_table text, key text, member text, reason text DEFAULT NULL, ignore_limits boolean DEFAULT false) RETURNS text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_assign';
-COMMENT ON FUNCTION leadroute.assign(text, text, text, text, boolean) IS 'Gives a lead to a member by hand, through the same journal (kind manual); moves the load, not the shares. Returns the member''s name. May be called by who manages members, and by roles that may UPDATE the owner column (not under row-level security); by the lead_member of a team for leads on its triage list, to members of the team. Error: unknown table, key or member; the caller may not; the member is inactive, or (without ignore_limits) at its capacity or a cap.';
+COMMENT ON FUNCTION leadroute.assign(text, text, text, text, boolean) IS 'Gives a lead to a member by hand, through the same journal (kind manual); moves the load, not the shares. Returns the member''s name. May be called by who manages members, and by roles that may UPDATE the owner column (not under row-level security); by the lead_member of a team for leads on its triage list, to members of the team, within their limits. Error: unknown table, key or member; the caller may not, or not beyond limits; the member is inactive, or (without ignore_limits) at its capacity or a cap.';
 CREATE FUNCTION leadroute.assign(lead_table text, key anyelement, member text, reason text DEFAULT NULL, ignore_limits boolean DEFAULT false) RETURNS text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_assign';
 COMMENT ON FUNCTION leadroute.assign(text, anyelement, text, text, boolean) IS 'The same with a key of any type.';

@@ -71,13 +71,13 @@ take_by_hand(const LrRouter *router, LrMember *m, int load, bool ignore_limits,
 				 errmsg("member \"%s\" is at its capacity", m->name),
 				 errdetail("It has %lld open leads of at most %d.",
 						   (long long) open, m->capacity),
-				 errhint("Pass ignore_limits => true to assign the lead all the same.")));
+				 errhint("Who manages members, or may UPDATE the owner column, may pass ignore_limits => true to assign the lead all the same.")));
 	if (reached.why != LR_CAN)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("member \"%s\" is at a cap", m->name),
 				 errdetail("It has %s.", lr_cap_sentence(caps, &reached)),
-				 errhint("Pass ignore_limits => true to assign the lead all the same.")));
+				 errhint("Who manages members, or may UPDATE the owner column, may pass ignore_limits => true to assign the lead all the same.")));
 }
 
 LrMember *
@@ -255,7 +255,16 @@ assign_lead(const Assignment *a)
 				 errmsg("lead %s of \"%s\" belongs to no router", a->key,
 						table->name)));
 	if (team != 0)
+	{
 		require_membership(b, team, a->member);
+		if (a->ignore_limits)
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("permission denied to assign a lead beyond the limits of member \"%s\"",
+							a->member),
+					 errdetail("A lead_member gives leads within capacity and caps."),
+					 errhint("Leave out ignore_limits, or ask who manages members.")));
+	}
 	m = lr_member_for_assign(b, a->member);
 	if (facts.owner == NULL || strcmp(facts.owner, b->owner_text[m->index]) != 0)
 		lr_assign_stored(table, b, &facts, m, a->ignore_limits, false,
