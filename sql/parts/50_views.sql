@@ -345,23 +345,29 @@ COMMENT ON COLUMN leadroute.triage.candidates IS 'Members of the team, those tha
 COMMENT ON COLUMN leadroute.triage.assignment IS 'assignment.id of the decision to leave it to somebody.';
 
 CREATE VIEW leadroute.my_triage WITH (security_barrier) AS
-SELECT t.router, t.team, t.routed_table, t.lead_key, t.rule, t.since, t.score, t.source, t.value,
-	t.captured_at, t.detail, t.lead, t.candidates, t.assignment
+SELECT t.router, t.team, t.routed_table, t.lead_key, t.rule, t.since,
+	CASE WHEN seen.lead IS NOT NULL THEN t.score END AS score,
+	CASE WHEN seen.lead IS NOT NULL THEN t.source END AS source,
+	CASE WHEN seen.lead IS NOT NULL THEN t.value END AS value,
+	CASE WHEN seen.lead IS NOT NULL THEN t.captured_at END AS captured_at,
+	CASE WHEN seen.lead IS NOT NULL THEN t.detail END AS detail,
+	seen.lead, t.candidates, t.assignment
 FROM leadroute.triage t
 JOIN leadroute.member m ON (m.router, m.name) = (t.router, t.lead_member)
+CROSS JOIN LATERAL (SELECT t.lead OFFSET 0) seen
 WHERE m.active AND m.role_name = current_user;
-COMMENT ON VIEW leadroute.my_triage IS 'The caller''s triage list: the rows of leadroute.triage of teams whose lead_member is active and has the caller''s role_name. leadroute.assign gives one to a member of the team.';
+COMMENT ON VIEW leadroute.my_triage IS 'The caller''s triage list: the rows of leadroute.triage of teams whose lead_member is active and has the caller''s role_name. leadroute.assign gives one to a member of the team. Of a lead that the caller may not SELECT (lead is NULL) nothing is told but that it waits, since when, by which rule, and who could take it.';
 COMMENT ON COLUMN leadroute.my_triage.router IS 'Router that decided.';
 COMMENT ON COLUMN leadroute.my_triage.team IS 'Team on whose triage list it is.';
 COMMENT ON COLUMN leadroute.my_triage.routed_table IS 'Attached table of the lead.';
 COMMENT ON COLUMN leadroute.my_triage.lead_key IS 'Key of the lead as text.';
 COMMENT ON COLUMN leadroute.my_triage.rule IS 'Rule that put it on the list.';
 COMMENT ON COLUMN leadroute.my_triage.since IS 'Since when it has been on it.';
-COMMENT ON COLUMN leadroute.my_triage.score IS 'Score of the lead when it was put there. NULL: nothing scores it.';
-COMMENT ON COLUMN leadroute.my_triage.source IS 'Where the lead came from. NULL: not known.';
-COMMENT ON COLUMN leadroute.my_triage.value IS 'What the lead is worth. NULL: not known.';
-COMMENT ON COLUMN leadroute.my_triage.captured_at IS 'When the lead was captured. NULL: not known.';
-COMMENT ON COLUMN leadroute.my_triage.detail IS 'What else was found when it was decided. NULL: nothing.';
+COMMENT ON COLUMN leadroute.my_triage.score IS 'Score of the lead when it was put there. NULL: nothing scores it, or the caller may not see the lead.';
+COMMENT ON COLUMN leadroute.my_triage.source IS 'Where the lead came from. NULL: not known, or the caller may not see the lead.';
+COMMENT ON COLUMN leadroute.my_triage.value IS 'What the lead is worth. NULL: not known, or the caller may not see the lead.';
+COMMENT ON COLUMN leadroute.my_triage.captured_at IS 'When the lead was captured. NULL: not known, or the caller may not see the lead.';
+COMMENT ON COLUMN leadroute.my_triage.detail IS 'What else was found when it was decided. NULL: nothing, or the caller may not see the lead.';
 COMMENT ON COLUMN leadroute.my_triage.lead IS 'The lead, as far as the caller may SELECT it. NULL: he may not see it.';
 COMMENT ON COLUMN leadroute.my_triage.candidates IS 'Members of the team, those that could take it now first, each as a row of leadroute.triage_candidates. NULL: there are none.';
 COMMENT ON COLUMN leadroute.my_triage.assignment IS 'assignment.id of the decision to leave it to the caller.';
@@ -374,8 +380,8 @@ WHERE EXISTS (SELECT FROM leadroute.journal c
 	JOIN leadroute.member m ON m.id = c.member
 	WHERE NOT c.superseded AND c.lead_key = h.lead_key
 	AND rt.name = h.routed_table AND m.role_name = current_user)
-OR EXISTS (SELECT FROM leadroute.my_triage t WHERE (t.lead_key, t.routed_table) = (h.lead_key, h.routed_table));
-COMMENT ON VIEW leadroute.my_lead_history IS 'The rows of lead_history about leads that the caller owns now, whose member has the caller''s role_name, or that are on his triage list.';
+OR EXISTS (SELECT FROM leadroute.my_triage t WHERE (t.lead_key, t.routed_table) = (h.lead_key, h.routed_table) AND t.lead IS NOT NULL);
+COMMENT ON VIEW leadroute.my_lead_history IS 'The rows of lead_history about leads that the caller owns now, whose member has the caller''s role_name, or that are on his triage list and that he may SELECT.';
 COMMENT ON COLUMN leadroute.my_lead_history.id IS 'Number of the decision or event.';
 COMMENT ON COLUMN leadroute.my_lead_history.at IS 'When.';
 COMMENT ON COLUMN leadroute.my_lead_history.routed_table IS 'Attached table of the lead.';
@@ -431,11 +437,11 @@ BEGIN
 	END IF;
 	RAISE EXCEPTION 'permission denied for lead % of table "%"', why.key, why.lead_table
 		USING ERRCODE = 'insufficient_privilege',
-			DETAIL = 'Its owner may ask, or who has it on his triage list, whose role_name is the current role, and roles that may read leadroute.lead_history.',
+			DETAIL = 'Its owner may ask, or who has it on his triage list and may SELECT it, whose role_name is the current role, and roles that may read leadroute.lead_history.',
 			HINT = 'SELECT leadroute.grant_to(..., ''app'') or ''analyst'' gives that right.';
 END
 $$;
-COMMENT ON FUNCTION leadroute.why(text, text) IS 'What was decided about a lead and what happened to it, a sentence each, oldest first, from the journal; times in the session''s time zone. No row: nothing is known of it. The owner of the lead may ask, who has it on his triage list, and who may read lead_history. Error: the caller is neither.';
+COMMENT ON FUNCTION leadroute.why(text, text) IS 'What was decided about a lead and what happened to it, a sentence each, oldest first, from the journal; times in the session''s time zone. No row: nothing is known of it. The owner of the lead may ask, who has it on his triage list and may SELECT it, and who may read lead_history. Error: the caller is neither.';
 
 CREATE FUNCTION leadroute.key_text(key anyelement) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
