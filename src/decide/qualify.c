@@ -233,13 +233,12 @@ same_text(const char *a, const char *b)
 bool
 lr_says_so(const LrCurrent *current, const LrEntry *e)
 {
-	if (current->is_test != e->is_test)
+	if (current->is_test != e->is_test || current->router != e->router)
 		return false;
 	if (current->kind == LR_KIND_TRIAGE && e->kind == LR_KIND_TRIAGE)
 		return current->rule == e->rule && current->team == e->team;
 	if (current->kind != e->kind || !lr_kept_back(e->kind))
-		return current->kind == e->kind && current->waits == e->held.waits &&
-			(!current->waits || current->router == e->router);
+		return current->kind == e->kind && current->waits == e->held.waits;
 	return current->has_score == e->has_score &&
 		(!e->has_score || current->score == e->score) &&
 		same_text(current->reason, e->reason) &&

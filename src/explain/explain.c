@@ -120,7 +120,8 @@ decide(LrExplain *x)
 		request->without = lr_journal_given_up_by(x->table->id, x->facts.key,
 												  &current);
 		request->former_kind = current.kind;
-		request->released = current.released;
+		request->released = current.released &&
+			current.router == x->binding->router->id;
 	}
 	look_whether_it_waits(x, known ? &current : NULL);
 	request->laps = &x->laps;

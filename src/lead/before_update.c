@@ -10,8 +10,9 @@
  *				believes (routed_table.protect_owner): the owner stays
  *	  decide	the lead is decided anew (redecide.h): its owner was taken away, or
  *				a column has changed that routed_table.reroute_on names, or it was
- *				not qualified and anything has changed; and the statement does not
- *				say itself whose it is
+ *				not qualified and anything has changed, or it has no owner and belongs
+ *				to another router now; and the statement does not say itself whose it
+ *				is
  * Status and score (mapped.h) are copied from EXCLUDED as little as the owner is.  An
  * app that writes nobody, or no score, over what it has not read has not read the
  * status either: where it then writes NULL or the column's default over a word of

@@ -188,7 +188,7 @@ lr_outcome_decided(LrEntry *e)
 		}
 		e->hop = current.hop + lr_had_owner(&current);
 		e->previous_id = current.id;
-		e->released |= current.released;
+		e->released |= current.released && current.router == e->router;
 		lr_told_on(e, &current);
 		if (current.member != 0)
 			(void) lr_outcome_end(e->routed_table, e->lead_key, &current,
@@ -225,7 +225,11 @@ journal_agrees(LrTable *table, const LrFacts *new, const LrCurrent *current)
 	return agrees;
 }
 
-/* The owner was changed by hand, in the app's own UPDATE. */
+/*
+ * The owner was changed by hand, in the app's own UPDATE.  A lead without owner
+ * that is another router's now, and was not decided in the UPDATE (it is closed,
+ * or the router disabled), waits until it can be.
+ */
 static void
 owner_changed(LrTable *table, const LrFacts *old, const LrFacts *new,
 			  bool known, LrCurrent *current)
@@ -270,7 +274,13 @@ owner_changed(LrTable *table, const LrFacts *old, const LrFacts *new,
 		e.router = b->router->id;
 		e.routed_table = table->id;
 		e.lead_key = new->key;
-		e.kind = new->owner != NULL ? LR_KIND_MANUAL : LR_KIND_RELEASED;
+		e.kind = new->owner != NULL ? LR_KIND_MANUAL :
+			old->owner != NULL ? LR_KIND_RELEASED : LR_KIND_HELD;
+		if (e.kind == LR_KIND_HELD)
+		{
+			e.reason = "undecided";
+			e.held.again = true;
+		}
 		e.team = -1;
 		e.member = m != NULL ? m->id : 0;
 		e.load = r.load;
@@ -418,6 +428,9 @@ lr_outcome_changed(LrTable *table, LrFacts *old, LrFacts *new)
 		lr_facts_closed(table, old, &current);
 		lr_facts_closed(table, new, &current);
 	}
+	/* another router's, and decided by none: nothing ends or begins */
+	if (!known && old->owner == NULL && new->owner == NULL)
+		owner_differs = false;
 	if (known && key_differs && !decided && is_taken(table, old->key))
 	{
 		/* its row has ended: it begins anew with the owner that it has */

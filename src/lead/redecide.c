@@ -56,7 +56,10 @@ decide(LrFrame *frame, LrBinding *b, const LrFacts *old, const LrFacts *new,
 	   const char *detail, LrDecision *decision)
 {
 	LrDecideRequest request = {0};
-	LrMember   *former = old->owner != NULL ?
+	/* nothing that another router has decided holds here */
+	bool		same_router = current == NULL ||
+		current->router == b->router->id;
+	LrMember   *former = old->owner != NULL && same_router ?
 		lr_binding_member(frame->table, b, old->owner) : NULL;
 	int			slot = LR_NO_SLOT;
 	int			load = 0;
@@ -72,9 +75,9 @@ decide(LrFrame *frame, LrBinding *b, const LrFacts *old, const LrFacts *new,
 	request.detail = detail == NULL ? NULL : pstrdup(detail);
 	request.former_kind = current != NULL ? current->kind : '\0';
 	request.status_set = again->status_set;
-	request.released = current != NULL && current->released;
-	request.held_id = current != NULL && current->kind == LR_KIND_HELD &&
-		!current->waits ? current->id : 0;
+	request.released = same_router && current != NULL && current->released;
+	request.held_id = same_router && current != NULL &&
+		current->kind == LR_KIND_HELD && !current->waits ? current->id : 0;
 	if (waits)
 	{
 		lr_wait(&request, decision);
@@ -112,23 +115,63 @@ note_when(const LrFacts *old, const LrFacts *new, TimestampTz *when)
 }
 
 /*
- * Whether there is nothing to decide about a lead that the journal knows.
- * *waits: it was to be ready first, and still is, by another router.
+ * Whether a lead without owner belongs to a router that has not decided it: it was
+ * another one's, or of none.  A lead that the journal does not know was decided by
+ * nobody while routing was off, if its router was there already.
  */
 static bool
-stays(LrTable *table, const LrBinding *b, TupleTableSlot *row,
-	  const LrCurrent *current, const LrAgain *again, bool *waits,
-	  char **detail)
+comes_to_router(const LrBinding *b, const LrFacts *old, const LrFacts *new,
+				const LrCurrent *current)
 {
-	/* neither kind can go round: once it is decided it is of that kind no more */
-	if (lr_kept_back(current->kind))
-		return again->changed && b->router->qualification == NULL;
-	if (!current->waits)
+	LrRouter   *former;
+
+	if (old->owner != NULL || new->owner != NULL)
+		return false;
+	if (current != NULL)
+		return current->router != b->router->id;
+	former = old->router != NULL ? lr_router_pin(old->router) : NULL;
+	if (former != NULL)
+		lr_router_unpin(former);
+	return former == NULL;
+}
+
+/*
+ * Whether there is nothing to decide about a lead.  current: what the journal
+ * says of it; NULL: nothing.  *waits: it was to be ready first, and still is, by
+ * another router.
+ */
+static bool
+stays(LrTable *table, const LrBinding *b, const LrFacts *old,
+	  const LrFacts *new, const LrCurrent *current, const LrAgain *again,
+	  bool *waits, char **detail)
+{
+	bool		comes = comes_to_router(b, old, new, current);
+
+	if (current == NULL)
+	{
+		/* else it is decided at the end of the transaction */
+		if (table->decide_at == LR_AT_COMMIT || (again->changed && !comes))
+			return true;
+		if (!comes)
+			return false;
+	}
+	else if (!current->waits)
+	{
+		if (comes)
+		{
+			if (*detail == NULL)
+				*detail = "came from another router";
+			return false;
+		}
+		/* neither kind can go round: once it is decided it is of that kind no more */
+		if (lr_kept_back(current->kind))
+			return again->changed && b->router->qualification == NULL;
 		return again->changed || is_loop(current);
+	}
 	*detail = NULL;
 	*waits = !again->released && table->ready != NULL &&
-		!lr_is_ready(table, row, detail);
-	return *waits && current->router == b->router->id;
+		!lr_is_ready(table, new->row, detail);
+	return *waits && !comes;
 }
 
 bool
@@ -165,10 +208,9 @@ lr_redecide(LrFrame *frame, const LrUpdatedRow *row, const LrAgain *again,
 		lr_facts_closed(table, &old, &current);
 		lr_facts_closed(table, &new, &current);
 	}
-	/* not known: it is decided at the end of the transaction */
 	if (b == NULL || !b->router->enabled || new.closed ||
-		(known ? stays(table, b, new.row, &current, again, &waits, &detail) :
-		 again->changed || table->decide_at == LR_AT_COMMIT))
+		stays(table, b, &old, &new, known ? &current : NULL, again, &waits,
+			  &detail))
 	{
 		MemoryContextSwitchTo(caller);
 		return false;

@@ -26,7 +26,8 @@ typedef struct LrAgain
 {
 	bool		released;		/* its owner was taken away: anybody but him */
 	bool		changed;		/* only if it is a lead that was not qualified, or
-								 * was to be ready first */
+								 * was to be ready first, or comes from another
+								 * router */
 	bool		status_set;		/* the UPDATE sets the status column itself */
 	char	   *detail;			/* what the journal says of it; NULL: nothing */
 } LrAgain;

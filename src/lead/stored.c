@@ -68,7 +68,7 @@ lr_stored_decide(LrTable *table, LrBinding *b, const LrFacts *facts,
 	if (known)
 	{
 		request.former_kind = current.kind;
-		request.released = current.released;
+		request.released = current.released && current.router == b->router->id;
 	}
 	if (released != NULL)
 	{
@@ -78,7 +78,8 @@ lr_stored_decide(LrTable *table, LrBinding *b, const LrFacts *facts,
 	/* one that waits to be ready comes after all that are held */
 	if (known && lr_waits(current.kind) && !current.waits)
 	{
-		request.held_id = current.kind == LR_KIND_HELD ? current.id : 0;
+		request.held_id = current.kind == LR_KIND_HELD &&
+			current.router == b->router->id ? current.id : 0;
 		request.without = lr_journal_given_up_by(table->id, facts->key,
 												 &current);
 	}
