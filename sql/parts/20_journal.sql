@@ -227,7 +227,8 @@ CREATE TABLE leadroute.checkpoint (
 	cap_member	integer[] NOT NULL,
 	cap_used	bigint[] NOT NULL,
 	cap_earlier	bigint[] NOT NULL,
-	cap_until	bigint[] NOT NULL
+	cap_until	bigint[] NOT NULL,
+	late_from	bigint NOT NULL
 );
 COMMENT ON TABLE leadroute.checkpoint IS 'One row is the state of all counters after every decision and event with id <= cut. Written by the worker; spares a restart the reading of the whole journal. Not dumped.';
 COMMENT ON COLUMN leadroute.checkpoint.cut IS 'Every decision and event up to this id is contained.';
@@ -247,6 +248,7 @@ COMMENT ON COLUMN leadroute.checkpoint.cap_member IS 'member.id of each; 0: not 
 COMMENT ON COLUMN leadroute.checkpoint.cap_used IS 'Leads counted.';
 COMMENT ON COLUMN leadroute.checkpoint.cap_earlier IS 'Leads of the window that came before the cap; -1: not known.';
 COMMENT ON COLUMN leadroute.checkpoint.cap_until IS 'End of the window, microseconds since 2000; 0: not known.';
+COMMENT ON COLUMN leadroute.checkpoint.late_from IS 'First journal.id that the worker had yet to look at, since members had come or gone while leads were being stored; 0: none.';
 
 CREATE TABLE leadroute.sticky_lead (
 	id				bigint NOT NULL,

@@ -35,6 +35,7 @@
 #include "lead/lead.h"
 #include "roster/board.h"
 #include "roster/fold_cap.h"
+#include "roster/late.h"
 #include "roster/recovery.h"
 #include "roster/reserve.h"
 
@@ -79,12 +80,13 @@ lr_checkpoint_read(void)
 	lr_read_query("SELECT cut, member, load, last_turn, seat_router, seat_team,"
 			   " seat_member, seat_credit, seat_month, seat_received,"
 			   " seat_received_before, cap, cap_member, cap_used, cap_earlier,"
-			   " cap_until FROM leadroute.checkpoint"
+			   " cap_until, late_from FROM leadroute.checkpoint"
 			   " ORDER BY cut DESC LIMIT 1", 0, 0, 0);
 	PopActiveSnapshot();
 	if (SPI_processed == 0)
 		return s;
 	s->cut = s->last_id = lr_spi_int8(0, 1);
+	s->late_from = lr_spi_int8(0, 12 + LR_CAP_STATE_COLUMNS);
 	n = array_column(2, INT4OID, &a);
 	(void) array_column(3, INT8OID, &b);
 	(void) array_column(4, INT8OID, &c);
@@ -136,8 +138,8 @@ write_checkpoint(LrState *s)
 	int			ns = hash_get_num_entries(s->seats);
 	int			room = Max(nm, ns) + 1;
 	Datum	   *c[10];
-	Datum		values[12 + LR_CAP_STATE_COLUMNS];
-	bool		nulls[12 + LR_CAP_STATE_COLUMNS] = {false};
+	Datum		values[13 + LR_CAP_STATE_COLUMNS];
+	bool		nulls[13 + LR_CAP_STATE_COLUMNS] = {false};
 	HASH_SEQ_STATUS seq;
 	LrMemberState *m;
 	LrSeatState  *seat;
@@ -172,6 +174,7 @@ write_checkpoint(LrState *s)
 	for (i = 3; i < 10; i++)
 		values[2 + i] = make_array(c[i], ns, i != 6 ? INT4OID : INT8OID);
 	lr_cap_state_write(s, &values[12]);
+	values[12 + LR_CAP_STATE_COLUMNS] = Int64GetDatum(s->late_from);
 	lr_append_values("checkpoint", values, nulls);
 }
 
@@ -312,6 +315,9 @@ lr_checkpoint(LrDatabase *db, bool wait)
 	{
 		clean_turns(db, s);
 		lr_cap_state_note(db, s);
+		LWLockAcquire(db->lock, LW_SHARED);
+		s->late_from = lr_late_pending(db);
+		LWLockRelease(db->lock);
 		write_checkpoint(s);
 		CommandCounterIncrement();
 		delete_checkpoints("DELETE FROM leadroute.checkpoint WHERE cut <"

@@ -44,6 +44,8 @@ typedef struct LrState
 	int64		cut;			/* rows up to here are contained */
 	int64		last_id;
 	int64		rows;			/* of the journal, read */
+	int64		late_from;		/* up to the cut the worker has yet to look from
+								 * here (late.h); 0: it has looked */
 } LrState;
 
 /* An empty state; all of these live in the current context. */

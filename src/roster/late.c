@@ -17,6 +17,7 @@ static LocalTransactionId accepted_lxid = InvalidLocalTransactionId;
 static uint64 accepted_saves = 0;	/* lr_shared->member_saves */
 static int64 stored_id = 0;		/* smallest of such a lead; 0: none */
 static int64 saved_from = 0;	/* smallest to look at again; 0: none saved */
+static bool stored_late = false;	/* the worker is to look at what it has stored */
 
 void
 lr_late_accept(void)
@@ -41,8 +42,10 @@ lr_late_members(LrDatabase *db)
 {
 	int64		from;
 
+	from = lr_settled_hold(db);
 	/* an old snapshot: what has been settled since is not seen */
-	from = IsolationUsesXactSnapshot() ? 1 : lr_settled_below(db);
+	if (IsolationUsesXactSnapshot())
+		from = 1;
 	if (saved_from == 0 || from < saved_from)
 		saved_from = from;
 }
@@ -56,10 +59,16 @@ lr_late_mark(void)
 }
 
 static void
-look_from(LrDatabase *db, int64 from)
+note(LrDatabase *db, int64 from)
 {
 	if (db->late_from == 0 || from < db->late_from)
 		db->late_from = from;
+}
+
+static void
+look_from(LrDatabase *db, int64 from)
+{
+	note(db, from);
 	db->late_due = Min(db->late_due, GetCurrentTimestamp());
 }
 
@@ -80,10 +89,21 @@ lr_late_tell_mark(LrDatabase *db, int64 mark)
 }
 
 void
+lr_late_ended(LrDatabase *db)
+{
+	stored_late = stored_id != 0 &&
+		pg_atomic_read_u64(&lr_shared->member_saves) != accepted_saves;
+	/* nobody is woken up yet: our locks are still in the worker's way */
+	if (stored_late)
+		note(db, stored_id);
+	if (saved_from != 0)
+		note(db, saved_from);
+}
+
+void
 lr_late_commit(LrDatabase *db)
 {
-	if (stored_id != 0 &&
-		pg_atomic_read_u64(&lr_shared->member_saves) != accepted_saves)
+	if (stored_late)
 		look_from(db, stored_id);
 	if (saved_from != 0)
 		lr_late_tell(db, saved_from);
@@ -93,4 +113,33 @@ void
 lr_late_end(void)
 {
 	stored_id = saved_from = 0;
+	stored_late = false;
+}
+
+/* ---------- the worker ---------- */
+
+int64
+lr_late_pending(const LrDatabase *db)
+{
+	return db->late_from == 0 || db->late_at == 0 ?
+		db->late_from + db->late_at : Min(db->late_from, db->late_at);
+}
+
+int64
+lr_late_begin(LrDatabase *db)
+{
+	db->late_at = db->late_from;
+	db->late_from = 0;
+	db->late_due = DT_NOEND;
+	return db->late_at;
+}
+
+void
+lr_late_again(LrDatabase *db, int64 from, TimestampTz at)
+{
+	db->late_at = 0;
+	if (from == 0)
+		return;
+	note(db, from);
+	db->late_due = Min(db->late_due, at);
 }

@@ -45,7 +45,8 @@ PG_FUNCTION_INFO_V1(lr_rebuild);
 typedef struct Prepared
 {
 	TransactionId xid;			/* top level; key */
-	int64		min_id;
+	int64		min_id;			/* PG_INT64_MAX: it has no rows */
+	bool		saver;			/* it has saved members, or one has left */
 	LrState	   *state;
 } Prepared;
 
@@ -72,6 +73,7 @@ prepared_state(HTAB *all, TransactionId xid, int64 id)
 	if (!found)
 	{
 		p->min_id = id;
+		p->saver = false;
 		p->state = lr_state_new();
 	}
 	p->min_id = Min(p->min_id, id);
@@ -162,6 +164,18 @@ add_prepared_caps(LrState *s, Relation rel, HeapTuple row, bool given_back)
 						given_back);
 }
 
+/* Whether an event says that a member has left. */
+static bool
+is_offboarding(Relation rel, HeapTuple row)
+{
+	bool		isnull;
+	Datum		kind = heap_getattr(row,
+									SPI_fnumber(RelationGetDescr(rel), "kind"),
+									RelationGetDescr(rel), &isnull);
+
+	return strcmp(TextDatumGetCString(kind), LR_EVENT_OFFBOARDED) == 0;
+}
+
 static void
 scan_prepared(const char *table, int64 cut, Snapshot snapshot, HTAB *all,
 			  int64 *last_id)
@@ -176,12 +190,15 @@ scan_prepared(const char *table, int64 cut, Snapshot snapshot, HTAB *all,
 	{
 		int64		id = int_of(rel, row, "id", true);
 		TransactionId xid;
+		Prepared   *p;
 		LrState	   *s;
 
 		if (id <= cut || !TransactionIdIsValid(xid = prepared_xid(row, snapshot)))
 			continue;
 		*last_id = Max(*last_id, id);
-		s = prepared_state(all, xid, id)->state;
+		p = prepared_state(all, xid, id);
+		s = p->state;
+		p->saver |= !journal && is_offboarding(rel, row);
 		if (int_of(rel, row, "member", false) != 0)
 			add_prepared_load(lr_state_member(s, (int32) int_of(rel, row, "member", false)),
 							  int_of(rel, row, "load", false),
@@ -208,18 +225,56 @@ scan_prepared(const char *table, int64 cut, Snapshot snapshot, HTAB *all,
 	table_close(rel, AccessShareLock);
 }
 
-static bool
-any_prepared(void)
+/* The transactions that are prepared in this database. */
+static List *
+read_prepared(void)
 {
-	bool		found;
+	List	   *xids = NIL;
+	uint64		i;
 
 	PushActiveSnapshot(GetLatestSnapshot());
-	lr_read_query("SELECT FROM pg_catalog.pg_prepared_xacts"
+	lr_read_query("SELECT transaction FROM pg_catalog.pg_prepared_xacts"
 			   " WHERE database = pg_catalog.current_database()", 0, 0, 0);
 	PopActiveSnapshot();
-	found = SPI_processed > 0;
+	for (i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+
+		xids = lappend_oid(xids, (Oid)
+						   DatumGetTransactionId(SPI_getbinval(SPI_tuptable->vals[i],
+															   SPI_tuptable->tupdesc,
+															   1, &isnull)));
+	}
 	SPI_freetuptable(SPI_tuptable);
-	return found;
+	return xids;
+}
+
+/*
+ * Who of them has saved members, which need not have left anything else.  Others
+ * may have rows there in progress: who saves one before he waits for us.
+ */
+static void
+scan_savers(List *prepared, Snapshot snapshot, HTAB *all)
+{
+	Relation	rel = table_open(lr_relid("member"), AccessShareLock);
+	SysScanDesc sys = systable_beginscan(rel, InvalidOid, false, SnapshotAny,
+										 0, NULL);
+	HeapTuple	row;
+
+	while ((row = systable_getnext(sys)) != NULL)
+	{
+		TransactionId xid = HeapTupleHeaderGetXmin(row->t_data);
+
+		if (!TransactionIdIsNormal(xid) ||
+			TransactionIdIsCurrentTransactionId(xid) ||
+			!XidInMVCCSnapshot(xid, snapshot))
+			continue;
+		xid = SubTransGetTopmostTransaction(xid);
+		if (list_member_oid(prepared, (Oid) xid))
+			prepared_state(all, xid, PG_INT64_MAX)->saver = true;
+	}
+	systable_endscan(sys);
+	table_close(rel, AccessShareLock);
 }
 
 /* Adds a state to the counters in shared memory. */
@@ -404,7 +459,8 @@ note_companions(const char *table, const char *index, int64 *last_id)
 }
 
 static void
-load_prepared(LrDatabase *db, int64 cut, Snapshot snapshot, int64 *last_id)
+load_prepared(LrDatabase *db, List *prepared, int64 cut, Snapshot snapshot,
+			  int64 *last_id)
 {
 	HASHCTL		info = {0};
 	HTAB	   *all;
@@ -419,13 +475,14 @@ load_prepared(LrDatabase *db, int64 cut, Snapshot snapshot, int64 *last_id)
 					  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	scan_prepared("journal", cut, snapshot, all, last_id);
 	scan_prepared("event", cut, snapshot, all, last_id);
+	scan_savers(prepared, snapshot, all);
 	note_companions("team_version", "team_version_id", last_id);
 	note_companions("candidate_set", "candidate_set_id", last_id);
 	/* the first entry of each: it may have leads without a member */
 	hash_seq_init(&seq, all);
 	while ((p = hash_seq_search(&seq)) != NULL)
 		ok &= lr_prepared_enter(db, p->xid, LR_COUNTER_XACT, 0, p->min_id,
-								p->min_id);
+								p->saver ? 1 : -p->min_id);
 	ok &= enter_turns(db, all);
 	hash_seq_init(&seq, all);
 	while ((p = hash_seq_search(&seq)) != NULL)
@@ -451,10 +508,11 @@ lr_recovery_load(LrDatabase *db, bool whole)
 	LrRights	rights;
 	Snapshot	snapshot;
 	LrState	   *s;
-	bool		prepared;
+	List	   *prepared;
 	int64		rows;
 	int64		last_id;
 	int64		cut;
+	int64		late_from;
 
 	lr_settle_prepared(db);
 	/* those of a load that has failed: they are found again */
@@ -464,8 +522,9 @@ lr_recovery_load(LrDatabase *db, bool whole)
 	old = MemoryContextSwitchTo(context);
 	s = whole ? lr_state_new() : lr_checkpoint_read();
 	cut = s->cut;
+	late_from = s->late_from;
 	/* before the snapshot: nobody prepares any while we load */
-	prepared = any_prepared();
+	prepared = read_prepared();
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	lr_fold(s, PG_INT64_MAX, snapshot);
 	last_id = s->last_id;
@@ -477,15 +536,15 @@ lr_recovery_load(LrDatabase *db, bool whole)
 	lr_freed(db, LR_NO_SLOT);
 	LWLockRelease(db->lock);
 	apply_state(db, s);
-	if (prepared)
-		load_prepared(db, cut, snapshot, &last_id);
+	if (prepared != NIL)
+		load_prepared(db, prepared, cut, snapshot, &last_id);
 	UnregisterSnapshot(snapshot);
 	lr_measured_load(db);
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	db->last_id = Max(db->last_id, last_id);
 	db->checkpoint_id = cut;
 	/* what the worker was told before is not known any more */
-	lr_late_tell(db, cut + 1);
+	lr_late_tell(db, late_from != 0 ? Min(late_from, cut + 1) : cut + 1);
 	LWLockRelease(db->lock);
 	rows = s->rows;
 	MemoryContextSwitchTo(old);

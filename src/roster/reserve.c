@@ -621,6 +621,8 @@ lr_reserve_end(bool committed)
 		LWLockAcquire(db->lock, LW_EXCLUSIVE);
 		if (lr_me()->min_id != 0)
 			lr_ids_ended(db, TransactionIdIsValid(preparing));
+		if (committed)
+			lr_late_ended(db);
 		lr_forget_ids(db);
 		/* whoever routes leads is no longer restoring them */
 		if (db->restored && lr_top_level != NULL && committed)

@@ -318,7 +318,7 @@ make_database(Oid dboid, int64 incarnation)
 		db->measured_at = 0;
 		db->trim_due = 0;
 		db->trim_page = 0;
-		db->late_from = 0;
+		db->late_from = db->late_at = 0;
 		db->ids_news = db->held_news = false;
 		/* nobody knows yet what is held: anybody is fresh, any line busy */
 		db->free_seq = db->all_freed = 1;
@@ -457,7 +457,7 @@ load_once(LrDatabase *db)
 static void
 load(LrDatabase *db)
 {
-	static const char *const read[] = {"journal", "event", "team_version", "candidate_set", "checkpoint", "measured"};
+	static const char *const read[] = {"journal", "event", "team_version", "candidate_set", "checkpoint", "measured", "member"};
 	bool		again = db->rewritten > 0;
 	LOCKTAG		tag;
 	int			i;
@@ -754,16 +754,14 @@ lr_forget_ids(LrDatabase *db)
 	me->holds = 0;
 }
 
-int64
-lr_settled_below(LrDatabase *db)
+/* Both locks held. */
+static int64
+settled_below(LrDatabase *db)
 {
 	int			index = lr_db_index(db);
-	int64		low;
+	int64		low = db->last_id + 1;
 	int			i;
 
-	LWLockAcquire(lr_shared->lock, LW_SHARED);
-	LWLockAcquire(db->lock, LW_EXCLUSIVE);
-	low = db->last_id + 1;
 	for (i = 0; i < MaxBackends; i++)
 		if (lr_backends[i].min_id != 0 && lr_backends[i].holds == index + 1)
 			low = Min(low, lr_backends[i].min_id);
@@ -772,6 +770,33 @@ lr_settled_below(LrDatabase *db)
 			lr_prepared[i].db == index &&
 			lr_prepared[i].kind == LR_COUNTER_XACT)
 			low = Min(low, lr_prepared[i].amount);
+	return low;
+}
+
+int64
+lr_settled_below(LrDatabase *db)
+{
+	int64		low;
+
+	LWLockAcquire(lr_shared->lock, LW_SHARED);
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	low = settled_below(db);
+	LWLockRelease(db->lock);
+	LWLockRelease(lr_shared->lock);
+	return low;
+}
+
+int64
+lr_settled_hold(LrDatabase *db)
+{
+	LrBackend  *me = lr_me();
+	int64		low;
+
+	Assert(me->holds == lr_db_index(db) + 1 && me->min_id != 0);
+	LWLockAcquire(lr_shared->lock, LW_SHARED);
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	/* in one hold of the lock: nobody's cut comes in between */
+	low = me->min_id = settled_below(db);
 	LWLockRelease(db->lock);
 	LWLockRelease(lr_shared->lock);
 	return low;

@@ -147,6 +147,7 @@ typedef struct LrDatabase
 	TimestampTz late_due;
 	TimestampTz measure_due;
 	int64		late_from;		/* leads to look at late, from this id; 0: none */
+	int64		late_at;		/* from where the worker is looking; 0: it is not */
 	bool		ids_news;		/* ids have ended since it last wrote one */
 	bool		held_news;		/* something to look at since it last looked */
 	bool		ready_news;		/* a lead waits since it last looked at such */
@@ -306,7 +307,8 @@ typedef struct LrBackend
 	/* slot that it uses; 0: none; set under shared->lock */
 	int			pin pg_attribute_aligned(PG_CACHE_LINE_SIZE);
 	int			holds;			/* slot of its reservations; 0: none */
-	int64		min_id;			/* smallest id handed out, in holds; 0: none */
+	int64		min_id;			/* smallest id handed out, in holds, or that it
+								 * keeps from being settled; 0: none */
 } LrBackend;
 
 typedef enum LrCounterKind
@@ -432,6 +434,12 @@ extern void lr_forget_ids(LrDatabase *db);
 
 /* All ids below it are settled for good.  Takes both locks. */
 extern int64 lr_settled_below(LrDatabase *db);
+
+/*
+ * The same; and until this transaction, which has been given one, has ended, no id
+ * from there on is settled for others: a checkpoint's cut stays below.
+ */
+extern int64 lr_settled_hold(LrDatabase *db);
 
 /* Sets all counters of a database to zero.  db->lock held. */
 extern void lr_clear_counters(LrDatabase *db);

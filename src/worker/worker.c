@@ -47,6 +47,7 @@
 #include "decide/held.h"
 #include "decide/sticky_old.h"
 #include "roster/due.h"
+#include "roster/late.h"
 #include "roster/measured.h"
 #include "roster/recovery.h"
 #include "roster/reserve.h"
@@ -65,22 +66,11 @@ PGDLLEXPORT void lr_worker_main(Datum arg);
 #define HELD_LOCK_TIMEOUT	"100ms"
 
 static LrDatabase *worker_db = NULL;
-static int64 late_from = 0;		/* what late_job is at; 0: it is not */
 
 static TimestampTz
 seconds_from_now(int seconds)
 {
 	return GetCurrentTimestamp() + seconds * USECS_PER_SEC;
-}
-
-/* Late ones are to be looked at, or again.  db->lock held. */
-static void
-late_again(LrDatabase *db, int64 from, TimestampTz at)
-{
-	if (from == 0)
-		return;
-	db->late_from = db->late_from == 0 ? from : Min(db->late_from, from);
-	db->late_due = Min(db->late_due, at);
 }
 
 /* Gives the place up; well: what is due later may be done by another worker. */
@@ -96,7 +86,8 @@ leave_place(bool well)
 		worker_db->worker_pid = 0;
 		if (well)
 			worker_db->not_before = 0;
-		late_again(worker_db, late_from, seconds_from_now(lr_held_retry_interval));
+		lr_late_again(worker_db, worker_db->late_at,
+					  seconds_from_now(lr_held_retry_interval));
 		lr_look_broken_off(worker_db);
 	}
 	LWLockRelease(worker_db->lock);
@@ -660,25 +651,22 @@ ready_job(LrDatabase *db)
 static void
 late_job(LrDatabase *db)
 {
+	int64		from;
 	int64		failed;
 	int64		left;
 
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
-	late_from = db->late_from;
-	db->late_from = 0;
-	db->late_due = DT_NOEND;
+	from = lr_late_begin(db);
 	LWLockRelease(db->lock);
 
-	failed = late_from == 0 ? 0 :
-		call_for_all(LATE_LEADS, late_from - 1, lr_adopt_late);
-	left = late_from == 0 ? 0 :
-		call_for_all(LEFT_LEADS, late_from - 1, lr_hand_over_late);
+	failed = from == 0 ? 0 : call_for_all(LATE_LEADS, from - 1, lr_adopt_late);
+	left = from == 0 ? 0 :
+		call_for_all(LEFT_LEADS, from - 1, lr_hand_over_late);
 	if (left != 0 && (failed == 0 || left < failed))
 		failed = left;
 
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
-	late_from = 0;
-	late_again(db, failed, seconds_from_now(lr_held_retry_interval));
+	lr_late_again(db, failed, seconds_from_now(lr_held_retry_interval));
 	LWLockRelease(db->lock);
 }
 

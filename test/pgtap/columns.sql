@@ -42,6 +42,7 @@ INSERT INTO expected VALUES
 	('checkpoint', 'cap_used', 'bigint[] NOT NULL'),
 	('checkpoint', 'cap_earlier', 'bigint[] NOT NULL'),
 	('checkpoint', 'cap_until', 'bigint[] NOT NULL'),
+	('checkpoint', 'late_from', 'bigint NOT NULL'),
 	('config_history', 'at', 'timestamp with time zone NOT NULL DEFAULT clock_timestamp()'),
 	('config_history', 'role_name', 'text NOT NULL'),
 	('config_history', 'actor', 'text'),
