@@ -18,6 +18,7 @@
 
 #include "base/acting.h"
 #include "base/pin.h"
+#include "cap/cap_earlier.h"
 #include "config/changes.h"
 #include "expression/evaluate.h"
 #include "journal/companion.h"
@@ -64,11 +65,14 @@ on_transaction(XactEvent event, void *arg)
 			lr_reserve_commit();
 			lr_measured_commit();
 			lr_due_committed();
+			lr_caps_commit();
 			committed();
 			break;
 		case XACT_EVENT_PREPARE:
 			lr_reserve_hand_over();
-			lr_late_end();		/* its entry knows */
+			lr_late_end();		/* its entry knows of these */
+			lr_caps_forget();
+			lr_due_prepared();
 			lr_measured_abort(0);
 			lr_companion_abort();	/* it may be rolled back yet */
 			committed();

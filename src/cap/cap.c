@@ -18,6 +18,7 @@
 #include "expression/compile.h"
 #include "expression/generated.h"
 #include "lead/binding.h"
+#include "roster/prepared.h"
 #include "leadroute.h"
 
 /* ---------- reading ---------- */
@@ -124,6 +125,8 @@ lr_caps_read(LrRouter *router)
 	lr_scan_end(&scan);
 	if (caps == NIL)
 		return;
+	/* one of them may be of a prepared transaction that has just committed */
+	lr_settle_prepared(lr_database());
 	router->cap = (LrCap **) palloc(list_length(caps) * sizeof(LrCap *));
 	foreach(lc, caps)
 	{

@@ -332,13 +332,29 @@ lr_caps_count_earlier(const LrCapCheck *check)
 	lr_resign(&rights);
 }
 
-void
-lr_caps_commit(LrDatabase *db)
+bool
+lr_caps_own(void)
 {
-	if (!counts_own)
-		return;
+	return counts_own;
+}
+
+void
+lr_caps_known(LrDatabase *db)
+{
 	db->caps_begun++;
 	lr_caps_missed(db, db->last_id);
+}
+
+void
+lr_caps_commit(void)
+{
+	LrDatabase *db = counts_own ? lr_database_pinned() : NULL;
+
+	if (db == NULL)
+		return;
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	lr_caps_known(db);
+	LWLockRelease(db->lock);
 }
 
 void

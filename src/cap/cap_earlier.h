@@ -23,9 +23,11 @@
  *		such leads that are open still, so that this ends.
  *	  decided while the cap is there for the transaction alone that has made it
  *		and counts already: others find their router to be current.  Its commit
- *		notes all of them (lr_caps_commit).  A prepared transaction does not: a cap
- *		made by one that counts before it is prepared misses what others decide
- *		until COMMIT PREPARED.
+ *		notes all of them and raises caps_begun, when it is visible and before its
+ *		messages are out: who knows of the cap by then looks whether he is current.
+ *		If it was prepared, that is done by whoever finds first that it has
+ *		committed (prepared.h), at the latest before he goes by a router with caps
+ *		that he has read since (lr_caps_read).
  */
 #ifndef LR_CAP_EARLIER_H
 #define LR_CAP_EARLIER_H
@@ -44,10 +46,16 @@ extern void lr_caps_count_earlier(const LrCapCheck *check);
  */
 extern void lr_caps_settle(LrDatabase *db);
 
-/* The transaction has committed and its messages are out.  db->lock held. */
-extern void lr_caps_commit(LrDatabase *db);
+/* Whether this transaction counts by caps that nobody else knows yet. */
+extern bool lr_caps_own(void);
 
-/* It has ended. */
+/*
+ * A transaction that does has committed: it is visible.  db->lock held.
+ */
+extern void lr_caps_known(LrDatabase *db);
+
+/* This transaction has committed; it has ended. */
+extern void lr_caps_commit(void);
 extern void lr_caps_forget(void);
 
 #endif							/* LR_CAP_EARLIER_H */

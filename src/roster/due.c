@@ -89,6 +89,12 @@ lr_look_at_waiting(void)
 }
 
 void
+lr_due_prepared(void)
+{
+	news.held = news.look = news.waits = news.look_waiting = false;
+}
+
+void
 lr_due_committed(void)
 {
 	LrDatabase *db = news.look ? lr_database_pinned() : NULL;
@@ -173,35 +179,69 @@ look_at_waiting(LrDatabase *db)
 	db->ready_due = Min(db->ready_due, GetCurrentTimestamp());
 }
 
+/* Leads wait, one of them until ready.  db->lock held. */
+static void
+lead_waits(LrDatabase *db, TimestampTz ready)
+{
+	db->ready_news = true;
+	db->ready_due = Min(db->ready_due, ready);
+}
+
+/* By the server's clock, which may be another than that of decisions. */
+TimestampTz
+lr_due_ready(void)
+{
+	return !news.waits || news.waits_until == DT_NOEND ? DT_NOEND :
+		GetCurrentTimestamp() + Max(news.waits_until - lr_now(), 0);
+}
+
 /* Leads of the transaction wait.  db->lock held. */
 static void
 waiting_leads_due(LrDatabase *db)
 {
 	if (db->made || news.look_waiting)
 		look_at_waiting(db);
-	if (!news.waits)
-		return;
-	db->ready_news = true;
-	if (news.waits_until != DT_NOEND)
-		db->ready_due = Min(db->ready_due, GetCurrentTimestamp() +
-							Max(news.waits_until - lr_now(), 0));
+	if (news.waits)
+		lead_waits(db, lr_due_ready());
+}
+
+int
+lr_due_leaves(void)
+{
+	return (news.held ? LR_LEAVES_HELD : 0) |
+		(news.look ? LR_LEAVES_LOOK : 0) |
+		(news.look_waiting ? LR_LEAVES_LOOK_WAITING : 0) |
+		(lr_caps_own() ? LR_LEAVES_CAPS : 0);
 }
 
 void
-lr_due_settled(LrDatabase *db)
+lr_due_settled(LrDatabase *db, const LrSettled *settled)
 {
+	TimestampTz now = GetCurrentTimestamp();
 	Latch	   *latch;
 
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
-	db->held_news = db->ids_news = true;
-	db->checkpoint_due = Min(db->checkpoint_due, GetCurrentTimestamp() +
+	db->ids_news = true;
+	db->checkpoint_due = Min(db->checkpoint_due, now +
 							 lr_checkpoint_interval * USECS_PER_SEC);
-	db->held_due = Min(db->held_due, GetCurrentTimestamp());
-	look_at_waiting(db);
-	/* they may hold leads, too, of which nobody has heard */
-	lr_freed(db, LR_NO_SLOT);
-	memset(db->line, 0xff, sizeof(db->line));
-	memset(db->next_line, 0xff, sizeof(db->next_line));
+	if (settled->leaves & LR_LEAVES_HELD)
+	{
+		/* in which lines they stand, and since when, nobody has heard */
+		memset(db->line, 0xff, sizeof(db->line));
+		memset(db->next_line, 0xff, sizeof(db->next_line));
+	}
+	if (settled->leaves & (LR_LEAVES_HELD | LR_LEAVES_LOOK))
+		lr_freed(db, LR_NO_SLOT);
+	if ((settled->leaves & (LR_LEAVES_HELD | LR_LEAVES_LOOK)) ||
+		(settled->freed && db->held_due != DT_NOEND))
+	{
+		db->held_news = true;
+		db->held_due = Min(db->held_due, now);
+	}
+	if (settled->leaves & LR_LEAVES_LOOK_WAITING)
+		look_at_waiting(db);
+	if (settled->waits)
+		lead_waits(db, settled->ready);
 	latch = bell(db, DT_NOEND);
 	LWLockRelease(db->lock);
 	ring(latch);
@@ -304,10 +344,7 @@ at_release(ResourceReleasePhase phase, bool committed, bool top, void *arg)
 	if (news.measure)
 		db->measure_due = Min(db->measure_due, GetCurrentTimestamp());
 	if (committed)
-	{
 		lr_late_commit(db);
-		lr_caps_commit(db);
-	}
 	lr_late_end();
 	lr_caps_forget();
 	latch = bell(db, before);

@@ -39,8 +39,32 @@ extern TimestampTz lr_due(const LrDatabase *db);
  */
 extern Latch *lr_due_at(LrDatabase *db, TimestampTz *due, TimestampTz at);
 
-/* Prepared transactions have ended: what they kept back is due. */
-extern void lr_due_settled(LrDatabase *db);
+/*
+ * What a prepared transaction leaves to be done once it has committed.  Of one that
+ * was found prepared after a restart it may be anything.
+ */
+#define LR_LEAVES_HELD		1	/* leads are held */
+#define LR_LEAVES_LOOK		2	/* held leads are to be looked at */
+#define LR_LEAVES_LOOK_WAITING	4	/* all that wait to be ready are */
+#define LR_LEAVES_CAPS		8	/* it counts by caps that nobody else knows yet */
+#define LR_LEAVES_ANYTHING	15
+
+/* The same of this transaction, which is about to be prepared. */
+extern int	lr_due_leaves(void);
+
+/* If leads of it wait: when the first of them is due; else DT_NOEND. */
+extern TimestampTz lr_due_ready(void);
+
+/* What a prepared transaction that has ended brings about. */
+typedef struct LrSettled
+{
+	int			leaves;			/* nothing, if it was rolled back */
+	bool		freed;			/* somebody may be able to take leads */
+	bool		waits;			/* leads wait, */
+	TimestampTz ready;			/* one of them until then */
+} LrSettled;
+
+extern void lr_due_settled(LrDatabase *db, const LrSettled *settled);
 
 /*
  * What this transaction brings about for the worker, once it has ended.
@@ -60,6 +84,9 @@ extern void lr_lead_held(const struct LrHeld *held);
  */
 extern void lr_lead_waits(TimestampTz until);
 extern void lr_look_at_waiting(void);
+
+/* It is prepared: its entry says what it leaves (lr_due_leaves). */
+extern void lr_due_prepared(void);
 
 /* It has committed, and has told nobody yet what it has changed. */
 extern void lr_due_committed(void);

@@ -5,10 +5,12 @@
 #include "postgres.h"
 
 #include "access/transam.h"
+#include "storage/lock.h"
 #include "storage/procarray.h"
 
 #include "base/guc.h"
 #include "cap/cap_count.h"
+#include "cap/cap_earlier.h"
 #include "decide/held.h"
 #include "roster/board.h"
 #include "roster/due.h"
@@ -67,28 +69,45 @@ lr_prepared_enter(LrDatabase *db, TransactionId xid, LrCounterKind kind,
 	return ok;
 }
 
-/* One counter of a prepared transaction that has ended. */
+/* What a transaction that has committed leaves beside counters.  db->lock held. */
 static void
+settle_committed(LrDatabase *db, const LrPreparedCounter *p,
+				 LrSettled *settled)
+{
+	if (p->kind == LR_COUNTER_XACT)
+	{
+		settled->leaves = p->slot;
+		lr_late_tell_mark(db, p->before);
+	}
+	else if (p->kind == LR_COUNTER_READY)
+	{
+		settled->waits = true;
+		settled->ready = p->amount;
+	}
+}
+
+/*
+ * One counter of a prepared transaction that has ended; whether somebody may have
+ * a place again.
+ */
+static bool
 settle_counter(const LrPreparedCounter *p, bool committed)
 {
 	LrMemberSlot *member = &lr_member_slots[p->slot];
 	LrDatabase *db = &lr_shared->database[p->db];
+	bool		freed = false;
 
 	switch (p->kind)
 	{
 		case LR_COUNTER_LOAD:
-			if (!committed)
-			{
+			freed = !committed;
+			if (freed)
 				member->load -= p->amount;
-				lr_freed(db, p->slot);
-			}
 			break;
 		case LR_COUNTER_RELEASE:
-			if (committed)
-			{
+			freed = committed;
+			if (freed)
 				member->load += p->amount;
-				lr_freed(db, p->slot);
-			}
 			break;
 		case LR_COUNTER_TURN:
 			if (!committed && member->last_turn == p->amount)
@@ -99,27 +118,27 @@ settle_counter(const LrPreparedCounter *p, bool committed)
 		case LR_COUNTER_CREDIT:
 			if (!committed && p->slot != LR_NO_SLOT)
 				lr_seat_add(p->slot, -p->amount, false);
-			return;
+			return false;
 		case LR_COUNTER_RECEIVED:
 			if (!committed)
 				lr_seat_receive(p->slot, (int32) p->before, -(int32) p->amount);
-			return;
+			return false;
 		case LR_COUNTER_CAP:
-			if (committed)
-				return;
-			lr_cap_add(p->slot, (uint32) p->before, -p->amount);
-			lr_freed(db, LR_NO_SLOT);
-			return;
 		case LR_COUNTER_CAP_RELEASE:
-			if (!committed)
-				return;
-			lr_cap_add(p->slot, (uint32) p->before, p->amount);
+			freed = committed == (p->kind == LR_COUNTER_CAP_RELEASE);
+			if (!freed)
+				return false;
+			lr_cap_add(p->slot, (uint32) p->before, committed ? p->amount :
+					   -p->amount);
 			lr_freed(db, LR_NO_SLOT);
-			return;
+			return true;
 		default:
-			return;
+			return false;
 	}
+	if (freed)
+		lr_freed(db, p->slot);
 	lr_member_touched(p->slot);
+	return freed;
 }
 
 /* Makes the used part of the array as short as it can be. */
@@ -183,6 +202,7 @@ lr_prepared_hand_over(LrDatabase *db, TransactionId xid)
 static void
 settle(LrDatabase *db, TransactionId xid, bool committed)
 {
+	LrSettled	settled = {0};
 	int			i;
 
 	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
@@ -190,38 +210,103 @@ settle(LrDatabase *db, TransactionId xid, bool committed)
 	for (i = 0; i < lr_shared->prepared_used; i++)
 		if (is_of(&lr_prepared[i], db, xid))
 		{
-			settle_counter(&lr_prepared[i], committed);
-			if (committed && lr_prepared[i].kind == LR_COUNTER_XACT)
-				lr_late_tell_mark(db, lr_prepared[i].before);
+			settled.freed |= settle_counter(&lr_prepared[i], committed);
+			if (committed)
+				settle_committed(db, &lr_prepared[i], &settled);
 		}
 	lr_prepared_drop(db, xid);
 	LWLockRelease(db->lock);
 	LWLockRelease(lr_shared->lock);
-	lr_due_settled(db);
+	lr_due_settled(db, &settled);
 }
 
-/* Some prepared transaction of the database that has ended; 0: none. */
-static TransactionId
-ended_prepared(LrDatabase *db)
+/* Its caps are known to others from now on, if nobody has said so meanwhile. */
+static void
+tell_caps(LrDatabase *db, TransactionId xid)
 {
-	TransactionId *xids;
-	TransactionId ended = InvalidTransactionId;
+	int			i;
+
+	LWLockAcquire(lr_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	for (i = 0; i < lr_shared->prepared_used; i++)
+		if (is_of(&lr_prepared[i], db, xid) &&
+			lr_prepared[i].kind == LR_COUNTER_XACT &&
+			(lr_prepared[i].slot & LR_LEAVES_CAPS) != 0)
+		{
+			lr_prepared[i].slot &= ~LR_LEAVES_CAPS;
+			lr_caps_known(db);
+		}
+	LWLockRelease(db->lock);
+	LWLockRelease(lr_shared->lock);
+}
+
+/*
+ * Whether the locks of a transaction that is not in progress are gone, which is
+ * the last that COMMIT PREPARED does.
+ */
+static bool
+has_released(TransactionId xid)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_TRANSACTION(tag, xid);
+	if (LockAcquire(&tag, ShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	LockRelease(&tag, ShareLock, false);
+	return true;
+}
+
+/* A prepared transaction, and what it leaves. */
+typedef struct Left
+{
+	TransactionId xid;
+	int			leaves;
+} Left;
+
+/* Those of the database; how many. */
+static int
+handed_over(LrDatabase *db, Left *left)
+{
 	int			n = 0;
 	int			i;
 
-	xids = palloc(lr_max_prepared_counters * sizeof(TransactionId));
 	LWLockAcquire(lr_shared->lock, LW_SHARED);
 	for (i = 0; i < lr_shared->prepared_used; i++)
 		if (lr_prepared[i].db == lr_db_index(db) &&
 			lr_prepared[i].kind == LR_COUNTER_XACT &&
 			lr_prepared[i].handed_over &&
 			TransactionIdIsValid(lr_prepared[i].xid))
-			xids[n++] = lr_prepared[i].xid;
+		{
+			left[n].xid = lr_prepared[i].xid;
+			left[n++].leaves = lr_prepared[i].slot;
+		}
 	LWLockRelease(lr_shared->lock);
+	return n;
+}
+
+/*
+ * Some prepared transaction of the database that can be settled; 0: none.  Of
+ * those that are visible others may know the caps.
+ */
+static TransactionId
+ended_prepared(LrDatabase *db)
+{
+	Left	   *left = (Left *) palloc(lr_max_prepared_counters * sizeof(Left));
+	TransactionId ended = InvalidTransactionId;
+	int			n = handed_over(db, left);
+	int			i;
+
 	for (i = 0; i < n && !TransactionIdIsValid(ended); i++)
-		if (!TransactionIdIsInProgress(xids[i]))
-			ended = xids[i];
-	pfree(xids);
+	{
+		if (TransactionIdIsInProgress(left[i].xid))
+			continue;
+		if ((left[i].leaves & LR_LEAVES_CAPS) != 0 &&
+			TransactionIdDidCommit(left[i].xid))
+			tell_caps(db, left[i].xid);
+		if (has_released(left[i].xid))
+			ended = left[i].xid;
+	}
+	pfree(left);
 	return ended;
 }
 

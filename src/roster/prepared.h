@@ -7,6 +7,13 @@
  * know, or the launcher, settles those that have ended: committed, they stay;
  * else they go back.
  *
+ * It has ended when its locks are gone.  COMMIT PREPARED becomes visible first,
+ * then sends its invalidation messages, then gives its locks back; who is told of
+ * members that have come or gone (late.h) must find that the messages are out.
+ * In between what it has reserved stays reserved, which others are used to.  Only
+ * that caps of its own are known from now on (cap_earlier.h) is told as soon as
+ * it is visible.
+ *
  * Until PREPARE has succeeded they are its session's: if it fails, that session
  * takes the entries out and gives back what it holds itself.  In between the
  * transaction counts as ended for others; so they settle only what has been

@@ -250,11 +250,12 @@ read_prepared(void)
 }
 
 /*
- * Who of them has saved members, which need not have left anything else.  Others
- * may have rows there in progress: who saves one before he waits for us.
+ * Who of the prepared ones has saved members, which need not have left anything
+ * else.  Others may have rows there in progress: who saves one before he waits for
+ * us.
  */
 static void
-scan_savers(List *prepared, Snapshot snapshot, HTAB *all)
+scan_savers(Snapshot snapshot, HTAB *all)
 {
 	Relation	rel = table_open(lr_relid("member"), AccessShareLock);
 	SysScanDesc sys = systable_beginscan(rel, InvalidOid, false, SnapshotAny,
@@ -264,14 +265,16 @@ scan_savers(List *prepared, Snapshot snapshot, HTAB *all)
 	while ((row = systable_getnext(sys)) != NULL)
 	{
 		TransactionId xid = HeapTupleHeaderGetXmin(row->t_data);
+		Prepared   *p;
 
 		if (!TransactionIdIsNormal(xid) ||
 			TransactionIdIsCurrentTransactionId(xid) ||
 			!XidInMVCCSnapshot(xid, snapshot))
 			continue;
 		xid = SubTransGetTopmostTransaction(xid);
-		if (list_member_oid(prepared, (Oid) xid))
-			prepared_state(all, xid, PG_INT64_MAX)->saver = true;
+		p = hash_search(all, &xid, HASH_FIND, NULL);
+		if (p != NULL)
+			p->saver = true;
 	}
 	systable_endscan(sys);
 	table_close(rel, AccessShareLock);
@@ -466,6 +469,7 @@ load_prepared(LrDatabase *db, List *prepared, int64 cut, Snapshot snapshot,
 	HTAB	   *all;
 	HASH_SEQ_STATUS seq;
 	Prepared   *p;
+	ListCell   *lc;
 	bool		ok = true;
 
 	info.keysize = sizeof(TransactionId);
@@ -475,14 +479,18 @@ load_prepared(LrDatabase *db, List *prepared, int64 cut, Snapshot snapshot,
 					  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	scan_prepared("journal", cut, snapshot, all, last_id);
 	scan_prepared("event", cut, snapshot, all, last_id);
-	scan_savers(prepared, snapshot, all);
+	/* also those without rows: they may have changed the configuration */
+	foreach(lc, prepared)
+		(void) prepared_state(all, (TransactionId) lfirst_oid(lc), PG_INT64_MAX);
+	scan_savers(snapshot, all);
 	note_companions("team_version", "team_version_id", last_id);
 	note_companions("candidate_set", "candidate_set_id", last_id);
 	/* the first entry of each: it may have leads without a member */
 	hash_seq_init(&seq, all);
 	while ((p = hash_seq_search(&seq)) != NULL)
-		ok &= lr_prepared_enter(db, p->xid, LR_COUNTER_XACT, 0, p->min_id,
-								p->saver ? 1 : -p->min_id);
+		ok &= lr_prepared_enter(db, p->xid, LR_COUNTER_XACT, LR_LEAVES_ANYTHING,
+								p->min_id, p->saver ? 1 :
+								p->min_id == PG_INT64_MAX ? 0 : -p->min_id);
 	ok &= enter_turns(db, all);
 	hash_seq_init(&seq, all);
 	while ((p = hash_seq_search(&seq)) != NULL)

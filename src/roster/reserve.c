@@ -561,9 +561,13 @@ enter_holds(TransactionId xid)
 {
 	LrLevel	   *level = lr_top_level;
 	int64		min_id = lr_me()->min_id;
-	bool		ok = lr_prepared_add(held_db, xid, LR_COUNTER_XACT, 0, min_id,
-								   lr_late_mark());
+	TimestampTz ready = lr_due_ready();
+	bool		ok = lr_prepared_add(held_db, xid, LR_COUNTER_XACT,
+									 lr_due_leaves(), min_id, lr_late_mark());
 	int			i;
+
+	if (ok && ready != DT_NOEND)
+		ok = lr_prepared_add(held_db, xid, LR_COUNTER_READY, 0, ready, 0);
 
 	for (i = 0; ok && level && i < level->nloads; i++)
 		ok = enter_load(xid, &level->loads[i]);
@@ -580,6 +584,9 @@ lr_reserve_pre_prepare(void)
 	TransactionId xid;
 	bool		ok;
 
+	/* an id, so that it has an entry */
+	if (lr_due_leaves() != 0)
+		(void) lr_reserve_id();
 	if (held_db == NULL ||
 		lr_me()->min_id == 0)
 		return;

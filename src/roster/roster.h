@@ -313,8 +313,9 @@ typedef struct LrBackend
 
 typedef enum LrCounterKind
 {
-	LR_COUNTER_XACT,			/* amount is the smallest id, before what
-								 * lr_late_mark said */
+	LR_COUNTER_XACT,			/* slot is what it leaves (due.h), amount the
+								 * smallest id, before what lr_late_mark said */
+	LR_COUNTER_READY,			/* leads wait: amount is when one is due (due.h) */
 	LR_COUNTER_LOAD,			/* of a member slot: reserved */
 	LR_COUNTER_RELEASE,			/* of a member slot: given back by a commit */
 	LR_COUNTER_TURN,			/* last_turn of a member slot */
@@ -331,7 +332,7 @@ typedef struct LrPreparedCounter
 	int			db;
 	LrCounterKind kind;
 	bool		handed_over;	/* XACT: it is prepared, see prepared.h */
-	int			slot;
+	int			slot;			/* of the counter, but for these two */
 	int64		amount;			/* TURN: as the transaction set it */
 	int64		before;			/* TURN: as it was before; CAP: the window */
 } LrPreparedCounter;
