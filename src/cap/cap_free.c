@@ -118,7 +118,7 @@ mark(LrDatabase *db, const int32 *gone, int n)
 static bool
 free_marked(LrDatabase *db)
 {
-	int64		low = lr_used_since(db);
+	int64		low = lr_settled_below(db);
 	bool		freed = false;
 	bool		left = false;
 	int			i;

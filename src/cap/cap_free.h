@@ -13,7 +13,10 @@
  *	  still add to it, where it meets no window.
  * 2. When all transactions have ended that had anything before it was marked,
  *	  and may name the slot in what they hold, it is free (LrCapCount.open_below
- *	  of now says which ids they have).
+ *	  of now says which ids they have).  Who names a slot in what it holds has
+ *	  been given an id before, and has found it unmarked since, under db->lock:
+ *	  a decision in the hold in which it gets its id, who gives back by
+ *	  lr_cap_slot_find.
  *
  * Who has found no slot for a cap tries again when any have been freed
  * (LrShared.caps_freed).

@@ -115,7 +115,11 @@ lr_has_load(const LrCurrent *current)
 		!current->is_test;
 }
 
-/* Somebody else has the lead now: under caps it does not count any more. */
+/*
+ * Somebody else has the lead now: under caps it does not count any more.  The
+ * transaction has been given an id, by which a counter that it finds here is known
+ * to be in use (cap_free.h).
+ */
 static void
 give_back_caps(const LrCurrent *current)
 {
@@ -156,9 +160,9 @@ give_back(int32 routed_table, const char *key, const LrCurrent *current,
 		lr_reserve_load(lr_member_slot(lr_database(), current->member), load);
 		lr_place_freed();
 	}
+	lr_event_ended(kind, routed_table, key, current, load, to_others);
 	if (to_others)
 		give_back_caps(current);
-	lr_event_ended(kind, routed_table, key, current, load, to_others);
 }
 
 bool

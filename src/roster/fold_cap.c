@@ -303,8 +303,10 @@ lr_cap_state_read(LrState *s, HeapTuple row, TupleDesc desc, int first_column)
 	}
 }
 
+/* missed: a lead may have to be counted that came after earlier was. */
 static void
-note_count(LrState *s, const LrCapSlot *slot, const LrCapCount *count)
+note_count(LrState *s, const LrCapSlot *slot, const LrCapCount *count,
+		   bool missed)
 {
 	LrCapState *c;
 	int64		tag = LR_CAP_TAG(slot->cap, slot->member != 0, count->key);
@@ -313,7 +315,8 @@ note_count(LrState *s, const LrCapSlot *slot, const LrCapCount *count)
 		return;
 	c = lr_state_cap(s, tag, slot->member);
 	c->until = count->until;
-	c->earlier = count->complete && count->open_below == 0 ? count->earlier : -1;
+	c->earlier = count->complete && count->open_below == 0 && !missed ?
+		count->earlier : -1;
 }
 
 void
@@ -324,14 +327,17 @@ lr_cap_state_note(LrDatabase *db, LrState *s)
 	for (i = 0; i < lr_shared->caps_used; i++)
 	{
 		LrCapSlot	slot;
+		bool		missed;
 
 		if (lr_cap_slots[i].db != lr_db_index(db))
 			continue;
 		LWLockAcquire(db->lock, LW_SHARED);
 		slot = lr_cap_slots[i];
+		/* of counts from before that lead nothing says so until it is marked */
+		missed = db->caps_missed != db->caps_marked;
 		LWLockRelease(db->lock);
-		note_count(s, &slot, &slot.now);
-		note_count(s, &slot, &slot.before);
+		note_count(s, &slot, &slot.now, missed);
+		note_count(s, &slot, &slot.before, missed);
 	}
 }
 

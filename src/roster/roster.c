@@ -670,9 +670,15 @@ lr_cap_slot_find(LrDatabase *db, int32 cap, int32 member)
 	SlotEntry  *entry;
 	int			slot;
 
+	Assert(lr_first_id() != 0);
 	LWLockAcquire(lr_shared->lock, LW_SHARED);
 	entry = hash_search(slot_hash, &key, HASH_FIND, NULL);
 	slot = entry != NULL ? entry->slot : LR_NO_SLOT;
+	LWLockAcquire(db->lock, LW_SHARED);
+	/* of a cap that is gone: it may be free before we have ended */
+	if (slot != LR_NO_SLOT && lr_cap_slots[slot].cap != cap)
+		slot = LR_NO_SLOT;
+	LWLockRelease(db->lock);
 	LWLockRelease(lr_shared->lock);
 	return slot;
 }
@@ -798,21 +804,6 @@ lr_settled_hold(LrDatabase *db)
 	/* in one hold of the lock: nobody's cut comes in between */
 	low = me->min_id = settled_below(db);
 	LWLockRelease(db->lock);
-	LWLockRelease(lr_shared->lock);
-	return low;
-}
-
-int64
-lr_used_since(LrDatabase *db)
-{
-	int64		low = lr_settled_below(db);
-	int			i;
-
-	LWLockAcquire(lr_shared->lock, LW_SHARED);
-	for (i = 0; i < MaxBackends; i++)
-		if (lr_backends[i].holds == lr_db_index(db) + 1 &&
-			lr_backends[i].min_id == 0)
-			low = 0;
 	LWLockRelease(lr_shared->lock);
 	return low;
 }

@@ -409,17 +409,14 @@ extern int	lr_seat_slot(LrDatabase *db, int32 router, int32 team, int32 member);
 extern int	lr_rotation_slot(LrDatabase *db, int32 router, int32 team);
 extern int	lr_cap_slot(LrDatabase *db, int32 cap, int32 member);
 
-/* The same of a cap that has one already; else LR_NO_SLOT. */
+/*
+ * The same of a cap that is there and has one already; else LR_NO_SLOT.  For a
+ * transaction that has been given an id: the slot is not freed before its end.
+ */
 extern int	lr_cap_slot_find(LrDatabase *db, int32 cap, int32 member);
 
 /* Frees the slot of a cap that is gone.  shared->lock held exclusively. */
 extern void lr_cap_slot_free(int slot);
-
-/*
- * The smallest first id of the transactions that have anything of these counters;
- * 0: one has not been given an id yet.
- */
-extern int64 lr_used_since(LrDatabase *db);
 
 /* The room for slots, by kind; refused: to this database. */
 extern void lr_look_at_room(const LrDatabase *db, LrRoom *room);
