@@ -124,6 +124,16 @@ INSERT INTO lead (lang) VALUES ('de'), ('de'), ('de');
 SELECT by, candidates, counted FROM said ORDER BY id;
 SELECT * FROM invariant;
 SELECT count(*) FROM leadroute.candidate_set;
+-- nor does the transaction itself
+BEGIN;
+INSERT INTO lead (lang) VALUES ('de'), ('de');
+TRUNCATE lead;
+TRUNCATE leadroute.journal, leadroute.event, leadroute.team_version, leadroute.candidate_set;
+INSERT INTO lead (lang) VALUES ('de'), ('de'), ('de');
+COMMIT;
+SELECT by, candidates, counted FROM said ORDER BY id;
+SELECT * FROM invariant;
+SELECT count(*) FROM leadroute.journal j WHERE NOT EXISTS (SELECT FROM leadroute.team_version v WHERE v.id = j.team_version);
 
 DROP TABLE lead CASCADE;
 DROP EXTENSION leadroute CASCADE;

@@ -86,6 +86,20 @@ ROLLBACK TO a;
 COMMIT;
 INSERT INTO lead (kind) VALUES ('top');
 SELECT a.measure AS tier FROM leadroute.assignment a ORDER BY a.id DESC LIMIT 1;
+-- what was measured before a savepoint stays when that is rolled back
+BEGIN;
+SAVEPOINT a;
+SET LOCAL leadroute.test_clock = '2030-09-01 00:00+00';
+SELECT leadroute.measure();
+SAVEPOINT b;
+SET LOCAL leadroute.test_clock = '2030-03-20 00:00+00';
+SELECT leadroute.measure();
+ROLLBACK TO b;
+RELEASE a;
+COMMIT;
+INSERT INTO lead (kind) VALUES ('top');
+SELECT a.measure AS tier FROM leadroute.assignment a ORDER BY a.id DESC LIMIT 1;
+SELECT leadroute.measure();
 -- the window has passed: nothing is known again
 SET leadroute.test_clock = '2030-09-01 00:00+00';
 SELECT leadroute.measure();

@@ -46,6 +46,12 @@ lr_companion_epoch(void)
 }
 
 void
+lr_companion_rewritten(void)
+{
+	epoch++;
+}
+
+void
 lr_companion_abort(void)
 {
 	if (own_rows)

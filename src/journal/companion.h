@@ -38,6 +38,9 @@ extern HeapTuple lr_companion_row(Relation rel, const char *index, int64 id,
 
 extern uint64 lr_companion_epoch(void);
 
+/* SQL of this transaction has written the tables: what it remembers may be gone. */
+extern void lr_companion_rewritten(void);
+
 /*
  * A (sub)transaction is rolled back, or prepared, so that it may be; it has ended.
  * For callbacks.

@@ -17,6 +17,7 @@
 #include "fmgr.h"
 
 #include "base/guc.h"
+#include "journal/companion.h"
 #include "roster/recovery.h"
 #include "roster/reserve.h"
 #include "roster/roster.h"
@@ -35,6 +36,8 @@ lr_journal_written(PG_FUNCTION_ARGS)
 	{
 		(void) lr_database_slot();
 		lr_journal_rewritten();
+		/* others are told by LrDatabase.rewritten, once it has committed */
+		lr_companion_rewritten();
 	}
 	PG_RETURN_POINTER(NULL);
 }

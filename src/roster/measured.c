@@ -49,8 +49,10 @@ void
 lr_measured_want(LrDatabase *db)
 {
 	/* by the server's clock, also under a test clock: it is the worker's */
-	if (GetCurrentStatementStartTimestamp() - db->measured_at >=
-		lr_measured_interval * USECS_PER_SEC && !RecoveryInProgress())
+	TimestampTz now = GetCurrentStatementStartTimestamp();
+
+	if (now - db->measured_at >= lr_measured_interval * USECS_PER_SEC &&
+		now >= db->measure_from && !RecoveryInProgress())
 		lr_measures_wanted();
 }
 
@@ -158,19 +160,22 @@ estimate(Row *rows, int n)
 /* ---------- keeping ---------- */
 
 /*
- * Measures that this transaction has made, the last ones: what its commit puts
- * into shared memory.  In TopTransactionContext; n < 0: none.
+ * Measures that this transaction has made: what its commit puts into shared memory,
+ * as the table then has it.  In TopTransactionContext.
  */
-static struct
+typedef struct Made
 {
+	struct Made *up;			/* of a level further out; NULL: none */
+	int			nest;			/* level of the subtransaction that has made them */
 	LrDatabase *db;
 	uint64		generation;		/* of the slot, then */
-	int			nest;			/* level of the subtransaction that has made them */
 	TimestampTz at;
 	int			n;
 	int		   *slot;			/* looked up before: db->lock covers assignments only */
 	Row		   *rows;
-} made = {.n = -1};
+} Made;
+
+static Made *made = NULL;		/* the last ones; NULL: none */
 
 /*
  * Puts rows into shared memory; whoever is not among them has no measures any
@@ -225,41 +230,44 @@ static void
 publish_at_commit(LrDatabase *db, const Row *rows, int n, TimestampTz at)
 {
 	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
-	int		   *slot = slots_of(db, rows, n);
-	Row		   *copy = (Row *) palloc((n + 1) * sizeof(Row));
+	Made	   *m = (Made *) palloc(sizeof(Made));
 
+	m->nest = GetCurrentTransactionNestLevel();
+	m->up = made != NULL && made->nest == m->nest ? made->up : made;
+	m->db = db;
+	m->generation = db->generation;
+	m->at = at;
+	m->n = n;
+	m->slot = slots_of(db, rows, n);
+	m->rows = (Row *) palloc((n + 1) * sizeof(Row));
+	memcpy(m->rows, rows, n * sizeof(Row));
 	MemoryContextSwitchTo(old);
-	memcpy(copy, rows, n * sizeof(Row));
-	made.db = db;
-	made.generation = db->generation;
-	made.nest = GetCurrentTransactionNestLevel();
-	made.at = at;
-	made.n = n;
-	made.slot = slot;
-	made.rows = copy;
+	made = m;
 }
 
 void
 lr_measured_commit(void)
 {
 	/* another extension may have been made in place of the one they are of */
-	if (made.n >= 0 && made.db->generation == made.generation)
-		publish(made.db, made.rows, made.slot, made.n, made.at);
-	made.n = -1;
+	if (made != NULL && made->db->generation == made->generation)
+		publish(made->db, made->rows, made->slot, made->n, made->at);
+	made = NULL;
 }
 
 void
 lr_measured_commit_sub(int nest)
 {
-	if (made.n >= 0 && made.nest >= nest)
-		made.nest = nest - 1;
+	Made	   *m;
+
+	for (m = made; m != NULL && m->nest >= nest; m = m->up)
+		m->nest = nest - 1;
 }
 
 void
 lr_measured_abort(int nest)
 {
-	if (made.nest >= nest)
-		made.n = -1;
+	while (made != NULL && made->nest >= nest)
+		made = made->up;
 }
 
 static void
@@ -321,7 +329,7 @@ lr_measure_members(LrDatabase *db, bool wait)
 	if (wait)
 		LockRelationOid(lr_relid("measured"), ShareRowExclusiveLock);
 	else if (!ConditionalLockRelationOid(lr_relid("measured"), ShareRowExclusiveLock))
-		return 0;
+		return LR_NOT_MEASURED;
 	lr_become_owner(&rights);
 	SPI_connect();
 	rows = count_leads(&n);

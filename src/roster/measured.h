@@ -49,10 +49,12 @@ extern void lr_measured_want(LrDatabase *db);
 
 /*
  * Measures, writes the table and shared memory.  wait: for somebody else who
- * does; otherwise nothing is done then.  Returns how many members have leads in
- * the window.
+ * does; otherwise nothing is done then (LR_NOT_MEASURED).  Returns how many members
+ * have leads in the window.
  */
 extern int64 lr_measure_members(LrDatabase *db, bool wait);
+
+#define LR_NOT_MEASURED		(-1)
 
 /*
  * The ends of levels, for transaction.c: the commit publishes what was measured;

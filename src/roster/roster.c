@@ -315,7 +315,7 @@ make_database(Oid dboid, int64 incarnation)
 		db->measure_due = db->ready_due = DT_NOEND;
 		db->ready_look = LR_LOOK_WANTED;
 		db->ready_news = false;
-		db->measured_at = 0;
+		db->measured_at = db->measure_from = 0;
 		db->trim_due = 0;
 		db->trim_page = 0;
 		db->late_from = db->late_at = 0;

@@ -182,6 +182,7 @@ typedef struct LrDatabase
 
 	/* see measured.h */
 	TimestampTz measured_at;	/* 0: never */
+	TimestampTz measure_from;	/* nobody wants it before; 0: it went well */
 	uint64		measured_serial;
 } LrDatabase;
 

@@ -541,14 +541,22 @@ trim_job(LrDatabase *db)
 static void
 measure_job(LrDatabase *db)
 {
+	bool		measured;
+
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	db->measure_due = DT_NOEND;
-	db->measured_at = GetCurrentTimestamp();
+	db->measure_from = seconds_from_now(lr_held_retry_interval);
 	LWLockRelease(db->lock);
 
 	begin_work("leadroute: measuring members");
-	(void) lr_measure_members(db, false);
+	measured = lr_measure_members(db, false) != LR_NOT_MEASURED;
 	end_job();
+	if (!measured)
+		return;
+
+	LWLockAcquire(db->lock, LW_EXCLUSIVE);
+	db->measure_from = 0;
+	LWLockRelease(db->lock);
 }
 
 /* Decides held leads, and notes when to try again those that are left. */

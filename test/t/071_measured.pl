@@ -12,7 +12,8 @@ use LeadrouteTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_node('main', 'leadroute.measured_delay = 0', 'leadroute.measured_interval = 3600');
+my $node = new_node('main', 'leadroute.measured_delay = 0', 'leadroute.measured_interval = 3600',
+	'leadroute.held_retry_interval = 1');
 
 $node->safe_psql(
 	'postgres', q(
@@ -33,8 +34,24 @@ $node->safe_psql(
 $node->safe_psql('postgres', 'SELECT leadroute.checkpoint_now()');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM leadroute.measured'), '0', 'nobody asks, nobody is measured');
 
+# Somebody else measures, and takes it back: the worker is not content with that.
+# It decides held leads after it has measured.
+my $other = $node->background_psql('postgres', on_error_stop => 1);
+$node->safe_psql('postgres', q(
+	UPDATE leadroute.member SET capacity = 0;
+	INSERT INTO lead (kind) VALUES ('open')));
+$other->query_safe('BEGIN; SELECT leadroute.measure()');
+$node->safe_psql('postgres', q(
+	BEGIN; INSERT INTO lead (kind) VALUES ('top'); UPDATE leadroute.member SET capacity = NULL; COMMIT));
+poll_ok($node, 'postgres', q(SELECT count(*) = 0 FROM lead WHERE owner IS NULL), 'the worker has had its turn');
+$other->query_safe('ROLLBACK');
+$other->quit;
+is($node->safe_psql('postgres', 'SELECT count(*) FROM leadroute.measured'), '0', 'nothing was measured');
+
 my $asked = $node->safe_psql('postgres', q(SELECT clock_timestamp()));
-$node->safe_psql('postgres', q(INSERT INTO lead (kind) VALUES ('top')));
+poll_ok($node, 'postgres', q(
+	WITH i AS (INSERT INTO lead (kind, stage) VALUES ('top', 'lost') RETURNING id)
+	SELECT count(*) = 1 AND EXISTS (SELECT FROM leadroute.measured) FROM i), 'leads ask again');
 poll_ok($node, 'postgres', q(SELECT tier = 1 FROM leadroute.performance WHERE team = 'sales' AND member = 'm3'), 'one lead asks, and the worker measures');
 my $at = $node->safe_psql('postgres', 'SELECT max(measured_at) FROM leadroute.measured');
 is($node->safe_psql('postgres', qq(SELECT '$at' >= timestamptz '$asked')), 't', 'members that are looked at otherwise ask for nothing');
