@@ -17,6 +17,7 @@
 #include "config/people.h"
 #include "config/permitted.h"
 #include "decide/sticky.h"
+#include "decide/take.h"
 #include "lead/lead.h"
 #include "lead/test_lead.h"
 #include "lead/visible.h"

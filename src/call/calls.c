@@ -34,6 +34,7 @@
 #include "decide/decide.h"
 #include "decide/sticky.h"
 #include "decide/sticky_key.h"
+#include "decide/take.h"
 #include "journal/journal.h"
 #include "lead/lead.h"
 #include "lead/outcome.h"

@@ -24,6 +24,7 @@
 #include "journal/journal.h"
 #include "lead/lead.h"
 #include "lead/lead_keys.h"
+#include "lead/lead_state.h"
 #include "lead/own_update.h"
 #include "lead/ready.h"
 #include "lead/stored.h"

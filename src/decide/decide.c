@@ -1,93 +1,27 @@
 /*
  * decide.c
  *	  From a lead's row to its owner: rule, candidates, pick, reservation.
+ *
+ * match.c says whether a rule takes the lead, trial.c keeps what is told of that;
+ * here rules are tried in their order, and what a team or overflow says is
+ * written into the decision.
  */
 #include "postgres.h"
 
 #include "access/xlog.h"
-#include "catalog/pg_type.h"
 #include "common/hashfn.h"
-#include "nodes/nodeFuncs.h"
-#include "utils/builtins.h"
-#include "utils/json.h"
 
 #include "calendar/month.h"
 #include "decide/decide.h"
 #include "decide/held.h"
+#include "decide/match.h"
 #include "decide/qualify.h"
 #include "decide/ranking.h"
 #include "decide/sticky.h"
+#include "decide/trial.h"
 #include "expression/evaluate.h"
 #include "lead/test_lead.h"
 #include "roster/measured.h"
-#include "rule/rule_scope.h"
-
-/* Least time between two events about the same error of a rule. */
-#define REPORT_INTERVAL		(60 * USECS_PER_SEC)
-
-/* Rules that a decision's detail tells about; of the others it says how many. */
-#define MAX_RULES_TOLD		8
-
-/* One of them. */
-static TimestampTz
-when_of(LrTable *table, TupleTableSlot *row, LrWhen what, char **detail)
-{
-	LrEvaluation ev;
-	bool		isnull;
-	Datum		value;
-	LrExpr	   *expr = table->when[what];
-
-	if (expr == NULL)
-	{
-		if (table->when_broken[what])
-			lr_add_detail(detail, lr_when_column[what], table->when_broken[what]);
-		return LR_NOT_YET;
-	}
-	lr_evaluation_begin(&ev, table, row);
-	lr_evaluate_generated(&ev, expr, detail);
-	value = lr_evaluate(&ev, expr, &isnull);
-	lr_evaluation_end(&ev);
-	if (ev.error)
-		lr_add_detail(detail, lr_when_column[what], ev.error);
-	if (isnull)
-		return LR_NOT_YET;
-	if (exprType((Node *) expr->tree) == TIMESTAMPTZOID)
-		return DatumGetTimestampTz(value);
-	return DatumGetBool(value) ? LR_SOME_TIME : LR_NOT_YET;
-}
-
-void
-lr_lead_when(LrTable *table, TupleTableSlot *row, TimestampTz *when,
-			 char **detail)
-{
-	int			i;
-
-	for (i = 0; i < LR_WHENS; i++)
-		when[i] = when_of(table, row, i, detail);
-}
-
-char *
-lr_lead_router(LrTable *table, TupleTableSlot *row, char **detail)
-{
-	LrEvaluation ev;
-	bool		isnull;
-	Datum		value;
-	char	   *name = NULL;
-
-	if (table->router != NULL)
-		return table->router;
-	if (table->router_expr == NULL)
-		return NULL;
-	lr_evaluation_begin(&ev, table, row);
-	lr_evaluate_generated(&ev, table->router_expr, detail);
-	value = lr_evaluate(&ev, table->router_expr, &isnull);
-	if (!isnull)
-		name = TextDatumGetCString(value);
-	lr_evaluation_end(&ev);
-	if (ev.error)
-		lr_add_detail(detail, "router_expr", ev.error);
-	return name;
-}
 
 /* Counts the time since the last lap for what was done meanwhile. */
 static inline void
@@ -109,197 +43,6 @@ lap(const LrDecideRequest *request, LrLap what)
 
 /* ---------- trying rules ---------- */
 
-/* Says in the detail what became of a rule; of the first ones only. */
-static void
-note_rule(LrDecision *decision, LrRule *rule, const char *what)
-{
-	char	   *detail = unconstify(char *, decision->entry.detail);
-
-	if (decision->told == MAX_RULES_TOLD)
-	{
-		decision->untold++;
-		return;
-	}
-	decision->told++;
-	lr_add_detail(&detail, psprintf("rule \"%s\"", rule->name), what);
-	decision->entry.detail = detail;
-}
-
-/* Tells the event feed about an error of a rule, now and then. */
-static void
-report_error(const LrDecideRequest *request, LrBoundRule *bound,
-			 const char *error)
-{
-	StringInfoData payload;
-
-	if (request->dry_run ||
-		(bound->reported_at != 0 &&
-		 request->now - bound->reported_at < REPORT_INTERVAL))
-		return;
-	bound->reported_at = request->now;
-	initStringInfo(&payload);
-	appendStringInfo(&payload, "{\"rule\": %d, \"version\": %d, \"error\": ",
-					 bound->rule.id, bound->rule.version);
-	escape_json(&payload, error);
-	appendStringInfoChar(&payload, '}');
-	lr_event_add(LR_EVENT_RULE_ERROR, request->binding->router->id,
-				 request->table->id, request->key, 0, 0, 0, payload.data);
-}
-
-static LrTrial *
-add_trial(LrDecision *decision, LrRule *rule, LrTried tried, char *error,
-		  const LrExpr *said_by)
-{
-	LrTrial    *trial = (LrTrial *) palloc0(sizeof(LrTrial));
-
-	trial->rule = rule;
-	trial->tried = tried;
-	trial->error = error;
-	trial->said_by = said_by;
-	decision->trials = lappend(decision->trials, trial);
-	return trial;
-}
-
-/* Whether a rule's condition is true for the lead. */
-static bool
-matches(const LrDecideRequest *request, LrEvaluation *ev, LrBoundRule *bound,
-		LrDecision *decision)
-{
-	bool		isnull = false;
-	Datum		value = BoolGetDatum(true);
-	char	   *error;
-
-	/* the index has told already */
-	if (!bound->evaluate)
-		return true;
-	lr_binding_compile(request->table, request->binding, bound);
-	error = bound->broken;
-	if (bound->condition != NULL)
-	{
-		char	   *detail = unconstify(char *, decision->entry.detail);
-
-		lr_evaluate_generated(ev, bound->condition, &detail);
-		decision->entry.detail = detail;
-		value = lr_evaluate(ev, bound->condition, &isnull);
-		error = ev->error;
-	}
-	if (error == NULL && !isnull && DatumGetBool(value))
-		return true;
-	if (error != NULL)
-	{
-		note_rule(decision, &bound->rule, error);
-		report_error(request, bound, error);
-	}
-	if (request->dry_run)
-		(void) add_trial(decision, &bound->rule, error ? LR_TRIED_ERROR :
-						 LR_TRIED_NO_MATCH, error, bound->condition);
-	return false;
-}
-
-/* Whether a rule takes the lead: in force, condition, percent. */
-static bool
-takes(const LrDecideRequest *request, LrEvaluation *ev, LrBoundRule *bound,
-	  LrDecision *decision)
-{
-	if (!lr_rule_in_force(&bound->rule.scope, request->now))
-	{
-		if (request->dry_run)
-			(void) add_trial(decision, &bound->rule, LR_TRIED_NOT_IN_FORCE, NULL,
-						 NULL);
-		return false;
-	}
-	if (!matches(request, ev, bound, decision))
-		return false;
-	if (request->no_key ? bound->rule.scope.percent >= 100 :
-		lr_rule_takes(&bound->rule.scope, request->binding->router->id,
-					  bound->rule.id, request->key))
-		return true;
-	if (request->dry_run)
-		(void) add_trial(decision, &bound->rule, LR_TRIED_NOT_DRAWN, NULL,
-						 NULL);
-	return false;
-}
-
-/* A rule that matches names nobody: the next one is tried. */
-static LrRule *
-no_target(const LrDecideRequest *request, LrBoundRule *bound,
-		  const char *reason, char *why, LrDecision *decision)
-{
-	note_rule(decision, &bound->rule, why);
-	if (decision->entry.reason == NULL)
-		decision->entry.reason = reason;
-	if (request->dry_run)
-		(void) add_trial(decision, &bound->rule, LR_TRIED_NO_TARGET, why,
-						 bound->target);
-	return NULL;
-}
-
-/* The member of that name, else the one with that owner value; NULL: none. */
-static LrMember *
-find_member(const LrDecideRequest *request, const char *name)
-{
-	LrMember   *m = lr_member_by_name(request->binding->router, name);
-
-	return m != NULL ? m :
-		lr_binding_member(request->table, request->binding, name);
-}
-
-/*
- * The rule with its team, for this lead; NULL: it has none.  A copy where the
- * lead says which, since the rule is everybody's.
- */
-static LrRule *
-with_target(const LrDecideRequest *request, LrEvaluation *ev, LrBoundRule *bound,
-			LrDecision *decision)
-{
-	LrRouter   *router = request->binding->router;
-	char	   *detail = unconstify(char *, decision->entry.detail);
-	const char *column = bound->rule.member_expr ? "member" : "team";
-	const char *reason = bound->rule.member_expr ? "unknown_member" : "unknown_team";
-	LrRule	   *rule;
-	LrMember   *m;
-	char	   *name;
-	bool		isnull;
-	Datum		value;
-
-	if (bound->rule.team_expr == NULL && bound->rule.member_expr == NULL)
-		return &bound->rule;
-	lr_binding_compile(request->table, request->binding, bound);
-	if (bound->target == NULL)
-	{
-		report_error(request, bound, bound->target_broken);
-		return no_target(request, bound, reason, bound->target_broken, decision);
-	}
-	lr_evaluate_generated(ev, bound->target, &detail);
-	decision->entry.detail = detail;
-	value = lr_evaluate(ev, bound->target, &isnull);
-	if (ev->error != NULL)
-	{
-		report_error(request, bound, ev->error);
-		return no_target(request, bound, reason, ev->error, decision);
-	}
-	if (isnull)
-		return no_target(request, bound, reason,
-						 psprintf("%s_expr is NULL", column), decision);
-	name = TextDatumGetCString(value);
-	rule = (LrRule *) palloc(sizeof(LrRule));
-	*rule = bound->rule;
-	if (rule->team_expr != NULL)
-		rule->team = lr_team_by_name(router, name);
-	else
-	{
-		m = find_member(request, name);
-		rule->team = m != NULL ? lr_team_alone(router, m) : NULL;
-		/* one member: nothing to choose, and no turn to take */
-		rule->method = LR_METHOD_LONGEST_IDLE;
-	}
-	if (rule->team == NULL)
-		return no_target(request, bound, reason,
-						 psprintf("there is no %s \"%s\"", column, name),
-						 decision);
-	return rule;
-}
-
 /* Tells what an expression over members has raised for one of them. */
 static void
 note_member_error(const LrDecideRequest *request, LrBoundRule *bound,
@@ -307,9 +50,9 @@ note_member_error(const LrDecideRequest *request, LrBoundRule *bound,
 {
 	if (error == NULL)
 		return;
-	note_rule(decision, rule, error);
+	lr_trial_note(decision, rule, error);
 	if (bound != NULL)
-		report_error(request, bound, error);
+		lr_trial_report(request, bound, error);
 }
 
 /*
@@ -469,10 +212,10 @@ note_skipped(LrRule *rule, LrPick *pick, const LrCapCheck *caps,
 			 LrDecision *decision)
 {
 	if (pick->reached.why != LR_CAN)
-		note_rule(decision, rule, lr_cap_sentence(caps, &pick->reached));
+		lr_trial_note(decision, rule, lr_cap_sentence(caps, &pick->reached));
 	else
-		note_rule(decision, rule,
-				  psprintf("none of %d members can take it", pick->fits));
+		lr_trial_note(decision, rule,
+					  psprintf("none of %d members can take it", pick->fits));
 }
 
 /*
@@ -610,8 +353,8 @@ leave_to_triage(const LrDecideRequest *request, LrEvaluation *ev,
 
 	if (request->dry_run)
 	{
-		LrTrial    *trial = add_trial(decision, rule, LR_TRIED_TRIAGE, NULL,
-									  NULL);
+		LrTrial    *trial = lr_trial_add(decision, rule, LR_TRIED_TRIAGE, NULL,
+										 NULL);
 		LrFitting	fitting;
 
 		find_fitting(request, ev, bound, rule, &fitting, decision);
@@ -647,7 +390,7 @@ try_rule(const LrDecideRequest *request, LrEvaluation *ev,
 		return true;
 	}
 	trial = request->dry_run ?
-		add_trial(decision, rule, LR_TRIED_NOBODY, NULL, NULL) : NULL;
+		lr_trial_add(decision, rule, LR_TRIED_NOBODY, NULL, NULL) : NULL;
 	find_fitting(request, ev, bound, rule, &fitting, decision);
 	/* reservations belong to the lead's own (sub)transaction */
 	lr_evaluation_end(ev);
@@ -657,7 +400,7 @@ try_rule(const LrDecideRequest *request, LrEvaluation *ev,
 	if (pick->fits == 0)
 	{
 		if (fitting.fits != NULL && fitting.error == NULL && rule->team->n > 0)
-			note_rule(decision, rule, "fits nobody of its team");
+			lr_trial_note(decision, rule, "fits nobody of its team");
 		if (e->reason == NULL)
 			e->reason = "no_member";
 		return false;
@@ -756,8 +499,8 @@ decide_by_rules(const LrDecideRequest *request, LrDecision *decision)
 		else
 		{
 			bound = lr_binding_rule(b, &ref);
-			if (takes(request, &ev, bound, decision))
-				rule = with_target(request, &ev, bound, decision);
+			if (lr_match(request, &ev, bound, decision))
+				rule = lr_match_target(request, &ev, bound, decision);
 		}
 		if (rule != NULL)
 			judge_caps(request, &ev, decision);
@@ -864,26 +607,3 @@ lr_decide(const LrDecideRequest *request, LrDecision *decision)
 		lr_test_decided(decision);
 }
 
-void
-lr_take(const LrRouter *router, LrMember *member, int load, bool touch_turn,
-		const LrCapCheck *caps, LrReservation *r)
-{
-	LrDatabase *db = lr_database();
-
-	memset(r, 0, sizeof(*r));
-	r->member_slot = member != NULL ? lr_slot_of_member(member) : LR_NO_SLOT;
-	r->load = load;
-	r->last_turn = -1;
-	lr_reserve_prepare(NULL, 0);
-	if (caps != NULL)
-		lr_reserve_prepare_caps(caps->n);
-	LWLockAcquire(db->lock, LW_EXCLUSIVE);
-	r->id = lr_next_id(db);
-	lr_caps_decided(db, router, r->id);
-	if (touch_turn && r->member_slot != LR_NO_SLOT)
-		r->last_turn = lr_member_slots[r->member_slot].last_turn;
-	if (caps != NULL)
-		lr_caps_reserve(caps, 0, r);
-	lr_reserve_apply(r, 1);
-	LWLockRelease(db->lock);
-}

@@ -117,24 +117,4 @@ extern void lr_pick_from(const LrDecideRequest *request, LrRule *rule,
 extern void lr_decision_caps(const LrDecideRequest *request,
 							 LrDecision *decision);
 
-/*
- * When what has happened to a lead, by its own SQL (LrTable.when): fills an array
- * by LrWhen with times, LR_NOT_YET or LR_SOME_TIME.  Errors go to *detail and
- * count as not yet.
- */
-extern void lr_lead_when(LrTable *table, TupleTableSlot *row,
-						 TimestampTz *when, char **detail);
-
-/* The lead's router; NULL: none.  The same for errors. */
-extern char *lr_lead_router(LrTable *table, TupleTableSlot *row, char **detail);
-
-/*
- * Reserves load for a member without a method: given, by hand, adopted; it
- * counts under caps (NULL: none concern it), whether they are reached or not.
- * member may be NULL.  Gives out the id of the journal row.
- */
-extern void lr_take(const LrRouter *router, LrMember *member, int load,
-					bool touch_turn,
-					const LrCapCheck *caps, LrReservation *reservation);
-
 #endif							/* LR_DECIDE_H */

@@ -14,6 +14,7 @@
 #include "decide/sticky.h"
 #include "decide/sticky_key.h"
 #include "decide/sticky_row.h"
+#include "decide/take.h"
 #include "expression/evaluate.h"
 #include "roster/reserve.h"
 

@@ -33,6 +33,7 @@
 #include "decide/qualify.h"
 #include "lead/before_update.h"
 #include "lead/frame.h"
+#include "lead/lead_state.h"
 #include "lead/mapped.h"
 #include "lead/move.h"
 #include "lead/outcome.h"
