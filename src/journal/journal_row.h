@@ -1,12 +1,12 @@
 /*
  * journal_row.h
  *	  What the journal's files share: columns, and rows on their way to disk.
- *	  For journal.c, journal_batch.c, journal_current.c, candidate_set.c and
- *	  forget.c only.
+ *	  For the files of this folder, load.c, held.c and forget.c only.
  */
 #ifndef LR_JOURNAL_ROW_H
 #define LR_JOURNAL_ROW_H
 
+#include "access/genam.h"
 #include "access/htup.h"
 #include "utils/relcache.h"
 
@@ -67,6 +67,20 @@ extern void lr_rows_changed(void);
 /* Makes what is written so far changeable. */
 extern void lr_rows_changeable(void);
 
+/* A bigint column of a row; NULL as 0. */
+extern int64 lr_row_id(Relation rel, HeapTuple row, int column);
+
+/* The highest of such a column that a scan finds; ends it. */
+extern int64 lr_row_latest(Relation rel, SysScanDesc sys, int column);
+
+/* A scan over the current rows of a lead, own ones of this command included. */
+extern SysScanDesc lr_current_scan(Relation rel, int32 routed_table,
+								   const char *lead_key, ScanKeyData key[2]);
+
+/* The current row of a lead in rel, copied; NULL: none. */
+extern HeapTuple lr_current_find(Relation rel, int32 routed_table,
+								 const char *lead_key);
+
 /*
  * A row that is just written has a key that another row has: that of the older
  * decision ends, it is the current row of a lead that is gone, or its pool
@@ -93,5 +107,19 @@ extern void lr_set_told(Datum *values, bool *nulls, const LrTold *told);
 
 /* A lead that waits enters the pool: for somebody, or on a triage list. */
 extern void lr_pool_add(const LrEntry *entry);
+
+/*
+ * A lead waits (again), a held one in the order of its decision; one that is to
+ * be ready first, until the worker has looked how long.  No test does.
+ */
+extern void lr_pool_enter(int32 routed_table, const char *lead_key,
+						  const LrCurrent *current);
+
+/* Removes the pool entry of a lead that this decision made, if there is one. */
+extern void lr_pool_leave(int32 routed_table, const char *lead_key, int64 id);
+
+/* It goes on waiting for the same, in its order. */
+extern void lr_pool_rekey(int32 routed_table, const char *old_key, int64 id,
+						  const char *new_key);
 
 #endif							/* LR_JOURNAL_ROW_H */
