@@ -1,6 +1,6 @@
 /*
  * clock.c
- *	  The time that decisions take for now.  See clock.h.
+ *	  The time that decisions take for now; and intervals.  See clock.h.
  */
 #include "postgres.h"
 
@@ -87,4 +87,14 @@ lr_clock_define(void)
 							   NULL, &test_clock, "", PGC_SUSET,
 							   GUC_NOT_IN_SAMPLE,
 							   check_test_clock, assign_test_clock, NULL);
+}
+
+int64
+lr_interval_length(const Interval *interval)
+{
+	double		length = (double) interval->time +
+		((double) interval->month * DAYS_PER_MONTH + interval->day) *
+		(double) USECS_PER_DAY;
+
+	return length >= 1e18 ? INT64CONST(1000000000000000000) : (int64) length;
 }

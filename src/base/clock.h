@@ -1,6 +1,6 @@
 /*
  * clock.h
- *	  The time that decisions take for now.
+ *	  The time that decisions take for now; and how long an interval is.
  */
 #ifndef LR_CLOCK_H
 #define LR_CLOCK_H
@@ -28,5 +28,8 @@ extern TimestampTz lr_now_of_tick(LrTick *of);
 
 /* Defines the setting leadroute.test_clock. */
 extern void lr_clock_define(void);
+
+/* An interval in microseconds: a day has 24 hours, a month 30 days. */
+extern int64 lr_interval_length(const Interval *interval);
 
 #endif							/* LR_CLOCK_H */

@@ -13,8 +13,9 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
+#include "base/clock.h"
 #include "config/check_row.h"
-#include "decide/sticky_key.h"
+#include "roster/claim.h"
 
 PG_FUNCTION_INFO_V1(lr_check_config);
 

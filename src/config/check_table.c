@@ -13,8 +13,8 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
+#include "base/clock.h"
 #include "config/check_row.h"
-#include "decide/sticky_key.h"
 #include "lead/table.h"
 
 static void

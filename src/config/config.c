@@ -18,8 +18,7 @@
 #include "config/criterion.h"
 #include "config/people.h"
 #include "config/router_name.h"
-#include "decide/sticky_key.h"
-#include "lead/test_lead.h"
+#include "config/router_sql.h"
 #include "roster/late.h"
 #include "roster/roster.h"
 

@@ -137,9 +137,9 @@ typedef struct LrRouter
 	int32		id;
 	char	   *name;
 	bool		enabled;
-	struct LrMatching *matching;	/* see sticky_key.h; NULL: leads are not
+	struct LrMatching *matching;	/* see router_sql.h; NULL: leads are not
 									 * matched */
-	struct LrTestWhen *test_when;	/* see test_lead.h; NULL: no lead is a test */
+	struct LrTestWhen *test_when;	/* see router_sql.h; NULL: no lead is a test */
 	int64		version;		/* of config_state */
 	uint64		checked;		/* config generation at the last check */
 	uint64		own_changes;	/* see lr_config_own_change */

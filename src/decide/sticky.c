@@ -10,6 +10,7 @@
 
 #include "miscadmin.h"
 
+#include "config/router_sql.h"
 #include "decide/passed.h"
 #include "decide/sticky.h"
 #include "decide/sticky_key.h"

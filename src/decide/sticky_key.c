@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
+#include "config/router_sql.h"
 #include "decide/sticky_key.h"
 #include "expression/compile.h"
 #include "expression/evaluate.h"
@@ -27,55 +28,6 @@ typedef struct LrCompiledKeys
 	LrExpr	   *expr[LR_MAX_STICKY_KEYS];	/* NULL: broken */
 	char	   *broken[LR_MAX_STICKY_KEYS]; /* why; NULL: it is not */
 } LrCompiledKeys;
-
-int64
-lr_interval_length(const Interval *interval)
-{
-	double		length = (double) interval->time +
-		((double) interval->month * DAYS_PER_MONTH + interval->day) *
-		(double) USECS_PER_DAY;
-
-	return length >= 1e18 ? INT64CONST(1000000000000000000) : (int64) length;
-}
-
-/* *is_null: the column is NULL. */
-static int64
-window(LrScan *scan, const char *column, int64 if_null)
-{
-	bool		isnull;
-	Datum		value = lr_scan_datum(scan, column, &isnull);
-
-	return isnull ? if_null : lr_interval_length(DatumGetIntervalP(value));
-}
-
-LrMatching *
-lr_matching_read(LrScan *scan)
-{
-	bool		isnull;
-	Datum		value = lr_scan_datum(scan, "sticky_key", &isnull);
-	LrMatching *m;
-	Datum	   *element;
-	bool	   *nulls;
-	int			i;
-
-	if (isnull)
-		return NULL;
-	m = (LrMatching *) palloc0(sizeof(LrMatching));
-	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false,
-					  TYPALIGN_INT, &element, &nulls, &m->n);
-	/* a restore may bring what check_config has not seen */
-	m->n = Min(m->n, LR_MAX_STICKY_KEYS);
-	if (m->n == 0)
-		return NULL;
-	m->expr = (char **) palloc(m->n * sizeof(char *));
-	for (i = 0; i < m->n; i++)
-		m->expr[i] = nulls[i] ? "NULL" : TextDatumGetCString(element[i]);
-	m->sticky_window = window(scan, "sticky_window", -1);
-	m->duplicate_window = window(scan, "duplicate_window", 0);
-	m->written_by = lr_scan_text(scan, "written_by");
-	m->search_path = lr_scan_text(scan, "search_path");
-	return m;
-}
 
 static void
 compile(LrTable *table, LrBinding *b)

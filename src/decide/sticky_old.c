@@ -19,7 +19,7 @@
 
 #include "base/generation.h"
 #include "base/scan.h"
-#include "decide/sticky_key.h"
+#include "config/router_sql.h"
 #include "decide/sticky_old.h"
 
 /* Pages that are read in one transaction. */

@@ -13,7 +13,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/owner_rights.h"
-#include "decide/sticky_key.h"
+#include "config/router_sql.h"
 #include "explain/lint.h"
 #include "expression/compile.h"
 #include "lead/test_lead.h"

@@ -13,7 +13,7 @@
 
 #include "base/guard.h"
 #include "base/scan.h"
-#include "decide/sticky_key.h"
+#include "config/router_sql.h"
 #include "expression/expr.h"
 #include "lead/table.h"
 

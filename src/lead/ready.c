@@ -8,7 +8,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "decide/sticky_key.h"
+#include "base/clock.h"
 #include "expression/compile.h"
 #include "expression/evaluate.h"
 #include "expression/generated.h"

@@ -10,6 +10,7 @@
 #include "access/table.h"
 #include "utils/rel.h"
 
+#include "config/router_sql.h"
 #include "expression/compile.h"
 #include "expression/evaluate.h"
 #include "expression/generated.h"
@@ -21,21 +22,6 @@ typedef struct LrCompiledTest
 	LrExpr	   *expr;			/* NULL: broken */
 	char	   *broken;			/* why; NULL: it is not */
 } LrCompiledTest;
-
-LrTestWhen *
-lr_test_when_read(LrScan *scan)
-{
-	char	   *expr = lr_scan_text(scan, "test_when");
-	LrTestWhen *t;
-
-	if (expr == NULL)
-		return NULL;
-	t = (LrTestWhen *) palloc(sizeof(LrTestWhen));
-	t->expr = expr;
-	t->written_by = lr_scan_text(scan, "written_by");
-	t->search_path = lr_scan_text(scan, "search_path");
-	return t;
-}
 
 static void
 compile(LrTable *table, LrBinding *b)

@@ -14,17 +14,6 @@
 #define LR_TEST_LEAD_H
 
 #include "decide/decide.h"
-#include "base/scan.h"
-
-typedef struct LrTestWhen
-{
-	char	   *expr;
-	char	   *written_by;
-	char	   *search_path;
-} LrTestWhen;
-
-/* From the router's row, in this context; NULL: no lead is a test. */
-extern LrTestWhen *lr_test_when_read(LrScan *scan);
 
 /*
  * Whether a lead is a test now.  An error means that it is none; *detail tells
