@@ -37,9 +37,9 @@
 #include "base/guc.h"
 #include "base/owner_rights.h"
 #include "base/scan.h"
-#include "call/adopt.h"
 #include "config/changes.h"
 #include "config/router_name.h"
+#include "lead/adopt.h"
 #include "roster/reserve.h"
 
 PG_FUNCTION_INFO_V1(lr_config_changed);

@@ -12,7 +12,6 @@
 #include "catalog/pg_type.h"
 #include "common/cryptohash.h"
 #include "common/sha2.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 

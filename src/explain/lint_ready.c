@@ -8,7 +8,6 @@
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 
 #include "base/scan.h"
 #include "explain/lint.h"

@@ -10,6 +10,20 @@
 #include "lead/outcome.h"
 
 /*
+ * Journals the open leads of a table that have an owner: one of these members
+ * (ids); NIL: any.  The caller has locked the table for NIL; else the leads are
+ * locked, but under an old snapshot, where that may fail.  Returns how many.
+ */
+extern int64 lr_adopt_table(LrTable *table, List *member_ids);
+
+/*
+ * Journals one lead, if its owner is a member by now.  Most are not: so the
+ * lead is looked at before it is locked, too.  Returns whether it did.  SPI is
+ * connected, with the rights of lr_lead_become.
+ */
+extern bool lr_adopt_one(LrTable *table, const char *key);
+
+/*
  * Journals the open leads of all attached tables that are owned by one of
  * these members (ids) and not in the journal yet.
  */
