@@ -24,7 +24,6 @@
 #include "base/scan.h"
 #include "calendar/busy.h"
 #include "config/router_name.h"
-#include "decide/held.h"
 #include "roster/board.h"
 #include "roster/due.h"
 

@@ -11,7 +11,7 @@
 
 #include "config/changes.h"
 #include "config/check_row.h"
-#include "decide/method_words.h"
+#include "rule/method_words.h"
 
 /* What a rule says in SQL. */
 static const struct

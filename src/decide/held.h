@@ -65,17 +65,6 @@ lr_line_is_busy(const LrDatabase *db, int64 line)
 }
 extern bool lr_line_waits(int64 line, int64 id);
 
-/* Somebody (LR_NO_SLOT: anybody) may be able to take leads.  db->lock held. */
-static inline void
-lr_freed(LrDatabase *db, int member_slot)
-{
-	db->free_seq++;
-	if (member_slot == LR_NO_SLOT)
-		db->all_freed = db->free_seq;
-	else
-		lr_member_slots[member_slot].freed = db->free_seq;
-}
-
 /* Whether a member is fresh.  db->lock held. */
 extern bool lr_is_fresh(const LrDatabase *db, int member_slot, TimestampTz now);
 

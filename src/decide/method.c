@@ -18,7 +18,6 @@
 #include "base/guc.h"
 #include "cap/cap_view.h"
 #include "decide/eligible.h"
-#include "lead/outcome.h"
 #include "leadroute.h"
 #include "roster/board_set.h"
 

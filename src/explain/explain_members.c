@@ -6,10 +6,10 @@
 
 #include "utils/timestamp.h"
 
-#include "decide/method_words.h"
 #include "decide/qualify.h"
 #include "explain/condition_parts.h"
 #include "explain/explain.h"
+#include "rule/method_words.h"
 
 /* Until when, for programs; NULL: not known. */
 static char *

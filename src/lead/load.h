@@ -11,9 +11,7 @@
 
 #include "journal/journal.h"
 #include "lead/table.h"
-
-/* Load of an open lead where the table does not say. */
-#define LR_LEAD_LOAD	1
+#include "roster/roster.h"
 
 /*
  * Load of a lead if it is open.  What is no number from 0 on, counts as 1;

@@ -9,7 +9,6 @@
 #include "utils/memutils.h"
 
 #include "base/guc.h"
-#include "lead/outcome.h"
 #include "roster/board_places.h"
 
 /* Places of a range are a multiple of this, and so is where it begins. */

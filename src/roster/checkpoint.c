@@ -32,7 +32,6 @@
 #include "base/owner_rights.h"
 #include "cap/cap_free.h"
 #include "journal/journal.h"
-#include "lead/lead.h"
 #include "roster/board.h"
 #include "roster/fold_cap.h"
 #include "roster/late.h"

@@ -11,7 +11,6 @@
 #include "base/guc.h"
 #include "cap/cap_count.h"
 #include "cap/cap_earlier.h"
-#include "decide/held.h"
 #include "roster/board.h"
 #include "roster/due.h"
 #include "roster/late.h"

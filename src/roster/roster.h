@@ -52,6 +52,9 @@
 /* Credit in leads. */
 #define LR_CREDIT_LEADS(c)	((double) (c) / (double) LR_CREDIT_ONE)
 
+/* What an open lead counts in a load where its table does not say. */
+#define LR_LEAD_LOAD	1
+
 /* "No slot could be had": the setting named in the error is too small. */
 #define LR_NO_SLOT	(-1)
 
@@ -421,6 +424,20 @@ extern void lr_cap_slot_free(int slot);
 
 /* The room for slots, by kind; refused: to this database. */
 extern void lr_look_at_room(const LrDatabase *db, LrRoom *room);
+
+/*
+ * Somebody (LR_NO_SLOT: anybody) may be able to take leads, see held.h.  db->lock
+ * held.
+ */
+static inline void
+lr_freed(LrDatabase *db, int member_slot)
+{
+	db->free_seq++;
+	if (member_slot == LR_NO_SLOT)
+		db->all_freed = db->free_seq;
+	else
+		lr_member_slots[member_slot].freed = db->free_seq;
+}
 
 /* The next id; publishes the smallest of this transaction.  db->lock held. */
 extern int64 lr_next_id(LrDatabase *db);

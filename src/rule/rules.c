@@ -17,10 +17,10 @@
 
 #include "base/scan.h"
 #include "config/changes.h"
-#include "decide/method_words.h"
 #include "expression/compile.h"
 #include "expression/generated.h"
 #include "leadroute.h"
+#include "rule/method_words.h"
 #include "rule/rule_build.h"
 #include "rule/rule_scope.h"
 #include "rule/rules.h"

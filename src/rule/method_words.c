@@ -6,7 +6,7 @@
  */
 #include "postgres.h"
 
-#include "decide/method_words.h"
+#include "rule/method_words.h"
 #include "leadroute.h"
 
 static const LrMethodWords methods[] = {

@@ -1,5 +1,5 @@
 /*
- * calendar_calls.c
+ * working_time.c
  *	  Working time for SQL: is_open, next_opening, working_time, available_from,
  *	  local_days.
  *
