@@ -15,7 +15,6 @@
 #include "cap/cap_earlier.h"
 #include "cap/cap_view.h"
 #include "decide/method.h"
-#include "expression/compile.h"
 #include "expression/generated.h"
 #include "lead/binding.h"
 #include "roster/prepared.h"
@@ -162,14 +161,13 @@ bound_cap(LrTable *table, LrBinding *b, const LrCap *cap)
 		return bound;
 	rel = table_open(table->relid, AccessShareLock);
 	old = MemoryContextSwitchTo(b->context);
-	bound->condition = lr_compile_guarded(rel, cap->condition, LR_EXPR_BOOL,
-										  cap->written_by, cap->search_path,
-										  psprintf("condition of cap \"%s\"",
-												   cap->name),
-										  &bound->broken);
+	bound->condition = lr_compile_for_leads(table, rel, cap->condition,
+											LR_EXPR_BOOL, cap->written_by,
+											cap->search_path,
+											psprintf("condition of cap \"%s\"",
+													 cap->name),
+											&bound->broken);
 	MemoryContextSwitchTo(old);
-	if (bound->condition != NULL)
-		lr_generated_need(table, rel, bound->condition);
 	table_close(rel, AccessShareLock);
 	bound->compiled = true;
 	return bound;

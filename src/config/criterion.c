@@ -14,7 +14,6 @@
 
 #include "base/scan.h"
 #include "config/criterion.h"
-#include "expression/compile.h"
 #include "expression/generated.h"
 #include "lead/binding.h"
 
@@ -121,12 +120,11 @@ compile(LrTable *table, LrBinding *b, Relation rel, const LrCriterion *c,
 	if (text == NULL || bound->broken != NULL)
 		return NULL;
 	old = MemoryContextSwitchTo(b->context);
-	expr = lr_compile_guarded(rel, text, kind, c->written_by, c->search_path,
-							  psprintf("%s of criterion \"%s\"", column,
-									   c->name), &bound->broken);
+	expr = lr_compile_for_leads(table, rel, text, kind, c->written_by,
+								c->search_path,
+								psprintf("%s of criterion \"%s\"", column,
+										 c->name), &bound->broken);
 	MemoryContextSwitchTo(old);
-	if (expr != NULL)
-		lr_generated_need(table, rel, expr);
 	return expr;
 }
 

@@ -17,7 +17,6 @@
 
 #include "config/router_sql.h"
 #include "decide/sticky_key.h"
-#include "expression/compile.h"
 #include "expression/evaluate.h"
 #include "expression/generated.h"
 
@@ -38,14 +37,11 @@ compile(LrTable *table, LrBinding *b)
 	int			i;
 
 	for (i = 0; i < m->n; i++)
-	{
-		keys->expr[i] = lr_compile_guarded(rel, m->expr[i], LR_EXPR_TEXT,
-										   m->written_by, m->search_path,
-										   psprintf("sticky_key %d", i + 1),
-										   &keys->broken[i]);
-		if (keys->expr[i] != NULL)
-			lr_generated_need(table, rel, keys->expr[i]);
-	}
+		keys->expr[i] = lr_compile_for_leads(table, rel, m->expr[i],
+											 LR_EXPR_TEXT, m->written_by,
+											 m->search_path,
+											 psprintf("sticky_key %d", i + 1),
+											 &keys->broken[i]);
 	MemoryContextSwitchTo(old);
 	table_close(rel, AccessShareLock);
 	b->keys = keys;

@@ -18,7 +18,6 @@
 
 #include "base/value_text.h"
 #include "explain/condition_parts.h"
-#include "expression/compile.h"
 #include "expression/facts.h"
 #include "expression/generated.h"
 
@@ -213,13 +212,13 @@ parts_of(LrTable *table, LrBinding *b, const LrRule *rule,
 		parts = lappend(parts, part);
 		if (decided)
 			continue;
-		expr = lr_compile_guarded(rel, part->text, kind, rule->written_by,
-								  rule->search_path, what, &part->error);
+		expr = lr_compile_for_leads(table, rel, part->text, kind,
+									rule->written_by, rule->search_path, what,
+									&part->error);
 		if (expr == NULL)
 			part->truth = LR_RAISES;
 		else
 		{
-			lr_generated_need(table, rel, expr);
 			evaluate_part(part, &ev, expr, member == NULL ? NULL :
 						  lr_facts_row(b->router, member));
 			/* whether later ones are evaluated would tell of this one */

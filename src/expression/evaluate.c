@@ -205,3 +205,18 @@ lr_evaluate_generated(LrEvaluation *ev, const LrExpr *expr, char **detail)
 			datumCopy(value, att->attbyval, att->attlen);
 	}
 }
+
+bool
+lr_evaluate_alone(LrTable *table, TupleTableSlot *row, LrExpr *expr,
+				  const char *what, Datum *value, bool *isnull, char **detail)
+{
+	LrEvaluation ev;
+
+	lr_evaluation_begin(&ev, table, row);
+	lr_evaluate_generated(&ev, expr, detail);
+	*value = lr_evaluate(&ev, expr, isnull);
+	lr_evaluation_end(&ev);
+	if (ev.error != NULL)
+		lr_add_detail(detail, what, ev.error);
+	return ev.error == NULL;
+}

@@ -50,6 +50,14 @@ extern Datum lr_evaluate_member(LrEvaluation *ev, LrExpr *expr,
 extern void lr_evaluate_generated(LrEvaluation *ev, const LrExpr *expr,
 								  char **detail);
 
+/*
+ * The value of one expression by itself, of a type that is passed by value.
+ * false: it raises; *detail tells that of what, and the value is NULL.
+ */
+extern bool lr_evaluate_alone(LrTable *table, TupleTableSlot *row, LrExpr *expr,
+							  const char *what, Datum *value, bool *isnull,
+							  char **detail);
+
 /* A row copied, so that values can be put into it; the values are not. */
 extern TupleTableSlot *lr_copy_row(LrTable *table, TupleTableSlot *row);
 

@@ -9,6 +9,7 @@
 #include "utils/memutils.h"
 
 #include "base/guard.h"
+#include "expression/compile.h"
 #include "expression/generated.h"
 
 /* Arguments and result of a guarded compilation. */
@@ -74,6 +75,33 @@ lr_generated_need(LrTable *table, Relation rel, const LrExpr *expr)
 		table->generated = lappend(table->generated, g);
 	}
 	MemoryContextSwitchTo(old);
+}
+
+LrExpr *
+lr_compile_for_leads(LrTable *table, Relation rel, const char *text,
+					 LrExprKind kind, const char *written_by,
+					 const char *search_path, const char *what, char **broken)
+{
+	LrExpr	   *expr = lr_compile_guarded(rel, text, kind, written_by,
+										  search_path, what, broken);
+
+	if (expr != NULL)
+		lr_generated_need(table, rel, expr);
+	return expr;
+}
+
+LrExpr *
+lr_compile_table_for_leads(LrTable *table, Relation rel, const char *text,
+						   LrExprKind kind, const char *written_by,
+						   const char *search_path, const char *what,
+						   char **broken)
+{
+	LrExpr	   *expr = lr_compile_of_table(rel, text, kind, written_by,
+										   search_path, what, broken);
+
+	if (expr != NULL)
+		lr_generated_need(table, rel, expr);
+	return expr;
 }
 
 static Node *

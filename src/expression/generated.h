@@ -26,6 +26,23 @@ typedef struct LrGenerated
 extern void lr_generated_need(LrTable *table, Relation rel,
 							  const LrExpr *expr);
 
+/*
+ * Compiles an expression over leads of the table, as lr_compile_guarded does, in
+ * this context, and what generates the columns that it uses.
+ */
+extern LrExpr *lr_compile_for_leads(LrTable *table, Relation rel,
+									const char *text, LrExprKind kind,
+									const char *written_by,
+									const char *search_path, const char *what,
+									char **broken);
+
+/* The same for an expression of its row, as lr_compile_of_table does. */
+extern LrExpr *lr_compile_table_for_leads(LrTable *table, Relation rel,
+										  const char *text, LrExprKind kind,
+										  const char *written_by,
+										  const char *search_path,
+										  const char *what, char **broken);
+
 /* What generates a column; it has been compiled. */
 extern LrGenerated *lr_generated_find(LrTable *table, AttrNumber attno);
 

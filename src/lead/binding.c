@@ -395,14 +395,11 @@ lr_binding_expression(LrTable *table, LrBinding *b, const char *text,
 	context = AllocSetContextCreate(b->compiled, "leadroute condition",
 									ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
-	expr = lr_compile_guarded(rel, text, kind, written_by, search_path, what,
-							  broken);
+	expr = lr_compile_for_leads(table, rel, text, kind, written_by, search_path,
+								what, broken);
 	MemoryContextSwitchTo(old);
 	if (expr != NULL)
-	{
-		lr_generated_need(table, rel, expr);
 		b->compiled_size += MemoryContextMemAllocated(context, true);
-	}
 	else
 	{
 		*broken = MemoryContextStrdup(b->compiled, *broken);

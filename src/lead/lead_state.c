@@ -15,10 +15,9 @@
 static TimestampTz
 when_of(LrTable *table, TupleTableSlot *row, LrWhen what, char **detail)
 {
-	LrEvaluation ev;
+	LrExpr	   *expr = table->when[what];
 	bool		isnull;
 	Datum		value;
-	LrExpr	   *expr = table->when[what];
 
 	if (expr == NULL)
 	{
@@ -26,12 +25,8 @@ when_of(LrTable *table, TupleTableSlot *row, LrWhen what, char **detail)
 			lr_add_detail(detail, lr_when_column[what], table->when_broken[what]);
 		return LR_NOT_YET;
 	}
-	lr_evaluation_begin(&ev, table, row);
-	lr_evaluate_generated(&ev, expr, detail);
-	value = lr_evaluate(&ev, expr, &isnull);
-	lr_evaluation_end(&ev);
-	if (ev.error)
-		lr_add_detail(detail, lr_when_column[what], ev.error);
+	(void) lr_evaluate_alone(table, row, expr, lr_when_column[what], &value,
+							 &isnull, detail);
 	if (isnull)
 		return LR_NOT_YET;
 	if (exprType((Node *) expr->tree) == TIMESTAMPTZOID)

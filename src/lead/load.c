@@ -25,7 +25,6 @@ checked(double value, char **detail)
 int
 lr_lead_load(LrTable *table, TupleTableSlot *row, char **detail)
 {
-	LrEvaluation ev;
 	bool		isnull;
 	Datum		value;
 
@@ -36,12 +35,8 @@ lr_lead_load(LrTable *table, TupleTableSlot *row, char **detail)
 		lr_add_detail(detail, "load", table->load_broken);
 		return LR_LEAD_LOAD;
 	}
-	lr_evaluation_begin(&ev, table, row);
-	lr_evaluate_generated(&ev, table->load, detail);
-	value = lr_evaluate(&ev, table->load, &isnull);
-	lr_evaluation_end(&ev);
-	if (ev.error)
-		lr_add_detail(detail, "load", ev.error);
+	(void) lr_evaluate_alone(table, row, table->load, "load", &value, &isnull,
+							 detail);
 	return isnull ? LR_LEAD_LOAD : checked(DatumGetFloat8(value), detail);
 }
 

@@ -9,7 +9,6 @@
 #include "utils/timestamp.h"
 
 #include "base/clock.h"
-#include "expression/compile.h"
 #include "expression/evaluate.h"
 #include "expression/generated.h"
 #include "lead/ready.h"
@@ -25,12 +24,10 @@ lr_ready_read(LrTable *table, LrScan *scan, Relation rel)
 	if (text == NULL)
 		return NULL;
 	ready = (LrReady *) palloc0(sizeof(LrReady));
-	ready->when = lr_compile_of_table(rel, text, LR_EXPR_BOOL,
-									  lr_scan_text(scan, "written_by"),
-									  lr_scan_text(scan, "search_path"),
-									  "ready_when", &ready->broken);
-	if (ready->when != NULL)
-		lr_generated_need(table, rel, ready->when);
+	ready->when = lr_compile_table_for_leads(table, rel, text, LR_EXPR_BOOL,
+											 lr_scan_text(scan, "written_by"),
+											 lr_scan_text(scan, "search_path"),
+											 "ready_when", &ready->broken);
 	within = lr_scan_datum(scan, "ready_within", &isnull);
 	ready->within = isnull ? -1 :
 		lr_interval_length(DatumGetIntervalP(within));
@@ -41,7 +38,6 @@ bool
 lr_is_ready(LrTable *table, TupleTableSlot *row, char **detail)
 {
 	const LrReady *ready = table->ready;
-	LrEvaluation ev;
 	bool		isnull;
 	Datum		value;
 
@@ -50,15 +46,9 @@ lr_is_ready(LrTable *table, TupleTableSlot *row, char **detail)
 		lr_add_detail(detail, "ready_when", ready->broken);
 		return true;
 	}
-	lr_evaluation_begin(&ev, table, row);
-	lr_evaluate_generated(&ev, ready->when, detail);
-	value = lr_evaluate(&ev, ready->when, &isnull);
-	lr_evaluation_end(&ev);
-	if (ev.error != NULL)
-	{
-		lr_add_detail(detail, "ready_when", ev.error);
+	if (!lr_evaluate_alone(table, row, ready->when, "ready_when", &value,
+						   &isnull, detail))
 		return true;
-	}
 	return !isnull && DatumGetBool(value);
 }
 

@@ -32,7 +32,6 @@
 #include "base/pin.h"
 #include "base/scan.h"
 #include "config/config.h"
-#include "expression/compile.h"
 #include "expression/generated.h"
 #include "expression/readable.h"
 #include "lead/binding.h"
@@ -208,20 +207,22 @@ read_expressions(LrTable *table, LrScan *scan, Relation rel)
 	int			i;
 
 	if (text != NULL)
-		table->router_expr = lr_compile_of_table(rel, text, LR_EXPR_TEXT, written_by,
-											 search_path, "router_expr",
-											 &table->router_broken);
+		table->router_expr = lr_compile_table_for_leads(table, rel, text,
+														LR_EXPR_TEXT, written_by,
+														search_path,
+														"router_expr",
+														&table->router_broken);
 	for (i = 0; i < LR_WHENS; i++)
 	{
 		text = lr_scan_text(scan, lr_when_column[i]);
 		if (text == NULL)
 			continue;
 		table->any_when = true;
-		table->when[i] = lr_compile_of_table(rel, text, LR_EXPR_WHEN, written_by,
-											search_path, lr_when_column[i],
-											&table->when_broken[i]);
-		if (table->when[i] != NULL)
-			lr_generated_need(table, rel, table->when[i]);
+		table->when[i] = lr_compile_table_for_leads(table, rel, text,
+													LR_EXPR_WHEN, written_by,
+													search_path,
+													lr_when_column[i],
+													&table->when_broken[i]);
 	}
 	for (i = 0; i < LR_TELLINGS; i++)
 	{
@@ -229,25 +230,20 @@ read_expressions(LrTable *table, LrScan *scan, Relation rel)
 		if (text == NULL)
 			continue;
 		table->any_told = true;
-		table->told[i] = lr_compile_guarded(rel, text, lr_told_kind[i],
-											written_by, search_path,
-											lr_told_column[i],
-											&table->told_broken[i]);
-		if (table->told[i] != NULL)
-			lr_generated_need(table, rel, table->told[i]);
+		table->told[i] = lr_compile_for_leads(table, rel, text,
+											  lr_told_kind[i], written_by,
+											  search_path, lr_told_column[i],
+											  &table->told_broken[i]);
 	}
 	text = lr_scan_text(scan, "load");
 	if (text != NULL)
 	{
 		table->has_load = true;
-		table->load = lr_compile_of_table(rel, text, LR_EXPR_NUMBER, written_by,
-										 search_path, "load",
-										 &table->load_broken);
-		if (table->load != NULL)
-			lr_generated_need(table, rel, table->load);
+		table->load = lr_compile_table_for_leads(table, rel, text,
+												 LR_EXPR_NUMBER, written_by,
+												 search_path, "load",
+												 &table->load_broken);
 	}
-	if (table->router_expr != NULL)
-		lr_generated_need(table, rel, table->router_expr);
 	table->ready = lr_ready_read(table, scan, rel);
 	table->postpones = table->ready != NULL ||
 		table->decide_at == LR_AT_WORKER;

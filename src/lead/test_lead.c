@@ -11,7 +11,6 @@
 #include "utils/rel.h"
 
 #include "config/router_sql.h"
-#include "expression/compile.h"
 #include "expression/evaluate.h"
 #include "expression/generated.h"
 #include "lead/test_lead.h"
@@ -31,10 +30,9 @@ compile(LrTable *table, LrBinding *b)
 	MemoryContext old = MemoryContextSwitchTo(b->context);
 	LrCompiledTest *test = (LrCompiledTest *) palloc0(sizeof(LrCompiledTest));
 
-	test->expr = lr_compile_guarded(rel, t->expr, LR_EXPR_BOOL, t->written_by,
-									t->search_path, "test_when", &test->broken);
-	if (test->expr != NULL)
-		lr_generated_need(table, rel, test->expr);
+	test->expr = lr_compile_for_leads(table, rel, t->expr, LR_EXPR_BOOL,
+									  t->written_by, t->search_path,
+									  "test_when", &test->broken);
 	MemoryContextSwitchTo(old);
 	table_close(rel, AccessShareLock);
 	b->test = test;
