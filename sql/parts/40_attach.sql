@@ -375,58 +375,44 @@ BEGIN
 		restored := true;
 	END LOOP;
 
-	-- Rules for every table are for this one too.
-	FOR t IN SELECT r.router, r.name, leadroute.condition_error(r.router, r.name, rt.name) AS error
-		FROM leadroute.rule r
-		WHERE finish_attach.changed AND r.enabled AND r.condition IS NOT NULL
-		AND (r.routed_table = rt.name OR r.routed_table IS NULL)
-		AND (r.router = rt.router OR rt.router IS NULL)
-		ORDER BY r.router, r.priority, r.name
+	-- What a router has for every table is for this one too.
+	FOR t IN
+		SELECT w.subject, w.whose, w.error, w.meanwhile, w.hint FROM (
+			SELECT 1 AS part, r.router, r.priority, r.name,
+				format('condition of rule "%s"', r.name) AS subject, format(' of router "%s"', r.router) AS whose,
+				leadroute.condition_error(r.router, r.name, rt.name) AS error,
+				'the rule does not match leads of this table' AS meanwhile,
+				'A rule without routed_table is for every attached table of its router. Set its routed_table, change its condition, or attach to another router.' AS hint
+			FROM leadroute.rule r
+			WHERE r.enabled AND r.condition IS NOT NULL
+			AND (r.routed_table = rt.name OR r.routed_table IS NULL)
+			UNION ALL
+			SELECT 2, c.router, NULL, c.name,
+				format('criterion "%s"', c.name), format(' of router "%s"', c.router),
+				leadroute.criterion_error(c.router, c.name, rt.name),
+				'it says nothing of leads of this table',
+				'A criterion without routed_table is for every attached table of its router. Set its routed_table, change it, or attach to another router.'
+			FROM leadroute.criterion c
+			WHERE c.enabled AND (c.routed_table = rt.name OR c.routed_table IS NULL)
+			UNION ALL
+			SELECT 3, ro.name, NULL, NULL,
+				format('sticky_key of router "%s"', ro.name), '',
+				leadroute.sticky_key_error(ro.name, rt.name),
+				'leads of this table have no such key',
+				'Its expressions are for every attached table of the router. Change them, or attach to another router.'
+			FROM leadroute.router ro
+			WHERE ro.sticky_key IS NOT NULL) w
+		WHERE finish_attach.changed AND (w.router = rt.router OR rt.router IS NULL)
+		ORDER BY w.part, w.router, w.priority, w.name
 	LOOP
 		CONTINUE WHEN t.error IS NULL;
 		IF rt.router IS NULL THEN
 			-- one tenant shall not keep the others from being served
-			RAISE WARNING 'condition of rule "%" of router "%" is not valid for table "%"', t.name, t.router, rt.table_name
-				USING DETAIL = t.error, HINT = 'Until it is changed, the rule does not match leads of this table.';
+			RAISE WARNING '% is not valid for table "%"', t.subject || t.whose, rt.table_name
+				USING DETAIL = t.error, HINT = format('Until it is changed, %s.', t.meanwhile);
 		ELSE
-			RAISE EXCEPTION 'condition of rule "%" is not valid for table "%"', t.name, rt.table_name
-				USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = t.error,
-					HINT = 'A rule without routed_table is for every attached table of its router. Set its routed_table, change its condition, or attach to another router.';
-		END IF;
-	END LOOP;
-
-	FOR t IN SELECT c.router, c.name, leadroute.criterion_error(c.router, c.name, rt.name) AS error
-		FROM leadroute.criterion c
-		WHERE finish_attach.changed AND c.enabled
-		AND (c.routed_table = rt.name OR c.routed_table IS NULL)
-		AND (c.router = rt.router OR rt.router IS NULL)
-		ORDER BY c.router, c.name
-	LOOP
-		CONTINUE WHEN t.error IS NULL;
-		IF rt.router IS NULL THEN
-			RAISE WARNING 'criterion "%" of router "%" is not valid for table "%"', t.name, t.router, rt.table_name
-				USING DETAIL = t.error, HINT = 'Until it is changed, it says nothing of leads of this table.';
-		ELSE
-			RAISE EXCEPTION 'criterion "%" is not valid for table "%"', t.name, rt.table_name
-				USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = t.error,
-					HINT = 'A criterion without routed_table is for every attached table of its router. Set its routed_table, change it, or attach to another router.';
-		END IF;
-	END LOOP;
-
-	FOR t IN SELECT ro.name, leadroute.sticky_key_error(ro.name, rt.name) AS error
-		FROM leadroute.router ro
-		WHERE finish_attach.changed AND ro.sticky_key IS NOT NULL
-		AND (ro.name = rt.router OR rt.router IS NULL)
-		ORDER BY ro.name
-	LOOP
-		CONTINUE WHEN t.error IS NULL;
-		IF rt.router IS NULL THEN
-			RAISE WARNING 'sticky_key of router "%" is not valid for table "%"', t.name, rt.table_name
-				USING DETAIL = t.error, HINT = 'Until it is changed, leads of this table have no such key.';
-		ELSE
-			RAISE EXCEPTION 'sticky_key of router "%" is not valid for table "%"', t.name, rt.table_name
-				USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = t.error,
-					HINT = 'Its expressions are for every attached table of the router. Change them, or attach to another router.';
+			RAISE EXCEPTION '% is not valid for table "%"', t.subject, rt.table_name
+				USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = t.error, HINT = t.hint;
 		END IF;
 	END LOOP;
 
