@@ -31,10 +31,11 @@ use warnings FATAL => 'all';
 
 use Exporter 'import';
 use IPC::Run;
+use LeadrouteTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(app_database route_leads duplicates_and_quarantine);
+our @EXPORT = qw(app_database route_leads);
 
 # app_database(node, name): an empty database of the role crm.
 sub app_database
@@ -59,25 +60,6 @@ sub route_leads
 		INSERT INTO leadroute.rule (name) VALUES ('everyone')));
 	return;
 }
-
-# duplicates_and_quarantine(node, database): what is known by its e-mail address
-# is a duplicate, what is in the stage spam a matter for quarantine.
-sub duplicates_and_quarantine
-{
-	my ($node, $dbname) = @_;
-
-	$node->safe_psql(
-		$dbname, q(
-		UPDATE leadroute.router SET sticky_key = ARRAY['email'], duplicate_window = '1 day';
-		INSERT INTO leadroute.criterion (name, kind, condition) VALUES ('spam', 'quarantine', $$stage = 'spam'$$)));
-	return;
-}
-
-# What has become of the leads of a step that stores a hundred: companies c0,
-# c1 and so on, 90 e-mail addresses, each seventh spam.
-our $kinds = q(
-	SELECT kind, count(*) FROM leadroute.assignment a JOIN leads l ON l.id::text = a.lead_key
-	WHERE is_current AND company ~ '^c[0-9]' GROUP BY 1 ORDER BY 1);
 
 # new(node, database, directory => below test/clients, program => command):
 # a client whose steps are words after the command.
@@ -123,6 +105,31 @@ sub step
 	my ($rc, $out) = $self->run(@{ $self->{program} }, @words);
 
 	return $rc == 0 ? $out : "failed: $out";
+}
+
+# batch_ok(node, word, what, table): three assertions about a step that stores a
+# hundred leads (companies c0, c1 and so on, 90 e-mail addresses, each seventh
+# spam) and prints how many got a key, and how many a wrong one.  What is known
+# by its address is a duplicate then, what is in the stage spam a matter for
+# quarantine.  table: of the leads, if it is not leads.
+sub batch_ok
+{
+	my ($self, $node, $word, $what, $table) = @_;
+	my $dbname = $self->{env}{PGDATABASE};
+
+	$table //= 'leads';
+	$node->safe_psql(
+		$dbname, q(
+		UPDATE leadroute.router SET sticky_key = ARRAY['email'], duplicate_window = '1 day';
+		INSERT INTO leadroute.criterion (name, kind, condition) VALUES ('spam', 'quarantine', $$stage = 'spam'$$)));
+	is($self->step($word), '100 0', $what);
+	is( $node->safe_psql(
+			$dbname, qq(
+		SELECT kind, count(*) FROM leadroute.assignment a JOIN $table l ON l.id::text = a.lead_key
+		WHERE is_current AND company ~ '^c[0-9]' GROUP BY 1 ORDER BY 1)),
+		"assigned|79\nduplicate|6\nquarantined|15", 'none of them was suppressed, whatever it is');
+	verify_ok($node, $dbname, "after $word");
+	return;
 }
 
 1;
