@@ -117,6 +117,23 @@ INSERT INTO lead (lang) VALUES ('de'), ('de'), ('de');
 SELECT by, candidates, counted FROM said WHERE id > (SELECT max(id) FROM lead) - 3 ORDER BY id;
 SELECT * FROM invariant;
 
+-- What a row refers to is missing: of these leads nobody knows what was due to whom.
+CREATE TEMP TABLE was AS SELECT member, received, exact_share FROM leadroute.fairness();
+BEGIN;
+WITH gone AS (DELETE FROM leadroute.candidate_set WHERE id = (SELECT min(candidate_set) FROM leadroute.journal j JOIN lead l ON l.id::text = j.lead_key WHERE l.lang = 'fr') RETURNING id)
+	SELECT id AS gone, (SELECT count(*) FROM leadroute.journal WHERE candidate_set = gone.id AND turn) AS turns FROM gone \gset
+SELECT sum(w.received) - sum(f.received) = :turns AS without, round(sum(f.received) - sum(f.exact_share)::numeric, 6) AS deviation,
+	count(*) FILTER (WHERE f.exact_share > w.exact_share + 1e-9) AS more FROM leadroute.fairness() f JOIN was w USING (member);
+SELECT what, router, subject = 'candidate_set ' || :gone AS its, expected, found FROM leadroute.verify() WHERE what <> 'credit';
+ROLLBACK;
+BEGIN;
+WITH gone AS (DELETE FROM leadroute.team_version WHERE id = (SELECT max(team_version) FROM leadroute.journal) RETURNING id)
+	SELECT id AS gone, (SELECT count(*) FROM leadroute.journal WHERE team_version = gone.id AND turn) AS turns FROM gone \gset
+SELECT sum(w.received) - sum(coalesce(f.received, 0)) = :turns AS without, round(sum(f.received) - sum(f.exact_share)::numeric, 6) AS deviation FROM was w LEFT JOIN leadroute.fairness() f USING (member);
+SELECT what, router, subject = 'team_version ' || :gone AS its, expected, found FROM leadroute.verify() WHERE what <> 'credit';
+ROLLBACK;
+SELECT * FROM invariant;
+
 -- SQL that empties the tables: a session does not go on to refer to what was there.
 TRUNCATE lead;
 TRUNCATE leadroute.journal, leadroute.event, leadroute.team_version, leadroute.candidate_set;

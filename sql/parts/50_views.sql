@@ -921,12 +921,17 @@ BEGIN ATOMIC
 		-- nor turns that were given back
 		AND NOT EXISTS (SELECT FROM leadroute.event e WHERE e.assignment = j.id AND e.team_version IS NOT NULL)
 		GROUP BY j.router, j.team, j.team_version, j.candidates, j.accruing, j.candidate_set, j.member),
+	-- of a turn whose composition or set is not there nobody knows what was due to whom
+	known AS (
+		SELECT c.* FROM counted c
+		WHERE (c.candidate_set IS NULL OR EXISTS (SELECT FROM leadroute.candidate_set s WHERE s.id = c.candidate_set))
+		AND EXISTS (SELECT FROM leadroute.team_version v WHERE v.id = c.team_version)),
 	expected AS (
 		SELECT c.router, c.team, s.member, sum(c.n * s.share) AS share,
 			(array_agg(s.weight ORDER BY c.team_version DESC))[1] AS weight
 		FROM (SELECT c.router, c.team, c.team_version, coalesce(s.candidates, c.candidates) AS candidates,
 				coalesce(s.accruing, c.accruing) AS accruing, sum(c.n)::double precision AS n
-			FROM counted c LEFT JOIN leadroute.candidate_set s ON s.id = c.candidate_set
+			FROM known c LEFT JOIN leadroute.candidate_set s ON s.id = c.candidate_set
 			GROUP BY 1, 2, 3, 4, 5) c
 		JOIN leadroute.team_version v ON v.id = c.team_version
 		CROSS JOIN LATERAL (SELECT v.member[i] AS member, v.weight[i] AS weight,
@@ -935,7 +940,7 @@ BEGIN ATOMIC
 		GROUP BY c.router, c.team, s.member),
 	got AS (
 		SELECT c.router, c.team, c.member, sum(c.n)::bigint AS n
-		FROM counted c GROUP BY 1, 2, 3)
+		FROM known c GROUP BY 1, 2, 3)
 	SELECT coalesce(ro.name, fro.name), coalesce(t.name, ft.name), coalesce(m.name, fm.name),
 		e.weight, coalesce(g.n, 0), e.share, coalesce(g.n, 0) - e.share
 	FROM expected e
@@ -948,7 +953,7 @@ BEGIN ATOMIC
 	LEFT JOIN leadroute.former_name fm ON fm.table_name = 'member' AND fm.id = e.member
 	ORDER BY 1, 2 NULLS FIRST, 3;
 END;
-COMMENT ON FUNCTION leadroute.fairness(timestamptz, timestamptz, text) IS 'For each member of each team (NULL: every member of the router): weight in the last composition, leads received as turns of the rotation, the exact share that was due (the sum over these leads of weight by the weights of their candidates and of those accruing, see team.catch_up), and received minus share; from since until before until, of one router or (NULL) all. Leads given, adopted, moved by hand or decided under ignore_limits do not count, nor turns that were given back because the lead went to somebody else. An unknown router has no rows.';
+COMMENT ON FUNCTION leadroute.fairness(timestamptz, timestamptz, text) IS 'For each member of each team (NULL: every member of the router): weight in the last composition, leads received as turns of the rotation, the exact share that was due (the sum over these leads of weight by the weights of their candidates and of those accruing, see team.catch_up), and received minus share; from since until before until, of one router or (NULL) all. Leads given, adopted, moved by hand or decided under ignore_limits do not count, nor turns that were given back because the lead went to somebody else, nor those whose row of team_version or candidate_set is missing (leadroute.verify tells). An unknown router has no rows.';
 CREATE VIEW leadroute.fairness AS
 SELECT f.router, f.team, f.member, f.weight, f.received, f.exact_share, f.deviation
 FROM leadroute.fairness(now() - interval '30 days', 'infinity') f;

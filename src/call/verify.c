@@ -529,6 +529,41 @@ verify_keys(ReturnSetInfo *rsinfo)
 	PopActiveSnapshot();
 }
 
+/* What rows of the journal and of event refer to is there. */
+static void
+verify_companions(ReturnSetInfo *rsinfo)
+{
+	static const char *const companion[][2] = {
+		{"candidate_set", "candidate set"},
+		{"team_version", "team version"}
+	};
+	uint64		i;
+	int			k;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	for (k = 0; k < (int) lengthof(companion); k++)
+	{
+		const char *name = companion[k][0];
+
+		lr_read_query(psprintf("SELECT u.id, r.name, pg_catalog.sum(u.n)::int8 FROM ("
+							   "SELECT j.router, j.%1$s AS id, pg_catalog.count(*) AS n FROM leadroute.journal j WHERE j.%1$s IS NOT NULL GROUP BY 1, 2"
+							   " UNION ALL SELECT e.router, e.%1$s, pg_catalog.count(*) FROM leadroute.event e WHERE e.%1$s IS NOT NULL GROUP BY 1, 2) u"
+							   " LEFT JOIN leadroute.router r ON r.id = u.router"
+							   " WHERE NOT EXISTS (SELECT FROM leadroute.%1$s c WHERE c.id = u.id)"
+							   " GROUP BY 1, 2 ORDER BY 1", name),
+					  0, 0, 0);
+		for (i = 0; i < SPI_processed; i++)
+			disagree(rsinfo, companion[k][1],
+					 SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2),
+					 psprintf("%s %lld", name, (long long) lr_spi_int8(i, 1)),
+					 psprintf("a row that %lld others refer to",
+							  (long long) lr_spi_int8(i, 3)),
+					 "none");
+		SPI_freetuptable(SPI_tuptable);
+	}
+	PopActiveSnapshot();
+}
+
 /* No transaction but our own holds anything; *last_id: the last id given out. */
 static bool
 is_quiet(LrDatabase *db, int64 *last_id)
@@ -601,6 +636,7 @@ lr_verify(PG_FUNCTION_ARGS)
 	}
 	verify_sums(s, rsinfo);
 	verify_keys(rsinfo);
+	verify_companions(rsinfo);
 	verify_tables(rsinfo);
 	SPI_finish();
 	lr_resign(&rights);
