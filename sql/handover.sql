@@ -99,11 +99,11 @@ SELECT load();
 -- what comes to it all the same is told, and goes when it is called again
 INSERT INTO lead (id, owner) VALUES (33, '1');
 SELECT what, subject, detail, what_to_do FROM leadroute.problem WHERE what = 'owner_inactive';
-SELECT * FROM leadroute.offboard('ada', 'cid');
+SELECT moved, without_owner FROM leadroute.offboard('ada', 'cid');
 SELECT count(*) FROM leadroute.problem WHERE what = 'owner_inactive';
 -- all or nothing
 UPDATE leadroute.member SET capacity = 0 WHERE name = 'bob';
-SELECT * FROM leadroute.offboard('cid', 'bob');
+SELECT moved, without_owner FROM leadroute.offboard('cid', 'bob');
 SELECT active FROM leadroute.member WHERE name = 'cid';
 -- who has a history is not deleted
 DELETE FROM leadroute.member WHERE name = 'ada';
@@ -115,8 +115,8 @@ SELECT * FROM leadroute.handover('cid', 'cid');
 SELECT * FROM leadroute.handover('cid', 'ada');
 SELECT * FROM leadroute.handover(NULL);
 SELECT * FROM leadroute.handover('cid', ignore_limits => true);
-SELECT * FROM leadroute.offboard('dan');
-SELECT * FROM leadroute.offboard('cid', 'ada');
+SELECT moved, without_owner FROM leadroute.offboard('dan');
+SELECT moved, without_owner FROM leadroute.offboard('cid', 'ada');
 
 -- Another router's member of the same name and value keeps its leads.
 CREATE TABLE other (id integer PRIMARY KEY, owner text);
@@ -141,9 +141,9 @@ SELECT leadroute.grant_to('regress_leadroute_manager', 'manager');
 SET leadroute.router = 's';
 SET ROLE regress_leadroute_rep;
 SELECT * FROM leadroute.handover('eva', 'cid');
-SELECT * FROM leadroute.offboard('eva', 'cid');
+SELECT moved, without_owner FROM leadroute.offboard('eva', 'cid');
 SET ROLE regress_leadroute_manager;
-SELECT * FROM leadroute.offboard('eva', 'cid');
+SELECT moved, without_owner FROM leadroute.offboard('eva', 'cid');
 RESET ROLE;
 RESET leadroute.router;
 SELECT role_name, reason FROM leadroute.assignment WHERE is_current AND routed_table = 'other';

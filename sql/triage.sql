@@ -158,6 +158,17 @@ SELECT load();
 -- She leaves; the list stays.
 SELECT leadroute.offboard('lea');
 SELECT rule, detail FROM leadroute.lint() WHERE what = 'triage_unattended' AND rule = 'big';
+SELECT what, subject, detail, what_to_do FROM leadroute.problem WHERE what IN ('lead_member_inactive', 'triage_unattended') AND detail LIKE '%sales%';
+-- also where no rule leaves leads there any more
+BEGIN;
+UPDATE leadroute.rule SET method = 'round_robin' WHERE team = 'sales';
+SELECT what, subject, detail, what_to_do FROM leadroute.problem WHERE what IN ('lead_member_inactive', 'triage_unattended') AND detail LIKE '%lea%' AND subject LIKE '%sales%';
+UPDATE leadroute.team SET lead_member = 'cleo' WHERE name = 'sales';
+SELECT count(*) FROM leadroute.problem WHERE what = 'lead_member_inactive';
+SELECT still_leads FROM leadroute.offboard('cleo');
+UPDATE leadroute.team SET lead_member = NULL;
+SELECT still_leads FROM leadroute.offboard('cleo');
+ROLLBACK;
 SET ROLE regress_leadroute_lea;
 SELECT count(*) FROM leadroute.my_triage;
 SELECT leadroute.assign('lead', 22, 'bob');

@@ -183,7 +183,7 @@ LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'lr_busy';
 COMMENT ON FUNCTION leadroute.busy(text, boolean) IS 'Gives a member of the default router no leads while it is on a call (true), until it says false; returns what it was before. Kept in memory only: it counts at once in every session, no rollback takes it back, and a restart of the server ends it. A member may do it for itself; others need INSERT on leadroute.absence. NULL: an argument is NULL. Error: unknown member, a standby server.';
 
 -- Who leaves: first it gets no more leads, then those that it has go.
-CREATE FUNCTION leadroute.offboard(member text, to_member text DEFAULT NULL, reason text DEFAULT NULL, OUT moved bigint, OUT without_owner bigint) RETURNS record
+CREATE FUNCTION leadroute.offboard(member text, to_member text DEFAULT NULL, reason text DEFAULT NULL, OUT moved bigint, OUT without_owner bigint, OUT still_leads text[]) RETURNS record
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -194,6 +194,9 @@ BEGIN
 		WHERE m.router = own_router AND m.name = offboard.member AND m.active;
 	SELECT h.moved, h.without_owner INTO moved, without_owner
 		FROM leadroute.handover(offboard.member, offboard.to_member, reason => offboard.reason) h;
+	-- that is a right over others' leads, which nobody gets by the way
+	still_leads := (SELECT array_agg(t.name ORDER BY t.name) FROM leadroute.team t
+		WHERE t.router = own_router AND t.lead_member = offboard.member);
 END
 $$;
-COMMENT ON FUNCTION leadroute.offboard(text, text, text) IS 'A member of the default router leaves: sets active = false and hands its open leads over, as leadroute.handover does, all or nothing; leads that transactions which are open have given to it follow by the worker, to to_member if it can take them, else by the rules. Called again it hands over what it has by then. The caller needs UPDATE on leadroute.member. Error: unknown member, to_member is inactive, at its capacity or a cap (leadroute.handover with ignore_limits, first, helps).';
+COMMENT ON FUNCTION leadroute.offboard(text, text, text) IS 'A member of the default router leaves: sets active = false and hands its open leads over, as leadroute.handover does, all or nothing; leads that transactions which are open have given to it follow by the worker, to to_member if it can take them, else by the rules. Called again it hands over what it has by then. Returns as leadroute.handover does, and in still_leads the teams whose lead_member it still is (NULL: of none): who decides for them is not passed on, name somebody else there. The caller needs UPDATE on leadroute.member and SELECT on leadroute.team. Error: unknown member, to_member is inactive, at its capacity or a cap (leadroute.handover with ignore_limits, first, helps).';

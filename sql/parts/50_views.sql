@@ -805,6 +805,16 @@ FROM leadroute.member m
 JOIN (SELECT mc.member, mc.load FROM leadroute.member_counter() mc WHERE leadroute.is_preloaded() OFFSET 0) c ON c.member = m.id
 WHERE NOT m.active AND c.load > 0
 UNION ALL
+-- lint tells of it where a rule leaves leads to him
+SELECT 'warning', 'lead_member_inactive', format('team "%s" of router "%s"', t.name, t.router),
+	format('Its lead_member "%s" is inactive: nobody is there to decide for it.', t.lead_member),
+	format('UPDATE leadroute.team SET lead_member = ... WHERE router = %L AND name = %L;', t.router, t.name),
+	NULL
+FROM leadroute.team t
+JOIN leadroute.member m ON (m.router, m.name) = (t.router, t.lead_member)
+WHERE NOT m.active
+AND NOT EXISTS (SELECT FROM leadroute.rule r WHERE r.router = t.router AND r.team = t.name AND r.enabled AND r.method = 'manual')
+UNION ALL
 -- nothing is counted unless something was refused
 SELECT 'error', 'memory_full', f.setting,
 	format(CASE x.n WHEN 1 THEN '%2$s has no room for its counters in shared memory and receives no leads.'
@@ -901,7 +911,7 @@ AND (c.conrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
 		'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.candidate_set'::regclass, 'leadroute.checkpoint'::regclass));
 COMMENT ON VIEW leadroute.problem IS 'One row is something that is wrong now; none: nothing is known to be. Expressions are judged as they run, with the rights of their writers.';
 COMMENT ON COLUMN leadroute.problem.severity IS 'error: leads are not decided as configured. warning: they may not be decided as meant.';
-COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, criterion_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, not_attached, later_trigger, rule_error, criterion_error, held_too_long, triage_too_long, waits_too_long, owner_inactive, memory_full, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, triage_unattended, test_when_invalid, timezone_unknown, nobody_qualifies, no_score, qualify_at_unreachable, qualify_at_always, criterion_never, criterion_useless, criterion_reads_score, score_missing, table_elsewhere, never_ready (see leadroute.lint), journal_trigger, journal_foreign_key.';
+COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, criterion_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, not_attached, later_trigger, rule_error, criterion_error, held_too_long, triage_too_long, waits_too_long, owner_inactive, lead_member_inactive, memory_full, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, triage_unattended, test_when_invalid, timezone_unknown, nobody_qualifies, no_score, qualify_at_unreachable, qualify_at_always, criterion_never, criterion_useless, criterion_reads_score, score_missing, table_elsewhere, never_ready (see leadroute.lint), journal_trigger, journal_foreign_key.';
 COMMENT ON COLUMN leadroute.problem.subject IS 'What it is about.';
 COMMENT ON COLUMN leadroute.problem.detail IS 'What is wrong, in a sentence.';
 COMMENT ON COLUMN leadroute.problem.what_to_do IS 'What helps; often a statement.';
