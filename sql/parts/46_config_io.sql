@@ -75,11 +75,15 @@ $$;
 COMMENT ON FUNCTION leadroute.export_config(text) IS
 'The whole configuration of a router (NULL: the default one) as one document: {"leadroute": 1, "router": {...}, and for each other configuration table an array of its rows in the order of their keys}. Rows are objects of the table''s columns, but router, ids, versions and writers; times in UTC. Tables with router_expr belong to no router and are left out. import_config reads it. Error: unknown router.';
 
-CREATE FUNCTION leadroute.document_place(at text, place bigint) RETURNS text
+CREATE FUNCTION leadroute.document_place(at text, place bigint, column_name text, content jsonb, key_columns text[]) RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
-RETURN CASE at WHEN '$.router' THEN at ELSE format('%s[%s]', at, place) END;
-COMMENT ON FUNCTION leadroute.document_place(text, bigint) IS 'Part of import_config: the place of a row of a table, counted from 0; the router is one row.';
+RETURN CASE at WHEN '$.router' THEN at ELSE format('%s[%s]', at, place) END || coalesce('.' || column_name, '')
+	|| CASE WHEN at <> '$.router' AND jsonb_typeof(content) = 'object' THEN
+		coalesce((SELECT ' (' || string_agg(format('%s %s', k.name, content -> k.name), ', ' ORDER BY k.place) || ')'
+			FROM unnest(key_columns) WITH ORDINALITY k (name, place) WHERE content ->> k.name IS NOT NULL), '')
+		ELSE '' END;
+COMMENT ON FUNCTION leadroute.document_place(text, bigint, text, jsonb, text[]) IS 'Part of import_config: the place of a row of a table, counted from 0 (the router is one row), or of a column of it, and which row that is, by its key.';
 
 CREATE FUNCTION leadroute.document_error(problem text, at text, hint text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
@@ -106,7 +110,7 @@ BEGIN
 		PERFORM leadroute.document_error('the value must be an array of rows', check_document_rows.at,
 			'A row is an object of the columns of the table.');
 	END IF;
-	SELECT leadroute.document_place(check_document_rows.at, r.place - 1) AS at INTO e
+	SELECT leadroute.document_place(check_document_rows.at, r.place - 1, NULL, NULL, NULL) AS at INTO e
 		FROM jsonb_array_elements(check_document_rows.content) WITH ORDINALITY r (content, place)
 		WHERE jsonb_typeof(r.content) <> 'object' LIMIT 1;
 	IF FOUND THEN
@@ -123,7 +127,7 @@ BEGIN
 		FROM pg_attribute a JOIN pg_type ty ON ty.oid = a.atttypid
 		WHERE a.attrelid = check_document_rows.relation AND a.attnum > 0 AND NOT a.attisdropped
 		AND a.attname <> ALL (check_document_rows.hidden_columns))
-	SELECT leadroute.document_place(check_document_rows.at, r.place - 1) AS at, v.key, c.kind, jsonb_typeof(v.value) AS found INTO e
+	SELECT leadroute.document_place(check_document_rows.at, r.place - 1, CASE WHEN c.kind IS NOT NULL THEN v.key END, r.content, check_document_rows.key_columns) AS at, v.key, c.kind, jsonb_typeof(v.value) AS found INTO e
 		FROM jsonb_array_elements(check_document_rows.content) WITH ORDINALITY r (content, place)
 		CROSS JOIN LATERAL jsonb_each(r.content) v
 		LEFT JOIN col c ON c.name = v.key
@@ -131,7 +135,7 @@ BEGIN
 		ORDER BY r.place, v.key LIMIT 1;
 	IF FOUND AND e.found IS NOT NULL AND e.kind IS NOT NULL THEN
 		PERFORM leadroute.document_error(format('column "%s" does not take a value of type %s', e.key, e.found),
-			e.at || '.' || e.key, format('Its values are of type %s, or null.', e.kind));
+			e.at, format('Its values are of type %s, or null.', e.kind));
 	ELSIF FOUND THEN
 		PERFORM leadroute.document_error(format('unknown column "%s"', e.key), e.at,
 			format('Columns: %s.', (SELECT string_agg(a.attname, ', ' ORDER BY a.attnum) FROM pg_attribute a
@@ -139,7 +143,7 @@ BEGIN
 				AND a.attname <> ALL (check_document_rows.hidden_columns))));
 	END IF;
 
-	SELECT leadroute.document_place(check_document_rows.at, r.place - 1) AS at, k.name INTO e
+	SELECT leadroute.document_place(check_document_rows.at, r.place - 1, NULL, r.content, check_document_rows.key_columns) AS at, k.name INTO e
 		FROM jsonb_array_elements(check_document_rows.content) WITH ORDINALITY r (content, place)
 		CROSS JOIN unnest(check_document_rows.key_columns) k (name)
 		JOIN pg_attribute a ON a.attrelid = check_document_rows.relation AND a.attname = k.name AND a.attnotnull
@@ -148,7 +152,8 @@ BEGIN
 	IF FOUND THEN
 		PERFORM leadroute.document_error(format('column "%s" is missing', e.name), e.at, 'It belongs to the key of the table.');
 	END IF;
-	SELECT leadroute.document_place(check_document_rows.at, max(r.place) - 1) AS at, leadroute.document_place(check_document_rows.at, min(r.place) - 1) AS first INTO e
+	SELECT leadroute.document_place(check_document_rows.at, max(r.place) - 1, NULL, (array_agg(r.content))[1], check_document_rows.key_columns) AS at,
+			leadroute.document_place(check_document_rows.at, min(r.place) - 1, NULL, NULL, NULL) AS first INTO e
 		FROM jsonb_array_elements(check_document_rows.content) WITH ORDINALITY r (content, place)
 		GROUP BY (SELECT jsonb_agg(r.content -> k.name) FROM unnest(check_document_rows.key_columns) k (name))
 		HAVING count(*) > 1 LIMIT 1;
@@ -253,7 +258,7 @@ BEGIN
 		IF one_by_one OR jsonb_array_length(changed) = 1 THEN
 			RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message,
 				DETAIL = concat_ws(E'\n', nullif(detail, ''),
-					'Place in the document: ' || leadroute.document_place(import_rows.at, import_rows.place + batch.place)),
+					'Place in the document: ' || leadroute.document_place(import_rows.at, import_rows.place + batch.place, NULL, batch.content -> 0, import_rows.key_columns)),
 				HINT = coalesce(nullif(hint, ''), 'Nothing was imported.');
 		END IF;
 		one_by_one := true;
@@ -269,7 +274,6 @@ AS $$
 DECLARE
 	old leadroute.routed_table;
 	new leadroute.routed_table;
-	at text := format('$.routed_table[%s]', import_routed_table.place);
 	own_path text := coalesce(import_routed_table.content ->> 'search_path', import_routed_table.path);
 BEGIN
 	SELECT * INTO old FROM leadroute.routed_table rt WHERE rt.name = import_routed_table.content ->> 'name';
@@ -285,7 +289,7 @@ BEGIN
 	THEN
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		PERFORM leadroute.document_error(format('relation "%s" does not exist', import_routed_table.content ->> 'relation'),
-			at || '.relation', 'Create the table first, or take it out of the document.');
+			leadroute.document_place('$.routed_table', import_routed_table.place, 'relation', import_routed_table.content, '{name}'), 'Create the table first, or take it out of the document.');
 	END IF;
 	new := pg_catalog.jsonb_populate_record(old, import_routed_table.content);
 	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);

@@ -45,7 +45,7 @@ INSERT INTO expected VALUES
 	('default_router()', 'text', 'c stable parallel safe PUBLIC'),
 	('detach(lead_table text)', 'text', 'plpgsql volatile'),
 	('document_error(problem text, at text, hint text)', 'void', 'plpgsql immutable'),
-	('document_place(at text, place bigint)', 'text', 'sql immutable'),
+	('document_place(at text, place bigint, column_name text, content jsonb, key_columns text[])', 'text', 'sql immutable'),
 	('drop_pool_entries()', 'trigger', 'plpgsql volatile security definer'),
 	('editors_queue()', 'trigger', 'c volatile'),
 	('explain(lead_table text, key anyelement, format text DEFAULT ''text''::text, rules integer DEFAULT 20, rule text DEFAULT NULL::text, members integer DEFAULT 20, timings boolean DEFAULT false)', 'SETOF text', 'c volatile'),
