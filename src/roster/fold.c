@@ -256,21 +256,34 @@ fold_companions(LrState *s, int64 from)
 	SPI_freetuptable(SPI_tuptable);
 }
 
+/* Sets a setting until AtEOXact_GUC of the current level. */
+static void
+set_local(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
 /*
- * Adds the rows beyond s->cut up to upto that the snapshot sees.  The planner
- * is kept from reading the whole journal for its end.
+ * Adds the rows beyond s->cut up to upto that the snapshot sees.  The groups
+ * are few, which the planner cannot know: it is kept from sorting the rows, and
+ * from reading the whole journal for its end.  That end is read all day beside
+ * those who insert leads: with one process, and nothing compiled for it.
  */
 void
 lr_fold(LrState *s, int64 upto, Snapshot snapshot)
 {
 	int			nest = NewGUCNestLevel();
 
+	set_local("enable_sort", "off");
+	set_local("enable_incremental_sort", "off");
+	set_local("jit", "off");
 	if (s->cut > 0)
-		(void) set_config_option("enable_seqscan", "off", PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-								 false);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	{
+		set_local("enable_seqscan", "off");
+		set_local("max_parallel_workers_per_gather", "0");
+	}
+	set_local("search_path", "pg_catalog, pg_temp");
 	PushActiveSnapshot(snapshot);
 	s->last_id = Max(s->last_id, s->cut);
 	fold_journal(s, s->cut, upto);
