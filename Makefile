@@ -78,8 +78,11 @@ endif
 PG_CPPFLAGS = -I$(LR_DIR)/src -isystem $(shell $(PG_CONFIG) --includedir-server)
 # Calls between our own files go straight there, not through a table: nobody
 # replaces our functions by others of the same name.  A lead passes through
-# many, each a branch that the processor would have to guess.
-PG_CFLAGS = -MMD -MP -fno-semantic-interposition -fno-plt
+# many, each a branch that the processor would have to guess.  LTO: files are
+# divided by concern, and what is called once a lead is inlined across them
+# (LTO= for a quicker build).
+LTO ?= -flto=auto
+PG_CFLAGS = -MMD -MP -fno-semantic-interposition -fno-plt $(LTO)
 SHLIB_LINK += -Wl,-Bsymbolic-functions
 ifneq ($(WERROR),)
 PG_CFLAGS += -Wall -Wextra -Wno-unused-parameter -Werror
