@@ -37,6 +37,9 @@ INSERT INTO lead SELECT i, 2, NULL, 'DE', i FROM generate_series(0, 9) i;
 DELETE FROM lead WHERE tenant = 2 AND id = 9;
 UPDATE lead SET country = 'IT' WHERE tenant = 2 AND id < 5;
 UPDATE lead SET id = 50 WHERE tenant = 2 AND id = 4;
+-- another lead under the key of one that is gone
+DELETE FROM lead WHERE tenant = 2 AND id = 7;
+INSERT INTO lead VALUES (7, 2, NULL, 'DE', 7);
 INSERT INTO leadroute.cap (name, max_leads, condition) VALUES ('germans', 100, 'country = ''DE'''), ('italians', 100, 'country = ''IT'''),
 	('sound', 100, '100 / amount > 0');
 SELECT * FROM counted WHERE cap IN ('germans', 'italians', 'sound');

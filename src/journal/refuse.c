@@ -18,6 +18,7 @@
 #include "catalog/pg_database.h"
 #include "catalog/pg_trigger.h"
 #include "commands/extension.h"
+#include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -61,7 +62,8 @@ refuse_trigger(Oid trigger)
 	Oid			relid;
 	int			i;
 
-	if (!OidIsValid(schema) || creating_extension)
+	/* pg_upgrade makes what the extension has made before, one by one */
+	if (!OidIsValid(schema) || creating_extension || IsBinaryUpgrade)
 		return;
 	relid = relation_of_trigger(trigger);
 	if (!OidIsValid(relid) || get_rel_namespace(relid) != schema)

@@ -118,6 +118,9 @@ lr_worker_register(void)
 	BackgroundWorker worker;
 
 	RegisterXactCallback(at_transaction_end, NULL);
+	/* pg_upgrade copies the files of a server in which nobody else writes */
+	if (IsBinaryUpgrade)
+		return;
 
 	memset(&worker, 0, sizeof(worker));
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
