@@ -70,6 +70,16 @@ INSERT INTO lead SELECT i, 4, NULL, 'DE', i FROM generate_series(1, 4) i RETURNI
 COMMIT;
 SELECT * FROM counted;
 
+-- leads that name the cap in the window of another zone
+DELETE FROM leadroute.cap;
+SET leadroute.test_clock = '2026-03-08 12:30+00';
+INSERT INTO leadroute.cap (name, member, max_leads, condition) VALUES ('zoned', 'ann', 100, 'amount < 0');
+INSERT INTO lead SELECT i, 6, NULL, 'DE', -i FROM generate_series(1, 6) i;
+SELECT * FROM counted WHERE cap = 'zoned';
+UPDATE leadroute.member SET timezone = 'Pacific/Auckland' WHERE name = 'ann';
+SELECT * FROM counted WHERE cap = 'zoned';
+UPDATE leadroute.member SET timezone = NULL WHERE name = 'ann';
+
 -- by the score that the decision had
 SET leadroute.test_clock = '2026-03-09 10:00+00';
 INSERT INTO leadroute.criterion (name, points) VALUES ('amount', 'amount');
