@@ -82,15 +82,15 @@ SELECT * FROM history WHERE lead = '31';
 ROLLBACK;
 
 \echo == closed, or to a router that is disabled: it waits until it can be decided
-UPDATE lead SET done = true WHERE id = 6;
-UPDATE lead SET tenant = 'b' WHERE id = 6 RETURNING owner;
-SELECT * FROM history WHERE lead = '6';
-SELECT * FROM pool WHERE lead = '6';
+INSERT INTO lead (id, tenant, grade, done) VALUES (10, 'a', 2, true);
+UPDATE lead SET tenant = 'b' WHERE id = 10 RETURNING owner;
+SELECT * FROM history WHERE lead = '10';
+SELECT * FROM pool WHERE lead = '10';
 BEGIN;
-UPDATE lead SET done = false WHERE id = 6;
-SELECT * FROM pool WHERE lead = '6';
-SELECT leadroute.route('lead', 6);
-SELECT * FROM history WHERE lead = '6';
+UPDATE lead SET done = false WHERE id = 10;
+SELECT * FROM pool WHERE lead = '10';
+SELECT leadroute.route('lead', 10);
+SELECT * FROM history WHERE lead = '10';
 ROLLBACK;
 BEGIN;
 UPDATE leadroute.router SET enabled = false WHERE name = 'b';
