@@ -70,6 +70,20 @@ INSERT INTO lead SELECT i, 4, NULL, 'DE', i FROM generate_series(1, 4) i RETURNI
 COMMIT;
 SELECT * FROM counted;
 
+-- counting leaves no locks, neither on what it has read nor on the tables
+SELECT leadroute.rebuild() > 0 AS rebuilt;
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+SELECT cap, sum(used) FROM leadroute.cap_status() GROUP BY 1;
+SELECT relation::regclass, mode FROM pg_locks WHERE pid = pg_backend_pid() AND (mode = 'SIReadLock' OR relation IN ('lead'::regclass, 'deal'::regclass));
+COMMIT;
+SELECT leadroute.rebuild() > 0 AS rebuilt;
+BEGIN;
+SELECT cap, sum(used) FROM leadroute.cap_status() GROUP BY 1;
+SELECT relation::regclass, mode FROM pg_locks WHERE pid = pg_backend_pid() AND relation IN ('lead'::regclass, 'deal'::regclass);
+COMMIT;
+-- who is not the library asks for nothing
+SELECT leadroute.row_seen('lead'::regclass, ctid) FROM lead LIMIT 1;
+
 -- leads that name the cap in the window of another zone
 DELETE FROM leadroute.cap;
 SET leadroute.test_clock = '2026-03-08 12:30+00';

@@ -191,6 +191,14 @@ CREATE FUNCTION leadroute.cap_status(router text DEFAULT NULL, OUT cap text, OUT
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_cap_status';
 COMMENT ON FUNCTION leadroute.cap_status(text) IS 'What the caps of a router (NULL: the default one) have counted in their present windows. member: of whom; NULL: the cap is not of one member. since, until: the window, its end not included; of a total: from when on it counts, and infinity. used: leads counted, open reservations included; NULL: not known, leadroute.max_caps is used up. remaining: how many more may come, not below 0. Error: unknown router.';
 
+CREATE FUNCTION leadroute.cap_uncounted() RETURNS SETOF integer
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_cap_uncounted';
+COMMENT ON FUNCTION leadroute.cap_uncounted() IS 'Ids of caps (cap.id; some may be deleted) whose count lacks leads that came before them, because somebody had locked a lead table when they were counted. They are counted again when a lead concerns the cap, at most every leadroute.held_retry_interval.';
+
+CREATE FUNCTION leadroute.row_seen(relation oid, row_id tid) RETURNS boolean
+LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 10 AS 'MODULE_PATHNAME', 'lr_row_seen';
+COMMENT ON FUNCTION leadroute.row_seen(oid, tid) IS 'For the library, which counts what came before a cap in serializable transactions. Error otherwise.';
+
 CREATE FUNCTION leadroute.room(OUT setting text, OUT used integer, OUT most integer, OUT refused_since timestamptz) RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_room';
 COMMENT ON FUNCTION leadroute.room() IS 'Room in shared memory for counters: of members, of their seats in teams, of rotations, of caps. setting: says how many there can be on the whole server (most). used: by all databases. refused_since: when something of this database found no room for the first time since the server started; NULL: never. leadroute.problem says whom it concerns.';

@@ -861,6 +861,13 @@ SELECT 'error', 'memory_full', f.setting,
 FROM (SELECT o.* FROM leadroute.room() o WHERE leadroute.is_preloaded() OFFSET 0) f
 WHERE f.setting = 'leadroute.max_caps' AND f.refused_since IS NOT NULL
 UNION ALL
+SELECT 'warning', 'cap_uncounted', format('cap "%s" of router "%s"', c.name, c.router),
+	'Leads that came before it are not all counted: somebody had locked their table. It may let more leads through than it says.',
+	'End who locks a lead table (see pg_locks); they are counted with one of the next leads.',
+	NULL
+FROM (SELECT o.id FROM leadroute.cap_uncounted() o (id) WHERE leadroute.is_preloaded() OFFSET 0) u
+JOIN leadroute.cap c ON c.id = u.id
+UNION ALL
 SELECT 'warning', 'team_empty', format('rule "%s" of router "%s"', r.name, r.router),
 	CASE WHEN r.team IS NULL THEN 'The router has no active member.'
 		ELSE format('Team "%s" has no active member.', r.team) END,
@@ -911,7 +918,7 @@ AND (c.conrelid IN ('leadroute.journal'::regclass, 'leadroute.event'::regclass,
 		'leadroute.pool_entry'::regclass, 'leadroute.team_version'::regclass, 'leadroute.candidate_set'::regclass, 'leadroute.checkpoint'::regclass));
 COMMENT ON VIEW leadroute.problem IS 'One row is something that is wrong now; none: nothing is known to be. Expressions are judged as they run, with the rights of their writers.';
 COMMENT ON COLUMN leadroute.problem.severity IS 'error: leads are not decided as configured. warning: they may not be decided as meant.';
-COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, criterion_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, not_attached, later_trigger, rule_error, criterion_error, held_too_long, triage_too_long, waits_too_long, owner_inactive, lead_member_inactive, memory_full, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, triage_unattended, test_when_invalid, timezone_unknown, nobody_qualifies, no_score, qualify_at_unreachable, qualify_at_always, criterion_never, criterion_useless, criterion_reads_score, score_missing, table_elsewhere, never_ready (see leadroute.lint), journal_trigger, journal_foreign_key.';
+COMMENT ON COLUMN leadroute.problem.what IS 'Code: not_preloaded, writer_missing, condition_invalid, criterion_invalid, expression_invalid, relation_gone, column_gone, triggers_wrong, not_attached, later_trigger, rule_error, criterion_error, held_too_long, triage_too_long, waits_too_long, owner_inactive, lead_member_inactive, memory_full, cap_uncounted, team_empty, router_without_rules, target_invalid, contradiction, unreachable, covered, expired, percent_zero, no_catch_all, hours_never_meet, triage_unattended, test_when_invalid, timezone_unknown, nobody_qualifies, no_score, qualify_at_unreachable, qualify_at_always, criterion_never, criterion_useless, criterion_reads_score, score_missing, table_elsewhere, never_ready (see leadroute.lint), journal_trigger, journal_foreign_key.';
 COMMENT ON COLUMN leadroute.problem.subject IS 'What it is about.';
 COMMENT ON COLUMN leadroute.problem.detail IS 'What is wrong, in a sentence.';
 COMMENT ON COLUMN leadroute.problem.what_to_do IS 'What helps; often a statement.';

@@ -16,7 +16,7 @@ DECLARE
 	io text[] := '{config_table,export_config}';
 	asks text[] := '{why,key_text}';
 	explains text[] := '{explain,explain_lead}';
-	computes text[] := '{fairness,ownership,member_counter,seat_counter,next_turns,cap_status,room,condition_error,criterion_error,expression_error,sticky_key_error,check_condition,rule_at,lint,territory,is_open,next_opening,working_time,available_from,local_days,progress_entry,lead_data,triage_candidates}';
+	computes text[] := '{fairness,ownership,member_counter,seat_counter,next_turns,cap_status,cap_uncounted,room,condition_error,criterion_error,expression_error,sticky_key_error,check_condition,rule_at,lint,territory,is_open,next_opening,working_time,available_from,local_days,progress_entry,lead_data,triage_candidates}';
 	selects text[] := '{}';
 	writes text[] := '{}';
 	calls text[] := '{}';
@@ -102,6 +102,6 @@ $$;
 -- Monitoring.
 GRANT USAGE ON SCHEMA leadroute TO pg_monitor;
 GRANT SELECT ON leadroute.member_status, leadroute.rotation, leadroute.problem, leadroute.progress TO pg_monitor;
-GRANT EXECUTE ON FUNCTION leadroute.member_counter(), leadroute.seat_counter(), leadroute.next_turns(text, text), leadroute.cap_status(text), leadroute.room(), leadroute.is_open(text, timestamptz, text, text, text),
+GRANT EXECUTE ON FUNCTION leadroute.member_counter(), leadroute.seat_counter(), leadroute.next_turns(text, text), leadroute.cap_status(text), leadroute.cap_uncounted(), leadroute.room(), leadroute.is_open(text, timestamptz, text, text, text),
 	leadroute.available_from(text, text, timestamptz, text), leadroute.condition_error(text, text, text),
 	leadroute.criterion_error(text, text, text), leadroute.expression_error(text, text), leadroute.lint(text), leadroute.progress_entry() TO pg_monitor;

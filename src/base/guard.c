@@ -10,8 +10,8 @@
 
 #include "base/guard.h"
 
-ErrorData *
-lr_guarded_error(LrGuardedFn fn, void *arg)
+static ErrorData *
+guarded(LrGuardedFn fn, void *arg, bool keep)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -22,7 +22,10 @@ lr_guarded_error(LrGuardedFn fn, void *arg)
 	PG_TRY();
 	{
 		fn(arg);
-		ReleaseCurrentSubTransaction();
+		if (keep)
+			ReleaseCurrentSubTransaction();
+		else
+			RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
@@ -38,10 +41,10 @@ lr_guarded_error(LrGuardedFn fn, void *arg)
 	return error;
 }
 
-char *
-lr_guarded(LrGuardedFn fn, void *arg)
+/* The message of what users have written; other errors are raised on. */
+static char *
+message_of(ErrorData *error)
 {
-	ErrorData  *error = lr_guarded_error(fn, arg);
 	char	   *message;
 
 	if (error == NULL)
@@ -51,6 +54,24 @@ lr_guarded(LrGuardedFn fn, void *arg)
 	message = pstrdup(error->message);
 	FreeErrorData(error);
 	return message;
+}
+
+ErrorData *
+lr_guarded_error(LrGuardedFn fn, void *arg)
+{
+	return guarded(fn, arg, true);
+}
+
+char *
+lr_guarded(LrGuardedFn fn, void *arg)
+{
+	return message_of(guarded(fn, arg, true));
+}
+
+char *
+lr_guarded_reading(LrGuardedFn fn, void *arg)
+{
+	return message_of(guarded(fn, arg, false));
 }
 
 bool

@@ -26,4 +26,9 @@ extern bool lr_error_is_fatal(int sqlerrcode);
  */
 extern char *lr_guarded(LrGuardedFn fn, void *arg);
 
+/*
+ * The same for what only reads: rolled back in any case, so that it keeps no lock.
+ */
+extern char *lr_guarded_reading(LrGuardedFn fn, void *arg);
+
 #endif							/* LR_GUARD_H */

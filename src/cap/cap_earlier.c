@@ -7,31 +7,41 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "base/guc.h"
 #include "base/owner_rights.h"
 #include "cap/cap_earlier.h"
 #include "cap/cap_judge.h"
 #include "config/changes.h"
 #include "roster/fold.h"
 
+PG_FUNCTION_INFO_V1(lr_row_seen);
+
 /* Leads that are judged at once. */
 #define BATCH	1000
 
-/* Decisions that a cap would have counted, but for its condition. */
+/*
+ * Decisions that a cap would have counted, but for its condition.  Twice %s: whether
+ * the row of the journal, and of the event, is seen (see seen_of).
+ */
 #define EARLIER \
 	" WHERE j.router = $1 AND j.assigned_at >= $2 AND j.assigned_at < $3" \
 	" AND j.member IS NOT NULL AND j.kind <> 'u' AND j.is_test IS NULL" \
 	" AND ($6 = 0 OR j.member = $6) AND ($7 = -1 OR j.team = $7)" \
 	" AND ($8 = 0 OR j.rule = $8)" \
-	" AND (j.caps IS NULL OR $4 <> ALL (j.caps))" \
+	" AND (j.caps IS NULL OR $4 <> ALL (j.caps))%s" \
 	/* who lost the lead to another did not receive it */ \
 	" AND NOT EXISTS (SELECT FROM leadroute.event e" \
-	" WHERE e.assignment = j.id AND e.kind = 'released')"
+	" WHERE e.assignment = j.id AND e.kind = 'released'%s)"
 
 /* The cap is named, in whatever window. */
 #define NAMED \
@@ -50,11 +60,53 @@ static const char *const count_named =
 "SELECT " COUNTER ", pg_catalog.count(*) FROM leadroute.journal j"
 EARLIER " AND" NAMED " GROUP BY 1";
 
-/* A lead that is gone has no decision that is current. */
+/* A lead that is gone has no decision that is current.  The first %s: its table. */
 static const char *const list_others =
 "SELECT t.name, j.lead_key, " COUNTER ", j.score FROM leadroute.journal j"
-" JOIN leadroute.routed_table t ON t.id = j.routed_table"
+" JOIN leadroute.routed_table t ON t.id = j.routed_table%s"
 EARLIER " AND NOT j.superseded AND NOT" NAMED " ORDER BY t.name";
+
+/* ---------- reading without predicate locks ---------- */
+
+/* What serializable transactions see; NULL: nothing is being read. */
+static Snapshot seen_by = NULL;
+
+/* SQL: whether the row is seen by it.  For the queries above alone. */
+Datum
+lr_row_seen(PG_FUNCTION_ARGS)
+{
+	Relation	rel;
+	TupleTableSlot *slot;
+	bool		seen;
+
+	if (seen_by == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("leadroute.row_seen is called by the library only")));
+	rel = table_open(PG_GETARG_OID(0), AccessShareLock);
+	slot = table_slot_create(rel, NULL);
+	seen = table_tuple_fetch_row_version(rel,
+										 (ItemPointer) PG_GETARG_POINTER(1),
+										 SnapshotAny, slot) &&
+		table_tuple_satisfies_snapshot(rel, slot, seen_by);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, NoLock);
+	PG_RETURN_BOOL(seen);
+}
+
+/* The condition on a row of a query that it is seen; "": the snapshot does that. */
+static const char *
+seen_of(const char *alias)
+{
+	return seen_by == NULL ? "" :
+		psprintf(" AND leadroute.row_seen(%s.tableoid, %s.ctid)", alias, alias);
+}
+
+static Snapshot
+reading_snapshot(void)
+{
+	return seen_by != NULL ? SnapshotAny : GetLatestSnapshot();
+}
 
 /* ---------- reading ---------- */
 
@@ -125,9 +177,10 @@ count_decisions(Asked *asked, const char *query, HTAB *found)
 {
 	uint64		i;
 
-	PushActiveSnapshot(GetLatestSnapshot());
-	if (SPI_execute_with_args(query, PARAMETERS, asked->type, asked->value,
-							  NULL, true, 0) != SPI_OK_SELECT)
+	PushActiveSnapshot(reading_snapshot());
+	if (SPI_execute_with_args(psprintf(query, seen_of("j"), seen_of("e")),
+							  PARAMETERS, asked->type, asked->value, NULL, true,
+							  0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the journal");
 	PopActiveSnapshot();
 	for (i = 0; i < SPI_processed; i++)
@@ -172,9 +225,12 @@ judge_decisions(Asked *asked, LrCapJudge *judge, HTAB *found)
 	int			n;
 	int			i;
 
-	PushActiveSnapshot(GetLatestSnapshot());
-	cursor = SPI_cursor_open_with_args(NULL, list_others, PARAMETERS,
-									   asked->type, asked->value, NULL, true, 0);
+	PushActiveSnapshot(reading_snapshot());
+	cursor = SPI_cursor_open_with_args(NULL,
+									   psprintf(list_others, seen_of("t"),
+												seen_of("j"), seen_of("e")),
+									   PARAMETERS, asked->type, asked->value,
+									   NULL, true, 0);
 	PopActiveSnapshot();
 	do
 	{
@@ -194,13 +250,9 @@ judge_decisions(Asked *asked, LrCapJudge *judge, HTAB *found)
 	SPI_cursor_close(cursor);
 }
 
-/*
- * What a cap has to count, by counter.  false: a table could not be read now, so
- * that it is to be counted again.
- */
 static bool
-read_earlier(const LrCapCheck *check, const LrCap *cap,
-			 const LrCapWindow *window, HTAB *found)
+read_all(const LrCapCheck *check, const LrCap *cap, const LrCapWindow *window,
+		 HTAB *found)
 {
 	LrCapJudge	judge;
 	Asked		asked;
@@ -216,11 +268,52 @@ read_earlier(const LrCapCheck *check, const LrCap *cap,
 	return !judge.locked;
 }
 
+static void
+set_off(const char *setting)
+{
+	(void) set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * What a cap has to count, by counter.  false: a table could not be read now, so
+ * that it is to be counted again.
+ */
+static bool
+read_earlier(const LrCapCheck *check, const LrCap *cap,
+			 const LrCapWindow *window, HTAB *found)
+{
+	int			nest;
+	Snapshot	snapshot;
+	volatile bool all = false;
+
+	if (!IsolationIsSerializable())
+		return read_all(check, cap, window, found);
+	/* these two cannot do without a snapshot of the usual sort */
+	nest = NewGUCNestLevel();
+	set_off("enable_bitmapscan");
+	set_off("enable_indexonlyscan");
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	PG_TRY();
+	{
+		seen_by = snapshot;
+		all = read_all(check, cap, window, found);
+	}
+	PG_FINALLY();
+	{
+		seen_by = NULL;
+	}
+	PG_END_TRY();
+	UnregisterSnapshot(snapshot);
+	AtEOXact_GUC(false, nest);
+	return all;
+}
+
 /* ---------- counting ---------- */
 
 static void
 set_earlier(LrDatabase *db, int slot, const LrCapWindow *window, int64 earlier,
-			int64 open_below)
+			int64 open_below, TimestampTz retry_at)
 {
 	LrCapCount *count = lr_cap_enter(&lr_cap_slots[slot], window);
 
@@ -230,6 +323,7 @@ set_earlier(LrDatabase *db, int slot, const LrCapWindow *window, int64 earlier,
 	count->complete = true;
 	count->again = false;
 	count->open_below = open_below;
+	count->retry_at = retry_at;
 	lr_cap_touched(slot);
 	db->caps_open_below = Max(db->caps_open_below, open_below);
 }
@@ -288,13 +382,18 @@ count_zone(const LrCapCheck *check, const LrCapUse *use, LrCapZone *zone)
 	int64		unaware;
 	HTAB	   *found;
 	bool		open;
+	TimestampTz retry_at = 0;
 	int			i;
 
 	if (!begin_count(db, check, use, zone, &last_id, &unaware))
 		return;
 	open = lr_settled_below(db) <= unaware;
 	found = make_found();
-	open |= !read_earlier(check, use->cap, &zone->window, found);
+	if (!read_earlier(check, use->cap, &zone->window, found))
+	{
+		open = true;
+		retry_at = GetCurrentTimestamp() + lr_held_retry_interval * USECS_PER_SEC;
+	}
 	for (i = 0; i < (use->by_member ? check->nmembers : 1); i++)
 	{
 		int64		earlier;
@@ -307,7 +406,7 @@ count_zone(const LrCapCheck *check, const LrCapUse *use, LrCapZone *zone)
 			!lr_cap_complete(&lr_cap_slots[use->slot[i]], &zone->window))
 			set_earlier(db, use->slot[i], &zone->window, earlier,
 						open || db->caps_missed > last_id ?
-						db->last_id + 1 : 0);
+						db->last_id + 1 : 0, retry_at);
 		LWLockRelease(db->lock);
 	}
 	hash_destroy(found);
@@ -370,22 +469,27 @@ lr_caps_missed(LrDatabase *db, int64 id)
 	db->caps_open_below = Max(db->caps_open_below, id + 1);
 }
 
-/* low: all smaller ids are settled; missed: see LrDatabase, 0: it is noted. */
-static void
-settle(LrDatabase *db, LrCapCount *count, int64 low, int64 missed)
+/*
+ * low: all smaller ids are settled; missed: see LrDatabase, 0: it is noted.  Returns
+ * whether it is to be counted again.
+ */
+static bool
+settle(LrDatabase *db, LrCapCount *count, int64 low, int64 missed,
+	   TimestampTz now)
 {
 	if (missed != 0 && count->complete)
 		count->open_below = Max(count->open_below, missed + 1);
 	if (count->open_below == 0)
-		return;
-	if (count->open_below <= low)
+		return false;
+	if (count->open_below <= low && count->retry_at <= now)
 	{
 		count->complete = false;
 		count->again = true;
 		count->open_below = 0;
+		return true;
 	}
-	else
-		db->caps_open_below = Max(db->caps_open_below, count->open_below);
+	db->caps_open_below = Max(db->caps_open_below, count->open_below);
+	return false;
 }
 
 void
@@ -394,6 +498,8 @@ lr_caps_settle(LrDatabase *db)
 	int			index = lr_db_index(db);
 	int64		missed;
 	int64		low;
+	TimestampTz now;
+	bool		again = false;
 	int			i;
 
 	/* unlocked: who sees an old value settles the next time */
@@ -403,19 +509,21 @@ lr_caps_settle(LrDatabase *db)
 	/* whatever was counted since, was counted with a later id */
 	if (low == db->caps_settled && db->caps_missed == db->caps_marked)
 		return;
+	now = GetCurrentTimestamp();
 	LWLockAcquire(lr_shared->lock, LW_SHARED);
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	missed = db->caps_missed != db->caps_marked ? db->caps_missed : 0;
 	db->caps_marked = db->caps_missed;
 	db->caps_settled = low;
 	db->caps_open_below = 0;
-	lr_caps_touched(db);
 	for (i = 0; i < lr_shared->caps_used; i++)
 		if (lr_cap_slots[i].db == index && lr_cap_slots[i].cap > 0)
 		{
-			settle(db, &lr_cap_slots[i].now, low, missed);
-			settle(db, &lr_cap_slots[i].before, low, missed);
+			again |= settle(db, &lr_cap_slots[i].now, low, missed, now);
+			again |= settle(db, &lr_cap_slots[i].before, low, missed, now);
 		}
+	if (again)
+		lr_caps_touched(db);
 	LWLockRelease(db->lock);
 	LWLockRelease(lr_shared->lock);
 }

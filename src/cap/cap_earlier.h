@@ -10,6 +10,14 @@
  * its table has it now, makes the condition true (cap_judge.h), and those that
  * name the cap in another window.
  *
+ * A serializable transaction takes no predicate locks for it, which would make it,
+ * or others, fail: it reads with a snapshot that takes none, and asks row by row
+ * whether the latest one sees it (leadroute.row_seen).  So it does without the index
+ * that says where the window begins.
+ *
+ * Where somebody keeps a lead table for himself its leads are not counted, until a
+ * later try (LrCapCount.retry_at); problem tells.
+ *
  * What is read is good as long as no lead can come that does not know of the cap
  * and was not seen.  Such leads are
  *	  of transactions that are open when it is read; it is read once more when

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/xact.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -17,6 +18,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/guard.h"
+#include "base/scan.h"
 #include "cap/cap_judge.h"
 #include "expression/compile.h"
 #include "expression/evaluate.h"
@@ -39,7 +41,10 @@ leave_table(LrCapJudge *judge)
 {
 	if (judge->table != NULL)
 		lr_table_unpin(judge->table);
+	if (OidIsValid(judge->relid))
+		UnlockRelationOid(judge->relid, AccessShareLock);
 	judge->table = NULL;
+	judge->relid = InvalidOid;
 	judge->condition = NULL;
 }
 
@@ -64,29 +69,43 @@ pin_readable(const char *name)
 	return table;
 }
 
+/* Which table that is; InvalidOid: it is attached no more. */
+static Oid
+relation_of(const char *name)
+{
+	LrScan		scan;
+	Oid			relid = InvalidOid;
+	bool		isnull;
+
+	lr_scan_begin(&scan, "routed_table", "routed_table_pkey", "name", name);
+	if (lr_scan_next(&scan))
+		relid = DatumGetObjectId(lr_scan_datum(&scan, "relation", &isnull));
+	lr_scan_end(&scan);
+	return relid;
+}
+
 /*
  * Turns to a table.  Its leads are read for somebody else's lead, who must not
- * wait for whoever keeps this table for himself.  The table is looked at again
- * under the lock.
+ * wait for whoever keeps this table for himself: so it is not looked at before it is
+ * locked.
  */
 static void
 enter_table(LrCapJudge *judge, const char *name)
 {
-	LrTable    *table = pin_readable(name);
+	LrTable    *table;
 	Relation	rel;
 	char	   *broken;
-	Oid			relid;
+	Oid			relid = relation_of(name);
 
 	leave_table(judge);
-	if (table == NULL)
+	if (!OidIsValid(relid))
 		return;
-	relid = table->relid;
-	lr_table_unpin(table);
 	if (!ConditionalLockRelationOid(relid, AccessShareLock))
 	{
 		judge->locked = true;
 		return;
 	}
+	judge->relid = relid;
 	table = pin_readable(name);
 	if (table == NULL || table->relid != relid)
 	{
@@ -105,29 +124,20 @@ enter_table(LrCapJudge *judge, const char *name)
 	table_close(rel, NoLock);
 }
 
-/* The rows of leads that are there: their numbers, from 1, and they. */
+/* The rows of leads that are there: their places in at, from 1, and they. */
 static SPITupleTable *
-read_rows(LrTable *table, LrCapLead *lead, int n)
+read_rows(LrTable *table, const LrKeys *keys, const int *at, int n)
 {
-	char	  **key = (char **) palloc(n * sizeof(char *));
-	int		   *at = (int *) palloc(n * sizeof(int));
-	LrKeys		keys;
 	LrKeyed		s;
-	int			i;
 
-	for (i = 0; i < n; i++)
-	{
-		key[i] = lead[i].key;
-		at[i] = i;
-	}
-	lr_keys_of_text(table, key, n, &keys);
 	lr_keyed_begin(&s, table);
 	appendStringInfoString(&s.text, "SELECT lr_key.n, lr_lead FROM ");
-	lr_keyed_keys(&s, table, &keys, at, n);
+	lr_keyed_keys(&s, table, keys, at, n);
 	appendStringInfo(&s.text, " JOIN %s AS lr_lead ON ",
 					 lr_lead_relation(table));
 	lr_keyed_join(&s, table);
-	lr_keyed_run(&s, table, GetLatestSnapshot());
+	lr_keyed_run(&s, table, IsolationIsSerializable() ? SnapshotSelf :
+				 GetLatestSnapshot());
 	return SPI_tuptable;
 }
 
@@ -146,36 +156,69 @@ is_true_for(LrCapJudge *judge, TupleTableSlot *row, const LrCapLead *lead)
 	return ev.error == NULL && !isnull && DatumGetBool(value);
 }
 
+/*
+ * Judges the leads whose places are in at; those that are not found are there
+ * afterwards: how many.
+ */
+static int
+judge_rows(LrCapJudge *judge, const LrKeys *keys, LrCapLead *lead, int *at,
+		   int n, bool *is_true)
+{
+	LrTable    *table = judge->table;
+	SPITupleTable *found = read_rows(table, keys, at, n);
+	bool	   *is_there = (bool *) palloc0(n * sizeof(bool));
+	int			left = 0;
+	int			k;
+	uint64		i;
+
+	for (i = 0; i < found->numvals; i++)
+	{
+		bool		isnull;
+		TupleTableSlot *row;
+
+		CHECK_FOR_INTERRUPTS();
+		k = (int) DatumGetInt64(SPI_getbinval(found->vals[i], found->tupdesc, 1,
+											  &isnull)) - 1;
+		row = lr_lead_slot(table, SPI_getbinval(found->vals[i], found->tupdesc,
+												2, &isnull));
+		is_true[at[k]] = is_true_for(judge, row, &lead[at[k]]);
+		is_there[k] = true;
+		ExecDropSingleTupleTableSlot(row);
+	}
+	SPI_freetuptable(found);
+	for (k = 0; k < n; k++)
+		if (!is_there[k])
+			at[left++] = at[k];
+	return left;
+}
+
 /* Leads of the table that it is at. */
 static void
 judge_leads(LrCapJudge *judge, LrCapLead *lead, int n, bool *is_true)
 {
 	LrTable    *table = judge->table;
 	ExprContext *econtext = table->econtext;
-	SPITupleTable *found;
+	char	  **key = (char **) palloc(n * sizeof(char *));
+	int		   *at = (int *) palloc(n * sizeof(int));
+	LrKeys		keys;
 	LrRights	rights;
-	uint64		i;
+	int			left = n;
+	int			i;
 
+	for (i = 0; i < n; i++)
+	{
+		key[i] = lead[i].key;
+		at[i] = i;
+	}
+	lr_keys_of_text(table, key, n, &keys);
 	lr_lead_become(table, true, &rights);
-	found = read_rows(table, lead, n);
 	PG_TRY();
 	{
 		table->econtext = CreateStandaloneExprContext();
-		for (i = 0; i < found->numvals; i++)
-		{
-			bool		isnull;
-			int			at = (int) DatumGetInt64(SPI_getbinval(found->vals[i],
-															   found->tupdesc, 1,
-															   &isnull)) - 1;
-			TupleTableSlot *row;
-
-			CHECK_FOR_INTERRUPTS();
-			row = lr_lead_slot(table, SPI_getbinval(found->vals[i],
-													found->tupdesc, 2,
-													&isnull));
-			is_true[at] = is_true_for(judge, row, &lead[at]);
-			ExecDropSingleTupleTableSlot(row);
-		}
+		left = judge_rows(judge, &keys, lead, at, left, is_true);
+		/* a row that is updated may escape a look without a snapshot, not two */
+		if (left > 0 && IsolationIsSerializable())
+			(void) judge_rows(judge, &keys, lead, at, left, is_true);
 		FreeExprContext(table->econtext, true);
 	}
 	PG_FINALLY();
@@ -183,7 +226,6 @@ judge_leads(LrCapJudge *judge, LrCapLead *lead, int n, bool *is_true)
 		table->econtext = econtext;
 	}
 	PG_END_TRY();
-	SPI_freetuptable(found);
 	lr_resign(&rights);
 }
 
@@ -230,7 +272,7 @@ lr_cap_judge(LrCapJudge *judge, LrCapLead *lead, int n, bool *is_true)
 		 * A table that cannot be read, by its policies or keys of another type,
 		 * stops no lead of another one.
 		 */
-		if (lr_guarded(judge_these, &j) != NULL)
+		if (lr_guarded_reading(judge_these, &j) != NULL)
 			memset(j.is_true, false, j.n * sizeof(bool));
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(judge->context);

@@ -8,7 +8,9 @@
  * does not count: of a lead that is gone from its table, or whose table is; and
  * a condition that raises an error.
  *
- * Leads are read with the latest snapshot and in batches, without locks on them.
+ * Leads are read with the latest snapshot and in batches, without locks on them;
+ * locks on their tables go with each table.  A serializable transaction reads what is
+ * committed now instead (cap_earlier.h).
  */
 #ifndef LR_CAP_JUDGE_H
 #define LR_CAP_JUDGE_H
@@ -30,6 +32,7 @@ typedef struct LrCapJudge
 	const LrRouter *router;
 	const LrCap *cap;
 	struct LrTable *table;		/* of the last leads, pinned; NULL: none */
+	Oid			relid;			/* it, locked; InvalidOid: none */
 	LrExpr	   *condition;		/* over it; NULL: broken */
 	bool		locked;			/* somebody keeps a table for himself: another time */
 	MemoryContext context;		/* of a batch */

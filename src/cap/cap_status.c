@@ -13,6 +13,7 @@
 #include "config/router_name.h"
 
 PG_FUNCTION_INFO_V1(lr_cap_status);
+PG_FUNCTION_INFO_V1(lr_cap_uncounted);
 
 static void
 put_row(ReturnSetInfo *rsinfo, const LrCapUse *use, LrMember *m,
@@ -52,6 +53,47 @@ put_use(ReturnSetInfo *rsinfo, LrDatabase *db, const LrCapCheck *check,
 		put_row(rsinfo, use, use->by_member ? member[i] : NULL,
 				&use->zone[i]->window, counted);
 	}
+}
+
+/* Caps of the database whose count lacks leads of a table that was locked. */
+static List *
+uncounted(LrDatabase *db)
+{
+	int			most = lr_shared->caps_used;
+	int32	   *cap = (int32 *) palloc((most + 1) * sizeof(int32));
+	List	   *caps = NIL;
+	int			n = 0;
+	int			i;
+
+	LWLockAcquire(db->lock, LW_SHARED);
+	for (i = 0; i < most; i++)
+		if (lr_cap_slots[i].db == lr_db_index(db) && lr_cap_slots[i].cap > 0 &&
+			lr_cap_slots[i].now.retry_at != 0)
+			cap[n++] = lr_cap_slots[i].cap;
+	LWLockRelease(db->lock);
+	for (i = 0; i < n; i++)
+		caps = list_append_unique_int(caps, cap[i]);
+	pfree(cap);
+	return caps;
+}
+
+Datum
+lr_cap_uncounted(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	ListCell   *lc;
+
+	lr_require_preload();
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	foreach(lc, uncounted(lr_database_slot()))
+	{
+		Datum		values[1];
+		bool		nulls[1] = {false};
+
+		values[0] = Int32GetDatum(lfirst_int(lc));
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }
 
 Datum

@@ -291,6 +291,8 @@ typedef struct LrCapCount
 	int64		earlier;
 	int64		open_below;		/* transactions with smaller ids were open when
 								 * earlier was counted; 0: none */
+	TimestampTz retry_at;		/* a table was locked then: it is not counted
+								 * again before; 0: none was */
 } LrCapCount;
 
 typedef struct LrCapSlot

@@ -121,6 +121,8 @@ INSERT INTO expected VALUES
 	('score()', 'double precision', 'c stable PUBLIC'),
 	('seat_counter(OUT router integer, OUT team integer, OUT member integer, OUT credit double precision, OUT target_month integer, OUT received integer, OUT received_before integer)', 'SETOF record', 'c volatile'),
 	('cap_status(router text DEFAULT NULL::text, OUT cap text, OUT member text, OUT since timestamp with time zone, OUT until timestamp with time zone, OUT used bigint, OUT max_leads bigint, OUT remaining bigint)', 'SETOF record', 'c volatile'),
+	('cap_uncounted()', 'SETOF integer', 'c volatile'),
+	('row_seen(relation oid, row_id tid)', 'boolean', 'c stable strict parallel restricted'),
 	('share_of(candidates bytea, member_index integer, weight double precision[], accruing bytea DEFAULT NULL::bytea)', 'double precision', 'c immutable parallel safe PUBLIC'),
 	('normalize_email(email text)', 'text', 'c immutable strict parallel safe PUBLIC'),
 	('normalize_phone(phone text, country text DEFAULT NULL::text)', 'text', 'c immutable parallel safe PUBLIC'),

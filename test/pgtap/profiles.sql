@@ -58,7 +58,7 @@ SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 'p
 	$$VALUES ('member_status', 'select'), ('rotation', 'select'), ('problem', 'select'), ('progress', 'select')$$,
 	'pg_monitor: four views');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'pg_monitor'$$,
-	ARRAY['member_counter', 'seat_counter', 'next_turns', 'cap_status', 'room', 'is_open', 'available_from', 'condition_error', 'criterion_error', 'expression_error', 'lint', 'progress_entry'],
+	ARRAY['member_counter', 'seat_counter', 'next_turns', 'cap_status', 'cap_uncounted', 'room', 'is_open', 'available_from', 'condition_error', 'criterion_error', 'expression_error', 'lint', 'progress_entry'],
 	'pg_monitor: what these views call');
 
 -- Profiles
@@ -94,7 +94,7 @@ SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 't
 	$$SELECT relname, 'select' FROM readable UNION ALL SELECT relname, 'select' FROM configuration$$,
 	'analyst: reads decisions, views and configuration');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_analyst'$$,
-	ARRAY['why', 'key_text', 'explain', 'explain_lead', 'fairness', 'ownership', 'member_counter', 'seat_counter', 'next_turns', 'cap_status', 'room', 'condition_error', 'criterion_error', 'expression_error', 'sticky_key_error', 'check_condition', 'rule_at', 'lint', 'territory', 'is_open', 'next_opening', 'working_time', 'available_from', 'local_days', 'progress_entry', 'lead_data', 'triage_candidates'],
+	ARRAY['why', 'key_text', 'explain', 'explain_lead', 'fairness', 'ownership', 'member_counter', 'seat_counter', 'next_turns', 'cap_status', 'cap_uncounted', 'room', 'condition_error', 'criterion_error', 'expression_error', 'sticky_key_error', 'check_condition', 'rule_at', 'lint', 'territory', 'is_open', 'next_opening', 'working_time', 'available_from', 'local_days', 'progress_entry', 'lead_data', 'triage_candidates'],
 	'analyst: asks and computes');
 SELECT ok(NOT has_table_privilege('tap_analyst', 'leadroute.absence', 'SELECT'), 'analyst: not why somebody is away');
 SELECT is_empty($$
@@ -106,7 +106,7 @@ SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 't
 		UNION ALL SELECT unnest('{absence,schedule,holiday,member,team,team_member,suppression}'::text[]), 'delete insert select update'$$,
 	'manager: writes members, teams, schedules, absences and suppressions');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_manager'$$,
-	ARRAY['why', 'key_text', 'fairness', 'ownership', 'member_counter', 'seat_counter', 'next_turns', 'cap_status', 'room', 'condition_error', 'criterion_error', 'expression_error', 'sticky_key_error', 'check_condition', 'rule_at', 'lint', 'territory', 'is_open', 'next_opening', 'working_time', 'available_from', 'local_days', 'progress_entry', 'lead_data', 'triage_candidates',
+	ARRAY['why', 'key_text', 'fairness', 'ownership', 'member_counter', 'seat_counter', 'next_turns', 'cap_status', 'cap_uncounted', 'room', 'condition_error', 'criterion_error', 'expression_error', 'sticky_key_error', 'check_condition', 'rule_at', 'lint', 'territory', 'is_open', 'next_opening', 'working_time', 'available_from', 'local_days', 'progress_entry', 'lead_data', 'triage_candidates',
 		'config_table', 'export_config', 'pause', 'resume', 'away', 'busy', 'absence_of', 'explain', 'explain_lead', 'route', 'route_all', 'release', 'assign', 'handover', 'offboard', 'respond', 'close', 'reopen'],
 	'manager: routes and assigns');
 SELECT ok(NOT has_table_privilege('tap_manager', 'leadroute.rule', 'INSERT, UPDATE, DELETE'), 'manager: no rules');
@@ -116,7 +116,7 @@ SELECT bag_eq($$SELECT relname::text, rights FROM relation_right WHERE role = 't
 		UNION ALL SELECT relname, 'delete insert select update' FROM configuration UNION ALL SELECT 'absence', 'delete insert select update'$$,
 	'admin: writes all configuration');
 SELECT set_eq($$SELECT proname::text FROM function_right WHERE role = 'tap_admin'$$,
-	ARRAY['why', 'key_text', 'fairness', 'ownership', 'member_counter', 'seat_counter', 'next_turns', 'cap_status', 'room', 'condition_error', 'criterion_error', 'expression_error', 'sticky_key_error', 'check_condition', 'rule_at', 'lint', 'territory', 'is_open', 'next_opening', 'working_time', 'available_from', 'local_days', 'progress_entry', 'lead_data', 'triage_candidates',
+	ARRAY['why', 'key_text', 'fairness', 'ownership', 'member_counter', 'seat_counter', 'next_turns', 'cap_status', 'cap_uncounted', 'room', 'condition_error', 'criterion_error', 'expression_error', 'sticky_key_error', 'check_condition', 'rule_at', 'lint', 'territory', 'is_open', 'next_opening', 'working_time', 'available_from', 'local_days', 'progress_entry', 'lead_data', 'triage_candidates',
 		'config_table', 'export_config', 'pause', 'resume', 'away', 'busy', 'absence_of', 'explain', 'explain_lead', 'route', 'route_all', 'release', 'assign', 'handover', 'offboard', 'respond', 'close', 'reopen', 'board', 'rule_index', 'attach', 'attach_under', 'finish_attach', 'only_renamed', 'check_relation', 'key_of',
 		'check_owner_column', 'owner_text', 'detach', 'lead_trigger', 'adopt', 'adopted', 'release_table', 'release_missing', 'forget_keys', 'renew_keys', 'verify', 'rebuild', 'checkpoint_now', 'measure', 'forget',
 		'await_editors', 'import_config', 'import_config_under', 'import_rows', 'import_routed_table', 'prune_config', 'check_document_rows',

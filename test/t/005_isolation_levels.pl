@@ -1,11 +1,12 @@
 # No serialization failures of ours (design: promise 4, P9): 16 clients at
 # REPEATABLE READ and SERIALIZABLE, whose snapshots are older than their
-# INSERTs, while another session changes rules, capacities and absences all the
-# time.  What they do gives no failure on a table without leadroute, which is
+# INSERTs, while another session changes rules, capacities, absences and caps all
+# the time; what came before a cap is counted from the journal and from the leads.  What they do gives no failure on a table without leadroute, which is
 # run beside it.
 #
 # Fails when a decision reads or updates a row that somebody else updates (a
-# cursor row, a counter, a configuration row) with the transaction's snapshot.
+# cursor row, a counter, a configuration row) with the transaction's snapshot, or
+# leaves predicate locks.
 
 use strict;
 use warnings FATAL => 'all';
@@ -14,7 +15,7 @@ use LeadrouteTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_node('main', 'max_connections = 40', 'deadlock_timeout = 100ms');
+my $node = new_node('main', 'max_connections = 40', 'deadlock_timeout = 100ms', 'leadroute.max_caps = 20000');
 
 $node->safe_psql(
 	'postgres', q(
@@ -31,12 +32,15 @@ $node->safe_psql(
 
 my @changes = write_scripts(
 	$node,
-	'away@2' => q(
+	'cap@1' => q(
+DELETE FROM leadroute.cap;
+INSERT INTO leadroute.cap (name, period, max_leads, condition) VALUES ('all', 'month', 1000000, NULL), ('odd', 'month', 1000000, 'n % 2 = 1');),
+	'away@20' => q(
 \set m random(1, 6)
 SELECT leadroute.pause('m' || :m);
 SELECT leadroute.resume('m' || :m);),
-	'member@1' => "\\set m random(1, 6)\nUPDATE leadroute.member SET capacity = capacity + 1 WHERE name = 'm' || :m;",
-	'rule@1' => q(
+	'member@10' => "\\set m random(1, 6)\nUPDATE leadroute.member SET capacity = capacity + 1 WHERE name = 'm' || :m;",
+	'rule@10' => q(
 \set t random(2, 5)
 UPDATE leadroute.rule SET condition = 'n % ' || :t || ' = 1' WHERE name = 'odd';));
 
