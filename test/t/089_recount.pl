@@ -70,7 +70,6 @@ my ($rc, $out) = finish_pgbench($load);
 unlike($out, qr/aborted|ERROR/, 'all went well');
 used_ok('busy', 'the cap counts every lead');
 
-# Somebody keeps a table with leads of before for himself.
 sub save_cap
 {
 	my ($cap) = @_;
@@ -81,7 +80,23 @@ sub save_cap
 	return;
 }
 
+# The same step by step: there is always one open that was not when it was counted.
+my @session = map { $node->background_psql('postgres', on_error_stop => 1) } 1, 2;
+$session[0]->query_safe(q(BEGIN; INSERT INTO lead (kind) VALUES ('after')));
+save_cap('steps');
+$looked = looks();
+$session[1]->query_safe(q(BEGIN; INSERT INTO lead (kind) VALUES ('after')));
+for my $step (0 .. 11)
+{
+	$session[ $step % 2 ]->query_safe($_) for 'COMMIT', q(BEGIN; INSERT INTO lead (kind) VALUES ('after'));
+}
+is(looks(), $looked + 2, 'it is counted, and once more when who was open then has ended');
+$_->query_safe('COMMIT') for @session;
+$_->quit for @session;
+used_ok('steps', 'the cap counts every lead');
+
 my $problem = q(SELECT subject FROM leadroute.problem WHERE what = 'cap_uncounted');
+# Somebody keeps a table with leads of before for himself.
 my $other = $node->background_psql('postgres', on_error_stop => 1);
 save_cap('locked');
 $other->query_safe('BEGIN; LOCK TABLE deal IN ACCESS EXCLUSIVE MODE');
