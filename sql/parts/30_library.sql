@@ -196,7 +196,7 @@ LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'lr_cap_uncounted';
 COMMENT ON FUNCTION leadroute.cap_uncounted() IS 'Ids of caps (cap.id; some may be deleted) whose count lacks leads that came before them, because somebody had locked a lead table when they were counted. They are counted again when a lead concerns the cap, at most every leadroute.held_retry_interval.';
 
 CREATE FUNCTION leadroute.row_seen(relation oid, row_id tid) RETURNS boolean
-LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 10 AS 'MODULE_PATHNAME', 'lr_row_seen';
+LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 2 AS 'MODULE_PATHNAME', 'lr_row_seen';
 COMMENT ON FUNCTION leadroute.row_seen(oid, tid) IS 'For the library, which counts what came before a cap in serializable transactions. Error otherwise.';
 
 CREATE FUNCTION leadroute.room(OUT setting text, OUT used integer, OUT most integer, OUT refused_since timestamptz) RETURNS SETOF record

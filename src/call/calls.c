@@ -91,12 +91,35 @@ goes_on_waiting(LrTable *table, const LrFacts *facts, char **detail)
 }
 
 /*
+ * Whether the lead, which is locked now, is not held any more: since the worker
+ * has listed it, it has been closed, quarantined or given to somebody.
+ */
+static bool
+held_no_more(LrTable *table, const LrFacts *facts)
+{
+	LrCurrent	current;
+
+	return facts->closed ||
+		!lr_journal_current(table->id, facts->key, &current) ||
+		current.kind != LR_KIND_HELD || current.waits;
+}
+
+/* Why a stored lead is decided. */
+typedef enum
+{
+	ASKED,						/* somebody wants it */
+	HELD,						/* the worker has found it to be held */
+	WAITING						/* or to wait until it is ready */
+} Occasion;
+
+/*
  * Decides a stored lead without owner; returns the owner's name or NULL.
  * released: it must be quarantined, and that ends for this reason; NULL: not.
- * waits: only if it waits to be ready, and is, or has waited long enough.
+ * What the worker has found must still be so.
  */
 static char *
-route_lead(LrTable *table, const char *key, const char *released, bool waits)
+route_lead(LrTable *table, const char *key, const char *released,
+		   Occasion occasion)
 {
 	TupleTableSlot *row = lr_lead_fetch(table, key, true);
 	LrDecision	decision;
@@ -108,7 +131,9 @@ route_lead(LrTable *table, const char *key, const char *released, bool waits)
 	if (row == NULL)
 		lr_no_such_lead(table, key);
 	lr_stored_facts(table, row, true, &facts);
-	if (waits && goes_on_waiting(table, &facts, &detail))
+	if (occasion == HELD && held_no_more(table, &facts))
+		return NULL;
+	if (occasion == WAITING && goes_on_waiting(table, &facts, &detail))
 		return NULL;
 	if (released != NULL)
 		require_quarantine(table, facts.key);
@@ -154,25 +179,25 @@ lr_end_for_worker(LrTable *table)
 }
 
 static void
-route_for_worker(const char *name, const char *key, bool waits)
+route_for_worker(const char *name, const char *key, Occasion occasion)
 {
 	LrTable    *table = lr_begin_for_worker(name, RowExclusiveLock);
 
 	lr_settle_prepared(lr_database());
-	(void) route_lead(table, key, NULL, waits);
+	(void) route_lead(table, key, NULL, occasion);
 	lr_end_for_worker(table);
 }
 
 void
 lr_route_held(const char *name, const char *key)
 {
-	route_for_worker(name, key, false);
+	route_for_worker(name, key, HELD);
 }
 
 void
 lr_route_waiting(const char *name, const char *key)
 {
-	route_for_worker(name, key, true);
+	route_for_worker(name, key, WAITING);
 }
 
 /* released: see route_lead. */
@@ -198,7 +223,7 @@ route(FunctionCallInfo fcinfo, const char *released)
 		lr_require_visible(table, key, "decided for");
 	lr_lead_become(table, false, &rights);
 	lr_settle_prepared(lr_database());
-	name = route_lead(table, key, released, false);
+	name = route_lead(table, key, released, ASKED);
 	if (name != NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(caller);

@@ -71,7 +71,11 @@ EARLIER " AND NOT j.superseded AND NOT" NAMED " ORDER BY t.name";
 /* What serializable transactions see; NULL: nothing is being read. */
 static Snapshot seen_by = NULL;
 
-/* SQL: whether the row is seen by it.  For the queries above alone. */
+/*
+ * SQL: whether the row is seen by it.  For the queries above alone.  Its COST is
+ * below that of what reads caps, which may lie in a toast table: of a row that is
+ * not seen they may be gone.
+ */
 Datum
 lr_row_seen(PG_FUNCTION_ARGS)
 {
@@ -285,6 +289,7 @@ read_earlier(const LrCapCheck *check, const LrCap *cap,
 {
 	int			nest;
 	Snapshot	snapshot;
+	Snapshot	outer = seen_by;	/* a condition may ask for cap_status */
 	volatile bool all = false;
 
 	if (!IsolationIsSerializable())
@@ -301,7 +306,7 @@ read_earlier(const LrCapCheck *check, const LrCap *cap,
 	}
 	PG_FINALLY();
 	{
-		seen_by = NULL;
+		seen_by = outer;
 	}
 	PG_END_TRY();
 	UnregisterSnapshot(snapshot);

@@ -253,6 +253,8 @@ lr_cap_judge(LrCapJudge *judge, LrCapLead *lead, int n, bool *is_true)
 	int			first;
 	int			next;
 
+	if (n <= 0)
+		return;
 	memset(is_true, false, n * sizeof(bool));
 	for (first = 0; first < n; first = next)
 	{

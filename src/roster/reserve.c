@@ -10,6 +10,7 @@
 
 #include "access/transam.h"
 #include "access/xact.h"
+#include "commands/extension.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
 
@@ -584,8 +585,9 @@ lr_reserve_pre_prepare(void)
 	TransactionId xid;
 	bool		ok;
 
-	/* an id, so that it has an entry */
-	if (lr_due_leaves() != 0)
+	/* an id, so that it has an entry; who has dropped the extension leaves nothing */
+	if (lr_due_leaves() != 0 &&
+		OidIsValid(get_extension_oid("leadroute", true)))
 		(void) lr_reserve_id();
 	if (held_db == NULL ||
 		lr_me()->min_id == 0)

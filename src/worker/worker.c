@@ -545,7 +545,8 @@ measure_job(LrDatabase *db)
 
 	LWLockAcquire(db->lock, LW_EXCLUSIVE);
 	db->measure_due = DT_NOEND;
-	db->measure_from = seconds_from_now(lr_held_retry_interval);
+	db->measure_from = seconds_from_now(Min(lr_held_retry_interval,
+												lr_measured_interval));
 	LWLockRelease(db->lock);
 
 	begin_work("leadroute: measuring members");

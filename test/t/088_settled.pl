@@ -111,4 +111,14 @@ poll_ok($node, 'postgres', q(
 	SELECT count(*) = 0 FROM leadroute.journal WHERE NOT superseded AND member IS NULL), 'all of them are the new member\'s');
 verify_ok($node, 'postgres', 'at the end');
 
+# Who drops the extension leaves nothing to be done, whatever it has changed before.
+$node->safe_psql('postgres', q(
+	BEGIN;
+	UPDATE leadroute.rule SET name = 'other';
+	DROP EXTENSION leadroute CASCADE;
+	PREPARE TRANSACTION 'dropped'));
+$node->safe_psql('postgres', q(COMMIT PREPARED 'dropped'));
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_extension WHERE extname = 'leadroute'"),
+	'0', 'the extension is dropped by a prepared transaction that has changed its configuration');
+
 done_testing();
