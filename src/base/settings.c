@@ -23,6 +23,14 @@ static const LrSetting pinned[] = {
 	{"transform_null_equals", "off"},
 };
 
+static const LrSetting canonical[] = {
+	{"DateStyle", "ISO, YMD"},
+	{"IntervalStyle", "postgres"},
+	{"TimeZone", "UTC"},
+	{"extra_float_digits", "1"},
+	{"bytea_output", "hex"},
+};
+
 void
 lr_settings_set(const LrSetting *setting, int n)
 {
@@ -40,4 +48,10 @@ void
 lr_settings_pin(void)
 {
 	lr_settings_set(pinned, lengthof(pinned));
+}
+
+void
+lr_settings_canonical(void)
+{
+	lr_settings_set(canonical, lengthof(canonical));
 }

@@ -22,4 +22,11 @@ extern void lr_settings_set(const LrSetting *setting, int n);
  */
 extern void lr_settings_pin(void);
 
+/*
+ * Sets what output functions of the server read to fixed values, so that the
+ * same value is the same text in every session.  For the rest of the current
+ * nest level of settings.
+ */
+extern void lr_settings_canonical(void);
+
 #endif							/* LR_SETTINGS_H */

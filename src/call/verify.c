@@ -388,17 +388,9 @@ verify_lead(LrTable *table, const Side *lead, const Side *journal, void *arg)
 static int
 canonical_settings(void)
 {
-	static const LrSetting canonical[] = {
-		/* see lr_canonical_output */
-		{"DateStyle", "ISO, YMD"},
-		{"TimeZone", "UTC"},
-		{"IntervalStyle", "postgres"},
-		{"extra_float_digits", "1"},
-		{"bytea_output", "hex"},
-	};
 	int			nest = NewGUCNestLevel();
 
-	lr_settings_set(canonical, lengthof(canonical));
+	lr_settings_canonical();
 	return nest;
 }
 
@@ -665,6 +657,9 @@ note_missing(LrTable *table, const Side *lead, const Side *journal, void *arg)
 	MemoryContextSwitchTo(old);
 }
 
+/* A lead that a policy hides is not gone: an error instead. */
+static const LrSetting all_rows = {"row_security", "off"};
+
 /*
  * The table is locked against writers, so nobody else has anything to do with
  * these keys.
@@ -692,9 +687,7 @@ lr_release_missing(PG_FUNCTION_ARGS)
 	lr_journal_flush();
 	CommandCounterIncrement();
 	nest = NewGUCNestLevel();
-	/* a lead that a policy hides is not gone: an error instead */
-	(void) set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	lr_settings_set(&all_rows, 1);
 	lr_become_owner(&rights);
 	SPI_connect();
 	compare_leads(table, note_missing, &missing);

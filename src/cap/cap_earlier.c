@@ -19,6 +19,7 @@
 
 #include "base/guc.h"
 #include "base/owner_rights.h"
+#include "base/settings.h"
 #include "cap/cap_earlier.h"
 #include "cap/cap_judge.h"
 #include "config/changes.h"
@@ -272,12 +273,11 @@ read_all(const LrCapCheck *check, const LrCap *cap, const LrCapWindow *window,
 	return !judge.locked;
 }
 
-static void
-set_off(const char *setting)
-{
-	(void) set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-}
+/* What cannot do without a snapshot of the usual sort. */
+static const LrSetting usual_snapshot_only[] = {
+	{"enable_bitmapscan", "off"},
+	{"enable_indexonlyscan", "off"},
+};
 
 /*
  * What a cap has to count, by counter.  false: a table could not be read now, so
@@ -294,10 +294,8 @@ read_earlier(const LrCapCheck *check, const LrCap *cap,
 
 	if (!IsolationIsSerializable())
 		return read_all(check, cap, window, found);
-	/* these two cannot do without a snapshot of the usual sort */
 	nest = NewGUCNestLevel();
-	set_off("enable_bitmapscan");
-	set_off("enable_indexonlyscan");
+	lr_settings_set(usual_snapshot_only, lengthof(usual_snapshot_only));
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	PG_TRY();
 	{

@@ -12,12 +12,10 @@
 #include "utils/lsyscache.h"
 
 #include "base/owner_rights.h"
+#include "base/settings.h"
 #include "lead/table.h"
 
-/*
- * Output of a type as text that no session setting changes.  The settings are
- * those that output functions of the server read.
- */
+/* Output of a type as text that no session setting changes. */
 char *
 lr_canonical_output(Oid output, Datum value)
 {
@@ -39,16 +37,7 @@ lr_canonical_output(Oid output, Datum value)
 			break;
 	}
 	nest = NewGUCNestLevel();
-	(void) set_config_option("DateStyle", "ISO, YMD", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("IntervalStyle", "postgres", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("TimeZone", "UTC", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("extra_float_digits", "1", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("bytea_output", "hex", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	lr_settings_canonical();
 	text = OidOutputFunctionCall(output, value);
 	AtEOXact_GUC(false, nest);
 	return text;

@@ -12,6 +12,7 @@
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 
+#include "base/settings.h"
 #include "roster/fold_cap.h"
 #include "roster/fold_turns.h"
 #include "roster/roster.h"
@@ -256,34 +257,35 @@ fold_companions(LrState *s, int64 from)
 	SPI_freetuptable(SPI_tuptable);
 }
 
-/* Sets a setting until AtEOXact_GUC of the current level. */
-static void
-set_local(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-}
+/*
+ * The groups are few, which the planner cannot know: it is kept from sorting the
+ * rows.
+ */
+static const LrSetting fold_settings[] = {
+	{"search_path", "pg_catalog, pg_temp"},
+	{"enable_sort", "off"},
+	{"enable_incremental_sort", "off"},
+	{"jit", "off"},
+};
 
 /*
- * Adds the rows beyond s->cut up to upto that the snapshot sees.  The groups
- * are few, which the planner cannot know: it is kept from sorting the rows, and
- * from reading the whole journal for its end.  That end is read all day beside
- * those who insert leads: with one process, and nothing compiled for it.
+ * And from reading the whole journal for its end, which is read all day beside
+ * those who insert leads: by one process.
  */
+static const LrSetting end_settings[] = {
+	{"enable_seqscan", "off"},
+	{"max_parallel_workers_per_gather", "0"},
+};
+
+/* Adds the rows beyond s->cut up to upto that the snapshot sees. */
 void
 lr_fold(LrState *s, int64 upto, Snapshot snapshot)
 {
 	int			nest = NewGUCNestLevel();
 
-	set_local("enable_sort", "off");
-	set_local("enable_incremental_sort", "off");
-	set_local("jit", "off");
+	lr_settings_set(fold_settings, lengthof(fold_settings));
 	if (s->cut > 0)
-	{
-		set_local("enable_seqscan", "off");
-		set_local("max_parallel_workers_per_gather", "0");
-	}
-	set_local("search_path", "pg_catalog, pg_temp");
+		lr_settings_set(end_settings, lengthof(end_settings));
 	PushActiveSnapshot(snapshot);
 	s->last_id = Max(s->last_id, s->cut);
 	fold_journal(s, s->cut, upto);
